@@ -1,0 +1,73 @@
+//! ESR_EL2: why the CPU came to EL2, and with which operands (DDI 0487, D24.2.40).
+
+/// Exception classes that a hypervisor of this kind meets.
+pub mod ec {
+    /// Unknown reason: the instruction is UNDEFINED.
+    pub const UNKNOWN: u32 = 0x00;
+    /// AArch32 MCR or MRC to coprocessor 15.
+    pub const CP15_RT: u32 = 0x03;
+    /// AArch32 MCRR or MRRC to coprocessor 15.
+    pub const CP15_RRT: u32 = 0x04;
+    /// AArch32 MCR or MRC to coprocessor 14.
+    pub const CP14_RT: u32 = 0x05;
+    /// AArch32 HVC.
+    pub const HVC32: u32 = 0x12;
+    /// AArch32 SMC.
+    pub const SMC32: u32 = 0x13;
+    /// AArch64 HVC.
+    pub const HVC64: u32 = 0x16;
+    /// AArch64 SMC.
+    pub const SMC64: u32 = 0x17;
+    /// AArch64 MSR, MRS or system instruction.
+    pub const SYS64: u32 = 0x18;
+    /// Instruction abort from a lower exception level.
+    pub const IABT_LOWER: u32 = 0x20;
+    /// Data abort from a lower exception level.
+    pub const DABT_LOWER: u32 = 0x24;
+}
+
+/// A value of ESR_EL2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Esr(pub u32);
+
+impl Esr {
+    /// EC, the exception class.
+    #[inline]
+    pub const fn class(self) -> u32 {
+        self.0 >> 26
+    }
+
+    /// The instruction's length in bytes, from IL.
+    #[inline]
+    pub const fn length(self) -> u64 {
+        if self.0 & 1 << 25 != 0 { 4 } else { 2 }
+    }
+
+    /// The trapped access is a read (MRS, MRC, MRRC).
+    #[inline]
+    pub const fn is_read(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Rt in the AArch64 view: 31 is XZR, and for AArch32 the banked register's number.
+    #[inline]
+    pub const fn rt(self) -> usize {
+        (self.0 >> 5 & 0x1f) as usize
+    }
+
+    /// Rt2 of MCRR and MRRC, likewise.
+    #[inline]
+    pub const fn rt2(self) -> usize {
+        (self.0 >> 10 & 0x1f) as usize
+    }
+
+    /// The condition code of a trapped AArch32 instruction, if the CPU says (ISS.CV).
+    pub const fn condition(self) -> Option<u32> {
+        if self.0 & 1 << 24 != 0 { Some(self.0 >> 20 & 0xf) } else { None }
+    }
+
+    /// The fault is a translation fault, at any level (ISS.DFSC or IFSC 0b0001LL).
+    pub const fn is_translation_fault(self) -> bool {
+        self.0 >> 2 & 0xf == 0b0001
+    }
+}

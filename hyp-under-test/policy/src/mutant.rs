@@ -1,0 +1,67 @@
+//! The mutants: the reference hypervisor with one named defect each.
+//!
+//! A conformance suite is only as good as the defects it catches. Each mutant is a mistake that a
+//! real hypervisor could make; each must be killed by some case, and each case must kill one. A
+//! defect of the state machine is implemented in [`crate::Policy`], a defect of the emulation where
+//! the hypervisor emulates.
+
+macro_rules! mutants {
+    ($($name:literal $variant:ident $defect:literal)*) => {
+        /// A defect that can be put into the reference hypervisor at boot.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Mutant {
+            $(#[doc = $defect] $variant,)*
+        }
+
+        impl Mutant {
+            /// Every mutant there is.
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$variant),*];
+
+            /// The name it is chosen by.
+            pub const fn name(self) -> &'static str {
+                match self { $(Mutant::$variant => $name,)* }
+            }
+
+            /// What is wrong with it.
+            pub const fn defect(self) -> &'static str {
+                match self { $(Mutant::$variant => $defect,)* }
+            }
+        }
+    };
+}
+
+mutants! {
+    "no-first-flush" NoFirstFlush "the first set/way op sets TVM but flushes nothing"
+    "flush-every-set-way" FlushEverySetWay "every set/way op flushes, not only the first"
+    "tvm-never-set" TvmNeverSet "a set/way op does not set TVM"
+    "tvm-never-cleared" TvmNeverCleared "TVM stays set when the cache is turned on"
+    "flush-on-to-off-only" FlushOnToOffOnly "turning the cache on does not flush"
+    "flush-off-to-on-only" FlushOffToOnOnly "turning the cache off does not flush"
+    "enabled-by-m-alone" EnabledByMAlone "the cache counts as on when M is set, whatever C"
+    "enabled-by-c-alone" EnabledByCAlone "the cache counts as on when C is set, whatever M"
+    "vm-reg-write-dropped" VmRegWriteDropped "a trapped write of CONTEXTIDR is not performed"
+    "vm-reg-aliased" VmRegAliased "a trapped write of AMAIR also changes MAIR"
+    "mcrr-high-half-lost" McrrHighHalfLost "a trapped 64-bit MCRR writes only the low half"
+    "half-write-clobbers" HalfWriteClobbers "a trapped 32-bit write of half a register zeroes the other half"
+    "pc-not-advanced-t32" PcNotAdvancedT32 "a trapped T32 instruction is not stepped over"
+    "itstate-not-advanced" ItstateNotAdvanced "ITSTATE is not advanced over a trapped instruction"
+    "x19-clobbered" X19Clobbered "x19 (LR_svc's neighbour in AArch32: r13_svc) is lost in every trap"
+    "r4-clobbered" R4Clobbered "x4 (r4) is lost in every trap"
+    "flags-clobbered" FlagsClobbered "the condition flags are lost in every trap"
+    "simd-clobbered" SimdClobbered "the hypervisor uses v8 without saving it"
+    "xzr-is-x30" XzrIsX30 "a transfer from XZR takes the value of x30"
+    "banked-rt-ignored" BankedRtIgnored "the transfer register is taken as one of the user bank's"
+    "undef-advances-pc" UndefAdvancesPc "an injected UNDEF is delivered and the PC then advanced by 4"
+    "undef-wrong-vector" UndefWrongVector "an injected UNDEF goes to the vector of a lower exception level (AArch32: to SVC's)"
+    "undef-return-after" UndefReturnAfter "the return address of an injected UNDEF is the next instruction's (AArch32: that plus one)"
+    "tvm-shared" TvmShared "one TVM for all vCPUs"
+    "secondary-tvm-clear" SecondaryTvmClear "a vCPU that CPU_ON starts runs with TVM clear"
+}
+
+impl Mutant {
+    /// The mutant called `name`.
+    pub fn by_name(name: &str) -> Option<Mutant> {
+        Self::ALL.iter().copied().find(|mutant| mutant.name() == name)
+    }
+}

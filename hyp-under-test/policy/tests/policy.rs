@@ -1,0 +1,111 @@
+//! The policy against the table of the 2015 change, and every policy mutant against the policy.
+use proptest::prelude::*;
+use setway_policy::{Mutant, Policy, SCTLR_C, SCTLR_M, VcpuState};
+
+const KVM: Policy = Policy { mutant: None };
+/// The four values of (M, C).
+const SCTLR: [u64; 4] = [0, SCTLR_M, SCTLR_C, SCTLR_M | SCTLR_C];
+
+#[test]
+fn a_vcpu_starts_watched() {
+    assert!(KVM.reset().tvm);
+}
+
+#[test]
+fn first_set_way_flushes_and_arms() {
+    let first = KVM.set_way(VcpuState { tvm: false });
+    assert!(first.flush && first.state.tvm);
+    let second = KVM.set_way(first.state);
+    assert!(!second.flush && second.state.tvm);
+}
+
+#[test]
+fn sixteen_transitions() {
+    for was in SCTLR {
+        for now in SCTLR {
+            let on = |sctlr| sctlr == SCTLR_M | SCTLR_C;
+            let toggle = KVM.vm_reg_written(VcpuState { tvm: true }, was, now);
+            assert_eq!(toggle.flush, on(was) != on(now), "{was:#x} -> {now:#x}");
+            assert_eq!(toggle.state.tvm, !on(now), "{was:#x} -> {now:#x}");
+        }
+    }
+}
+
+/// What a policy says to a sequence of events; `None` is a set/way op, `Some` a write of SCTLR.
+fn observe(policy: Policy, events: &[Option<u64>]) -> Vec<(bool, bool)> {
+    let (mut state, mut sctlr) = (policy.reset(), 0);
+    let mut seen = Vec::new();
+    for event in events {
+        let flush = match *event {
+            None => {
+                let outcome = policy.set_way(state);
+                state = outcome.state;
+                outcome.flush
+            }
+            Some(now) if state.tvm => {
+                let outcome = policy.vm_reg_written(state, sctlr, now);
+                (state, sctlr) = (outcome.state, now);
+                outcome.flush
+            }
+            Some(now) => {
+                sctlr = now;
+                false
+            }
+        };
+        seen.push((flush, state.tvm));
+    }
+    seen
+}
+
+#[test]
+fn every_policy_mutant_differs() {
+    let m = Some;
+    let everything = [
+        m(SCTLR_M), m(SCTLR_M | SCTLR_C), None, None, m(SCTLR_C), None, m(SCTLR_M | SCTLR_C), None, m(0),
+    ];
+    for mutant in [
+        Mutant::NoFirstFlush,
+        Mutant::FlushEverySetWay,
+        Mutant::TvmNeverSet,
+        Mutant::TvmNeverCleared,
+        Mutant::FlushOnToOffOnly,
+        Mutant::FlushOffToOnOnly,
+        Mutant::EnabledByMAlone,
+        Mutant::EnabledByCAlone,
+    ] {
+        let policy = Policy::with_defect(mutant);
+        assert_ne!(observe(policy, &everything), observe(KVM, &everything), "{}", mutant.name());
+    }
+}
+
+proptest! {
+    /// What the policy is for: while TVM is clear the cache is on, so no toggle goes unseen.
+    #[test]
+    fn tvm_clear_means_cache_on(events: Vec<Option<u8>>) {
+        let (mut state, mut sctlr) = (KVM.reset(), 0);
+        for event in events {
+            match event {
+                None => state = KVM.set_way(state).state,
+                Some(bits) => {
+                    let now = SCTLR[usize::from(bits % 4)];
+                    // While TVM is clear a write is not seen. A guest that turns its cache off then,
+                    // without a set/way op before, is on its own: that is the policy's assumption.
+                    prop_assume!(state.tvm || KVM.cache_on(now));
+                    if state.tvm {
+                        state = KVM.vm_reg_written(state, sctlr, now).state;
+                    }
+                    sctlr = now;
+                }
+            }
+            prop_assert!(state.tvm || KVM.cache_on(sctlr));
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_found() {
+    for mutant in Mutant::ALL {
+        assert_eq!(Mutant::by_name(mutant.name()), Some(*mutant));
+    }
+    assert_eq!(Mutant::by_name("none"), None);
+}

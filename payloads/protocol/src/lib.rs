@@ -1,0 +1,87 @@
+//! The console records of a run, as guests and hypervisors write them and the harness reads them.
+//!
+//! A serial console is shared with firmware chatter, is cut off by crashes and can drop or repeat
+//! bytes. A verdict read from it is worth something only if every line proves that it is whole and
+//! in its place. So each record is one line
+//!
+//! ```text
+//! %sw g 3 check name=x19 want=0x11 got=0x11 ~5a0f96b7
+//! ```
+//!
+//! with a prefix that ordinary output does not contain, the stream that speaks (`g` the guest, `h`
+//! the hypervisor), a sequence number that counts from 0 in each stream, the record's kind, its
+//! fields, and a CRC-32 of everything before the ` ~`. Bytes of a value that could end it or the
+//! line are written `%XX`. The last record of a stream is `end records=N`, N being its own sequence
+//! number: silence, truncation and loss are all visible.
+//!
+//! The kinds and their fields are listed in [`kind`].
+#![cfg_attr(not(test), no_std)]
+
+mod read;
+mod write;
+
+pub use read::{Fields, ParseError, Record, parse};
+pub use write::{RecordWriter, Value};
+
+/// What every record line contains, wherever on the line it starts.
+pub const PREFIX: &str = "%sw ";
+
+/// The protocol version that `begin` announces.
+pub const VERSION: u64 = 1;
+
+/// A CRC-32 (the one of Ethernet and zip), with the smallest table: these lines are short.
+const CRC: crc::Crc<u32, crc::Table<1>> =
+    crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+
+/// Who emits a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// The payload.
+    Guest,
+    /// The hypervisor under test, where it can speak the protocol.
+    Hypervisor,
+}
+
+impl Stream {
+    /// The letter that stands for the stream on the line.
+    pub const fn letter(self) -> char {
+        match self {
+            Stream::Guest => 'g',
+            Stream::Hypervisor => 'h',
+        }
+    }
+}
+
+/// The kinds of record, with the fields each carries.
+///
+/// Numbers are written `0x…` (hexadecimal) or in decimal; all fit 64 bits.
+pub mod kind {
+    /// First record of each stream. Guest: `proto build isa case mark midr clidr ctr`, where `mark` is
+    /// the preferred return address of the payload's mark HVC. Hypervisor: `proto build policy`.
+    pub const BEGIN: &str = "begin";
+    /// A cache that the CPU reports: `level type ccsidr`, `type` being CLIDR_EL1.Ctype.
+    pub const CACHE: &str = "cache";
+    /// A measured phase, bracketed by marks 2n and 2n+1: `n name` and the counts the policy allows:
+    /// `set_way vm_reg flush toggle`.
+    pub const STEP: &str = "step";
+    /// A value that the guest compared: `name want got`.
+    pub const CHECK: &str = "check";
+    /// A case of this image, on request: `id`.
+    pub const CASE: &str = "case";
+    /// The speaker gave up: `msg`.
+    pub const PANIC: &str = "panic";
+    /// Last record of each stream: `records`, its own sequence number.
+    pub const END: &str = "end";
+    /// Hypervisor: its running totals when the guest issued mark `n`: `n set_way vm_reg flush toggle`.
+    pub const MARK: &str = "mark";
+    /// Hypervisor: a set/way op made it flush: `vcpu pc cache`.
+    pub const SET_WAY_FLUSH: &str = "set_way_flush";
+    /// Hypervisor: M and C changed: `vcpu pc was now`.
+    pub const TOGGLE_CACHE: &str = "toggle_cache";
+    /// Hypervisor: traps of one register or op: `reg dir count`.
+    pub const TRAPS: &str = "traps";
+    /// Hypervisor: work done: `flushes lines`, and trace events that did not fit: `lost`.
+    pub const TOTALS: &str = "totals";
+    /// Hypervisor: the guest cannot go on: `vcpu reason pc esr far`.
+    pub const DIED: &str = "died";
+}
