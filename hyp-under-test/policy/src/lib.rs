@@ -29,6 +29,7 @@ pub const SCTLR_C: u64 = 1 << 2;
 
 /// What the policy remembers of one vCPU: the HCR_EL2.TVM it runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct VcpuState {
     /// Writes of VM registers trap.
     pub tvm: bool,

@@ -1,2 +1,20 @@
-//! placeholder
+//! Every rule and every case, written once against a small trait of what an instruction set offers.
+//!
+//! A case does things to its own caches in *steps* and compares values in *checks*. It says what the
+//! policy demands of each step; what really happened is counted from outside, between the marks that
+//! bracket the step. Nothing is printed while a case runs: [`Context`] keeps steps and checks until
+//! the end, so that the console's own traffic is in no measurement.
+//!
+//! The harness links this crate for the catalogue, the payloads for the bodies.
 #![no_std]
+
+mod bodies;
+mod catalogue;
+mod context;
+mod isa;
+mod rule;
+
+pub use catalogue::{CASES, Case, body};
+pub use context::{Check, Context, Counts, Step};
+pub use isa::{Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister};
+pub use rule::{Kind, RULES, Rule};

@@ -61,8 +61,8 @@ pub mod kind {
     pub const BEGIN: &str = "begin";
     /// A cache that the CPU reports: `level type ccsidr`, `type` being CLIDR_EL1.Ctype.
     pub const CACHE: &str = "cache";
-    /// A measured phase, bracketed by marks 2n and 2n+1: `n name` and the counts the policy allows:
-    /// `set_way vm_reg flush toggle`.
+    /// A measured phase, bracketed by marks 2n and 2n+1: `n name` and the counts that
+    /// the policy demands: `set_way vm_reg flush`.
     pub const STEP: &str = "step";
     /// A value that the guest compared: `name want got`.
     pub const CHECK: &str = "check";
@@ -72,11 +72,11 @@ pub mod kind {
     pub const PANIC: &str = "panic";
     /// Last record of each stream: `records`, its own sequence number.
     pub const END: &str = "end";
-    /// Hypervisor: its running totals when the guest issued mark `n`: `n set_way vm_reg flush toggle`.
+    /// Hypervisor: its running totals when the guest issued mark `n`: `n set_way vm_reg flush`.
     pub const MARK: &str = "mark";
     /// Hypervisor: a set/way op made it flush: `vcpu pc cache`.
     pub const SET_WAY_FLUSH: &str = "set_way_flush";
-    /// Hypervisor: M and C changed: `vcpu pc was now`.
+    /// Hypervisor: a trapped VM register was written: `vcpu pc was now`.
     pub const TOGGLE_CACHE: &str = "toggle_cache";
     /// Hypervisor: traps of one register or op: `reg dir count`.
     pub const TRAPS: &str = "traps";

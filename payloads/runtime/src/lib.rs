@@ -1,2 +1,13 @@
-//! placeholder
+//! What every bare-metal image of Setway shares, guests and hypervisors alike.
+//!
+//! An image starts at [`head`], which makes it loadable by the Linux boot protocol at any address;
+//! learns from the device tree where it is ([`board`]); and says what it has to say in records on
+//! the console ([`console`]). [`payload`] is the common main program of the guests.
 #![no_std]
+
+pub mod board;
+pub mod bootargs;
+pub mod console;
+#[cfg(target_os = "none")]
+pub mod head;
+pub mod payload;

@@ -1,0 +1,74 @@
+//! The reference hypervisor: one guest, KVM's set/way policy of 2015, and nothing else.
+//!
+//! It boots by the Linux protocol at EL2, takes its guest from the initial RAM disk, gives it all
+//! devices and the memory above itself, one vCPU for each CPU that the guest turns on, and steps in
+//! only where the policy or the architecture makes it. When the guest ends, it says in records what
+//! it saw. The part of the command line behind `--` is the guest's; before it, `policy=` names the
+//! mutant to be, if any.
+#![no_std]
+#![no_main]
+
+mod guest;
+mod mmu;
+mod psci;
+mod report;
+mod stage2;
+mod sysreg;
+mod trace;
+mod traps;
+mod vcpu;
+mod vectors;
+
+use aarch64_rt::entry;
+use core::sync::atomic::{AtomicU8, Ordering};
+use setway_policy::{Mutant, Policy};
+use setway_runtime::{board::Board, bootargs, console};
+
+// 16 pages of stack for start-up; each vCPU has its own.
+entry!(main, 16);
+
+fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
+    // SAFETY: the Linux boot protocol has the device tree's address in x0, in memory that is not
+    // ours; `guest::load` is done with this borrow before it writes there.
+    let board = match unsafe { Board::read(dtb as *const u8) } {
+        Ok(board) => board,
+        Err(error) => panic!("device tree at {dtb:#x}: {error}"),
+    };
+    if let Some(uart) = board.uart {
+        // SAFETY: the device tree says that the PL011 is there. The guest drives it too, but never
+        // at the same time: the hypervisor speaks when the guest is over.
+        unsafe { console::init(uart) }
+    }
+    choose_policy(bootargs::split(board.bootargs).0);
+    mmu::map_memory(&board.memory);
+    stage2::init(&board.memory);
+    vcpu::init(&board.cpus);
+    let entry = guest::load(&board, dtb);
+    vcpu::run_boot_cpu(entry)
+}
+
+/// The mutant to be: its place in [`Mutant::ALL`], or [`NONE`].
+static MUTANT: AtomicU8 = AtomicU8::new(NONE);
+const NONE: u8 = u8::MAX;
+
+fn choose_policy(args: &str) {
+    let name = bootargs::value(args, "policy").unwrap_or("none");
+    if name == "none" {
+        return;
+    }
+    match Mutant::ALL.iter().position(|mutant| mutant.name() == name) {
+        Some(place) => MUTANT.store(place as u8, Ordering::Relaxed),
+        None => panic!("no policy is called {name}"),
+    }
+}
+
+/// The policy that this run follows.
+fn policy() -> Policy {
+    Policy { mutant: Mutant::ALL.get(usize::from(MUTANT.load(Ordering::Relaxed))).copied() }
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    console::panic(setway_protocol::Stream::Hypervisor, info);
+    psci::system_off()
+}

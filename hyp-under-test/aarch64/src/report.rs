@@ -1,0 +1,99 @@
+//! What the hypervisor says when the guest is over.
+
+use crate::{
+    policy, sysreg,
+    trace::{self, Event},
+    vcpu::{self, Vcpu},
+};
+use setway_emulate::{
+    esr::Esr,
+    sysreg::{SET_WAY_OPS, VM_REGS},
+};
+use setway_protocol::{Stream, VERSION, Value::*, kind};
+use setway_runtime::{console::Records, head};
+
+/// The guest has ended by itself.
+pub fn ended() {
+    let mut records = Records::new(Stream::Hypervisor);
+    all(&mut records);
+    records.end();
+}
+
+/// The guest cannot go on.
+pub fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) {
+    let mut records = Records::new(Stream::Hypervisor);
+    all(&mut records);
+    records.emit(
+        kind::DIED,
+        &[
+            ("vcpu", Count(vcpu.index as u64)),
+            ("reason", Text(reason)),
+            ("pc", Hex(vcpu.pc)),
+            ("esr", Hex(esr.0.into())),
+            ("far", Hex(sysreg::read!("far_el2"))),
+        ],
+    );
+    records.end();
+}
+
+fn all(records: &mut Records) {
+    let policy = policy().mutant.map_or("none", |mutant| mutant.name());
+    let fields = [("proto", Count(VERSION)), ("build", Hex(head::build_id())), ("policy", Text(policy))];
+    records.emit(kind::BEGIN, &fields);
+    let lost = events(records);
+    let counters = vcpu::counters();
+    for (op, count) in SET_WAY_OPS.iter().zip(counters.set_way) {
+        traps(records, op.name, count);
+    }
+    for (reg, count) in VM_REGS.iter().zip(counters.vm_reg) {
+        traps(records, reg.name, count);
+    }
+    traps(records, "UNDEF injected", counters.undef);
+    records.emit(
+        kind::TOTALS,
+        &[("flushes", Count(counters.flushes)), ("lines", Count(counters.lines)), ("lost", Count(lost))],
+    );
+}
+
+fn traps(records: &mut Records, name: &str, count: u64) {
+    if count > 0 {
+        records.emit(kind::TRAPS, &[("reg", Text(name)), ("dir", Text("w")), ("count", Count(count))]);
+    }
+}
+
+/// Emits the trace; returns how many events it has lost.
+fn events(records: &mut Records) -> u64 {
+    let on_off = |on| Text(if on { "on" } else { "off" });
+    let mut marks = 0;
+    let (events, lost) = trace::events();
+    for event in events {
+        match event {
+            Event::SetWayFlush { vcpu, pc, cache_on } => records.emit(
+                kind::SET_WAY_FLUSH,
+                &[("vcpu", Count(vcpu as u64)), ("pc", Hex(pc)), ("cache", on_off(cache_on))],
+            ),
+            Event::ToggleCache { vcpu, pc, was, now } => records.emit(
+                kind::TOGGLE_CACHE,
+                &[
+                    ("vcpu", Count(vcpu as u64)),
+                    ("pc", Hex(pc)),
+                    ("was", on_off(was)),
+                    ("now", on_off(now)),
+                ],
+            ),
+            Event::Mark(totals) => {
+                records.emit(
+                    kind::MARK,
+                    &[
+                        ("n", Count(marks)),
+                        ("set_way", Count(totals.set_way)),
+                        ("vm_reg", Count(totals.vm_reg)),
+                        ("flush", Count(totals.flush)),
+                    ],
+                );
+                marks += 1;
+            }
+        }
+    }
+    lost
+}

@@ -1,0 +1,240 @@
+//! Stage 2: the guest's memory at its physical address, mapped when it is first touched.
+//!
+//! A flush has to reach all memory that the guest may have in a cache, and should reach no more. So
+//! nothing is mapped before the guest touches it: in 4 KiB pages in the blocks that the boot image
+//! and the device tree lie in, which a small guest uses thinly, in 2 MiB blocks elsewhere. What is
+//! not the guest's memory and not the hypervisor's is a device, mapped in 2 MiB blocks.
+
+use crate::sysreg;
+use core::{
+    cell::UnsafeCell,
+    hint::spin_loop,
+    ops::Range,
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+
+const ENTRIES: usize = 512;
+const PAGE: u64 = 4096;
+const BLOCK: u64 = 2 << 20;
+const GIB: u64 = 1 << 30;
+/// 40 bits of IPA: two concatenated level 1 tables.
+const IPA_SIZE: u64 = 1 << 40;
+
+/// VTCR_EL2: T0SZ 24, start at level 1, 4 KiB granule, walks write-back inner shareable, PS 40 bits.
+const VTCR: u64 = 24 | 0b01 << 6 | 0b01 << 8 | 0b01 << 10 | 0b11 << 12 | 0b010 << 16 | 1 << 31;
+
+/// Stage 2 descriptors (DDI 0487, D8.3.1.2).
+mod descriptor {
+    pub const VALID: u64 = 1;
+    /// A table at levels 1 and 2, a page at level 3.
+    pub const TABLE_OR_PAGE: u64 = 0b11;
+    pub const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
+    /// Normal write-back, readable and writable, inner shareable, accessed.
+    pub const MEMORY: u64 = 0b1111 << 2 | 0b11 << 6 | 0b11 << 8 | 1 << 10;
+    /// Device-nGnRE, readable and writable, never executed, accessed.
+    pub const DEVICE: u64 = 0b0001 << 2 | 0b11 << 6 | 1 << 10 | 1 << 54;
+    /// Tells memory from devices: MemAttr\[3:2\].
+    pub const IS_MEMORY: u64 = 0b1100 << 2;
+}
+
+use descriptor::*;
+
+/// A translation table; its entries are changed by whoever holds [`LOCK`].
+#[repr(C, align(4096))]
+struct Table(UnsafeCell<[u64; ENTRIES]>);
+
+// SAFETY: see `Table`.
+unsafe impl Sync for Table {}
+
+/// Level 1, 1024 entries, aligned to its size.
+#[repr(C, align(8192))]
+struct Root([Table; 2]);
+
+static ROOT: Root = Root([const { Table(UnsafeCell::new([0; ENTRIES])) }; 2]);
+
+/// Tables for levels 2 and 3, handed out one by one and never given back.
+const POOL_SIZE: usize = 64;
+static POOL: [Table; POOL_SIZE] = [const { Table(UnsafeCell::new([0; ENTRIES])) }; POOL_SIZE];
+static POOL_USED: AtomicUsize = AtomicUsize::new(0);
+
+static LOCK: AtomicBool = AtomicBool::new(false);
+
+/// The guest's memory; what lies below it down to the start of memory is the hypervisor's.
+static MEMORY_START: AtomicU64 = AtomicU64::new(0);
+static GUEST_START: AtomicU64 = AtomicU64::new(0);
+static MEMORY_END: AtomicU64 = AtomicU64::new(0);
+
+/// The blocks that are mapped in pages: those of the boot image, from GUEST_START, and the one of
+/// the device tree.
+static PAGED_END: AtomicU64 = AtomicU64::new(0);
+static PAGED_ALSO: AtomicU64 = AtomicU64::new(0);
+
+/// Divides memory: the guest gets what starts at the first 128 MiB boundary behind the hypervisor.
+/// A 32-bit zImage rounds its own address down to such a boundary to find the start of memory.
+pub fn init(memory: &Range<u64>) {
+    unsafe extern "C" {
+        static image_end: u8;
+    }
+    let start = ((&raw const image_end) as u64).next_multiple_of(128 << 20);
+    if start + (32 << 20) > memory.end {
+        panic!("{} MiB of memory are too few: need 192", (memory.end - memory.start) >> 20);
+    }
+    MEMORY_START.store(memory.start, Ordering::Relaxed);
+    GUEST_START.store(start, Ordering::Relaxed);
+    MEMORY_END.store(memory.end, Ordering::Relaxed);
+}
+
+/// The guest's memory.
+pub fn guest_memory() -> Range<u64> {
+    GUEST_START.load(Ordering::Relaxed)..MEMORY_END.load(Ordering::Relaxed)
+}
+
+/// Has everything up to `image_end`, and the block around `also`, mapped in pages.
+pub fn map_in_pages(image_end: u64, also: u64) {
+    PAGED_END.store(image_end.next_multiple_of(BLOCK), Ordering::Relaxed);
+    PAGED_ALSO.store(also & !(BLOCK - 1), Ordering::Relaxed);
+}
+
+fn is_paged(ipa: u64) -> bool {
+    ipa < PAGED_END.load(Ordering::Relaxed) || ipa & !(BLOCK - 1) == PAGED_ALSO.load(Ordering::Relaxed)
+}
+
+/// Turns stage 2 on for this CPU, once HCR_EL2.VM is set.
+pub fn enable() {
+    // SAFETY: governs the guest only, which does not run yet.
+    unsafe {
+        sysreg::write!("vtcr_el2", VTCR);
+        sysreg::write!("vttbr_el2", &raw const ROOT);
+        core::arch::asm!("isb", "tlbi vmalls12e1", "dsb nsh", "isb", options(nostack));
+    }
+}
+
+/// Why an address cannot be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// It is the hypervisor's memory, or beyond the IPA space.
+    NotTheGuests,
+    /// There is no table left.
+    NoTables,
+}
+
+/// Holds [`LOCK`] for its life.
+struct Locked;
+
+impl Locked {
+    fn new() -> Self {
+        while LOCK.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            spin_loop();
+        }
+        Locked
+    }
+
+    /// Entry `index` of `table`.
+    fn entry(&self, table: &Table, index: usize) -> u64 {
+        // SAFETY: in bounds, and the lock is held.
+        unsafe { table.0.get().cast::<u64>().add(index % ENTRIES).read_volatile() }
+    }
+
+    fn set(&self, table: &Table, index: usize, entry: u64) {
+        // SAFETY: likewise. An invalid entry becomes valid, which needs no TLB maintenance.
+        unsafe {
+            table.0.get().cast::<u64>().add(index % ENTRIES).write_volatile(entry);
+            core::arch::asm!("dsb ishst", options(nostack));
+        }
+    }
+
+    /// The table that entry `index` of `table` points to, made if there is none.
+    fn next(&self, table: &Table, index: usize) -> Result<&'static Table, MapError> {
+        let entry = self.entry(table, index);
+        if entry & VALID != 0 {
+            return Ok(table_at(entry));
+        }
+        let new = POOL.get(POOL_USED.fetch_add(1, Ordering::Relaxed)).ok_or(MapError::NoTables)?;
+        self.set(table, index, new as *const Table as u64 | TABLE_OR_PAGE);
+        Ok(new)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        LOCK.store(false, Ordering::Release);
+    }
+}
+
+/// The table that a table descriptor points to.
+fn table_at(entry: u64) -> &'static Table {
+    // SAFETY: only `next` makes table descriptors, of tables that live forever, and the hypervisor
+    // has memory at its physical address.
+    unsafe { &*((entry & ADDRESS) as *const Table) }
+}
+
+/// Maps what the guest touched at `ipa`.
+pub fn fault(ipa: u64) -> Result<(), MapError> {
+    let memory = guest_memory();
+    let hypervisors = MEMORY_START.load(Ordering::Relaxed)..memory.start;
+    if ipa >= IPA_SIZE || hypervisors.contains(&ipa) {
+        return Err(MapError::NotTheGuests);
+    }
+    let locked = Locked::new();
+    let gib = (ipa / GIB) as usize;
+    let level2 = locked.next(&ROOT.0[gib / ENTRIES], gib)?;
+    let block = (ipa / BLOCK) as usize;
+    if !memory.contains(&ipa) {
+        locked.set(level2, block, ipa & !(BLOCK - 1) | DEVICE | VALID);
+    } else if is_paged(ipa) {
+        let level3 = locked.next(level2, block)?;
+        let page = (ipa / PAGE) as usize;
+        locked.set(level3, page, ipa & !(PAGE - 1) | MEMORY | TABLE_OR_PAGE);
+    } else {
+        locked.set(level2, block, ipa & !(BLOCK - 1) | MEMORY | VALID);
+    }
+    Ok(())
+}
+
+/// Cleans and invalidates by VA, to the point of coherency, all memory mapped to the guest. Returns
+/// the number of lines.
+pub fn flush() -> u64 {
+    let memory = guest_memory();
+    let locked = Locked::new();
+    let mut lines = 0;
+    let mut ipa = memory.start;
+    while ipa < memory.end {
+        let gib = (ipa / GIB) as usize;
+        let entry = locked.entry(&ROOT.0[gib / ENTRIES], gib);
+        if entry & VALID == 0 {
+            ipa = (ipa & !(GIB - 1)) + GIB;
+            continue;
+        }
+        let entry = locked.entry(table_at(entry), (ipa / BLOCK) as usize);
+        if entry & TABLE_OR_PAGE == TABLE_OR_PAGE {
+            let level3 = table_at(entry);
+            let pages = (0..ENTRIES).map(|page| locked.entry(level3, page));
+            lines += pages.filter(|page| page & VALID != 0).map(|page| clean(page, PAGE)).sum::<u64>();
+        } else if entry & VALID != 0 {
+            lines += clean(entry, BLOCK);
+        }
+        ipa += BLOCK;
+    }
+    // SAFETY: a barrier: the maintenance is complete before the guest goes on.
+    unsafe { core::arch::asm!("dsb sy", options(nostack)) }
+    lines
+}
+
+/// Cleans and invalidates the `size` bytes that the leaf descriptor `leaf` maps.
+fn clean(leaf: u64, size: u64) -> u64 {
+    debug_assert!(leaf & IS_MEMORY == IS_MEMORY);
+    let start = leaf & ADDRESS;
+    clean_range(start..start + size)
+}
+
+/// Cleans and invalidates `range` by VA to the point of coherency. Returns the number of lines.
+pub fn clean_range(range: Range<u64>) -> u64 {
+    let line = 4 << (sysreg::read!("ctr_el0") >> 16 & 0xf);
+    let mut lines = 0;
+    for address in range.step_by(line) {
+        // SAFETY: memory that is mapped write-back at its physical address; no data changes.
+        unsafe { core::arch::asm!("dc civac, {}", in(reg) address, options(nostack, preserves_flags)) }
+        lines += 1;
+    }
+    lines
+}

@@ -1,0 +1,58 @@
+//! System registers: by name, and the guest's EL1 registers by the tables of `setway-emulate`.
+
+use setway_emulate::sysreg::Backing;
+
+/// Reads a system register that EL2 may read without side effects.
+macro_rules! read {
+    ($name:literal) => {{
+        let value: u64;
+        #[allow(unused_unsafe, reason = "used inside unsafe blocks too")]
+        // SAFETY: reading one of the registers named in this crate changes nothing.
+        unsafe {
+            core::arch::asm!(concat!("mrs {}, ", $name), out(reg) value, options(nomem, nostack, preserves_flags));
+        }
+        value
+    }};
+}
+
+/// Writes a system register. Unsafe where it stands, because what it does depends on the register.
+macro_rules! write {
+    ($name:literal, $value:expr) => {
+        core::arch::asm!(concat!("msr ", $name, ", {}"), in(reg) $value as u64, options(nostack, preserves_flags))
+    };
+}
+
+pub(crate) use {read, write};
+
+macro_rules! backing {
+    ($($variant:ident $name:literal)*) => {
+        /// The guest's value of a register.
+        pub fn get(reg: Backing) -> u64 {
+            match reg { $(Backing::$variant => read!($name),)* }
+        }
+
+        /// Sets the guest's value of a register.
+        pub fn set(reg: Backing, value: u64) {
+            // SAFETY: these registers govern EL1 and EL0 only; EL2 does not depend on any.
+            unsafe {
+                match reg { $(Backing::$variant => write!($name, value),)* }
+            }
+        }
+    };
+}
+
+backing! {
+    SctlrEl1 "sctlr_el1"
+    Ttbr0El1 "ttbr0_el1"
+    Ttbr1El1 "ttbr1_el1"
+    TcrEl1 "tcr_el1"
+    EsrEl1 "esr_el1"
+    FarEl1 "far_el1"
+    Afsr0El1 "afsr0_el1"
+    Afsr1El1 "afsr1_el1"
+    MairEl1 "mair_el1"
+    AmairEl1 "amair_el1"
+    ContextidrEl1 "contextidr_el1"
+    Dacr32El2 "dacr32_el2"
+    Ifsr32El2 "ifsr32_el2"
+}

@@ -1,0 +1,251 @@
+//! vCPUs: one for each physical CPU, running there and nowhere else.
+//!
+//! A [`Vcpu`] lies at the top of its CPU's EL2 stack. While the guest runs, SP_EL2 points at it, so
+//! the vector saves the guest's registers where it finds SP, and the stack of the handler grows
+//! below them.
+
+use crate::{policy, stage2, sysreg, trace::Counters, vectors};
+use core::{
+    mem::offset_of,
+    ptr::addr_of_mut,
+    sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+};
+use setway_policy::{Mutant, VcpuState};
+use setway_runtime::board::MAX_CPUS;
+
+/// HCR_EL2 bits (DDI 0487, D24.2.55).
+mod hcr {
+    /// Stage 2 on.
+    pub const VM: u64 = 1 << 0;
+    /// EL1's invalidate by set/way also cleans.
+    pub const SWIO: u64 = 1 << 1;
+    /// A barrier of the guest reaches at least the inner shareable domain (BSU).
+    pub const BSU_IS: u64 = 1 << 10;
+    /// The guest's TLB and instruction cache maintenance reaches all CPUs.
+    pub const FB: u64 = 1 << 9;
+    /// SMC traps.
+    pub const TSC: u64 = 1 << 19;
+    /// Set/way ops trap.
+    pub const TSW: u64 = 1 << 22;
+    /// Writes of VM registers trap.
+    pub const TVM: u64 = 1 << 26;
+    /// EL1 is AArch64.
+    pub const RW: u64 = 1 << 31;
+}
+
+/// HCR_EL2 but for TVM and RW.
+const HCR: u64 = hcr::VM | hcr::SWIO | hcr::FB | hcr::BSU_IS | hcr::TSC | hcr::TSW;
+/// MDCR_EL2.TPM: the guest has no PMU, so its registers trap.
+const MDCR_TPM: u64 = 1 << 6;
+
+/// What a guest vCPU starts with.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// EL1 is AArch64.
+    pub aarch64: bool,
+    /// Where it starts.
+    pub pc: u64,
+    /// x0, or r0.
+    pub x0: u64,
+    /// r1.
+    pub x1: u64,
+    /// r2.
+    pub x2: u64,
+    /// AArch32: starts in T32 state.
+    pub t32: bool,
+}
+
+/// A vCPU, as its own CPU sees it.
+#[repr(C, align(16))]
+pub struct Vcpu {
+    /// x0–x30 of the guest; AArch32 registers where DDI 0487, D1.20.1 maps them.
+    pub x: [u64; 31],
+    /// Its PC.
+    pub pc: u64,
+    /// Its PSTATE.
+    pub spsr: u64,
+    /// Which one it is.
+    pub index: usize,
+    /// What the policy knows of it.
+    pub state: VcpuState,
+    /// EL1 is AArch64.
+    pub aarch64: bool,
+    /// What it has trapped for.
+    pub counters: Counters,
+}
+
+const STACK_SIZE: usize = 0x4000;
+
+/// The EL2 stack of one CPU, with its vCPU at the end.
+#[repr(C, align(4096))]
+struct Stack {
+    space: [u8; STACK_SIZE],
+    vcpu: Vcpu,
+}
+
+static mut STACKS: [Stack; MAX_CPUS] = [const {
+    Stack {
+        space: [0; STACK_SIZE],
+        vcpu: Vcpu {
+            x: [0; 31],
+            pc: 0,
+            spsr: 0,
+            index: 0,
+            state: VcpuState { tvm: false },
+            aarch64: false,
+            counters: Counters::new(),
+        },
+    }
+}; MAX_CPUS];
+
+// The vectors save and restore by these places.
+const _: () = assert!(offset_of!(Vcpu, x) == 0);
+const _: () = assert!(offset_of!(Vcpu, pc) == 248 && offset_of!(Vcpu, spsr) == 256);
+
+/// PSCI's view of a vCPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Power {
+    /// Running.
+    On = 0,
+    /// Not running.
+    Off = 1,
+    /// CPU_ON was called and it has not arrived yet.
+    Pending = 2,
+}
+
+/// Number of vCPUs.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// MPIDR affinity of each.
+static MPIDR: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+/// [`Power`] of each.
+static POWER: [AtomicU8; MAX_CPUS] = [const { AtomicU8::new(Power::Off as u8) }; MAX_CPUS];
+
+/// The affinity fields of MPIDR.
+const AFFINITY: u64 = 0xff_00ff_ffff;
+
+/// Learns which CPUs there are.
+pub fn init(cpus: &[u64]) {
+    for (slot, mpidr) in MPIDR.iter().zip(cpus) {
+        slot.store(*mpidr, Ordering::Relaxed);
+    }
+    COUNT.store(cpus.len(), Ordering::Relaxed);
+}
+
+/// The index of the vCPU with affinity `mpidr`.
+pub fn by_mpidr(mpidr: u64) -> Option<usize> {
+    (0..COUNT.load(Ordering::Relaxed)).find(|&n| MPIDR[n].load(Ordering::Relaxed) == mpidr)
+}
+
+/// The affinity of vCPU `index`.
+pub fn mpidr(index: usize) -> u64 {
+    MPIDR[index].load(Ordering::Relaxed)
+}
+
+/// Whether vCPU `index` runs.
+pub fn power(index: usize) -> Power {
+    match POWER[index].load(Ordering::Acquire) {
+        0 => Power::On,
+        1 => Power::Off,
+        _ => Power::Pending,
+    }
+}
+
+/// Changes vCPU `index` from one state to another; false if it was in none of `from`.
+pub fn set_power(index: usize, from: Power, to: Power) -> bool {
+    POWER[index]
+        .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
+        .is_ok()
+}
+
+/// The sum of all vCPUs' counters. Exact when no other vCPU is in a trap.
+pub fn counters() -> Counters {
+    let mut sum = Counters::new();
+    for index in 0..COUNT.load(Ordering::Relaxed) {
+        // SAFETY: the address of a static; the counters are plain words, read one by one.
+        sum.add(unsafe { &*addr_of_mut!(STACKS[index].vcpu.counters) });
+    }
+    sum
+}
+
+/// Runs the first vCPU on this CPU.
+pub fn run_boot_cpu(entry: Entry) -> ! {
+    let own = sysreg::read!("mpidr_el1") & AFFINITY;
+    let Some(index) = by_mpidr(own) else { panic!("the device tree has no CPU {own:#x}") };
+    run(index, entry)
+}
+
+/// Runs vCPU `index` on this CPU, from reset.
+pub fn run(index: usize, entry: Entry) -> ! {
+    let policy = policy();
+    // SAFETY: each CPU runs its own vCPU only, and is not in it now: PSCI has turned it on.
+    let vcpu = unsafe { &mut *addr_of_mut!(STACKS[index].vcpu) };
+    vcpu.x = [0; 31];
+    (vcpu.x[0], vcpu.x[1], vcpu.x[2]) = (entry.x0, entry.x1, entry.x2);
+    vcpu.pc = entry.pc;
+    vcpu.spsr = match (entry.aarch64, entry.t32) {
+        // EL1 with SP_EL1, all masked; Supervisor mode, all masked.
+        (true, _) => 0x3c5,
+        (false, false) => 0x1d3,
+        (false, true) => 0x1f3,
+    };
+    vcpu.index = index;
+    vcpu.aarch64 = entry.aarch64;
+    vcpu.state = policy.reset();
+    if policy.is(Mutant::SecondaryTvmClear) && sysreg::read!("mpidr_el1") & AFFINITY != mpidr(0) {
+        vcpu.state.tvm = false;
+    }
+    reset_registers(vcpu);
+    set_power(index, Power::Pending, Power::On);
+    set_power(index, Power::Off, Power::On);
+    vectors::enter(vcpu)
+}
+
+/// Gives this CPU's EL1 and EL2 registers what the guest starts with.
+fn reset_registers(vcpu: &Vcpu) {
+    stage2::enable();
+    // SAFETY: EL2 controls and the guest's own registers, before the guest runs.
+    unsafe {
+        vectors::install();
+        sysreg::write!("mdcr_el2", sysreg::read!("mdcr_el2") & 0x1f | MDCR_TPM);
+        sysreg::write!("hstr_el2", 0);
+        // The guest uses both timers without traps, and sees the physical count in the virtual one.
+        sysreg::write!("cnthctl_el2", 0b11);
+        sysreg::write!("cntvoff_el2", 0);
+        sysreg::write!("vpidr_el2", sysreg::read!("midr_el1"));
+        sysreg::write!("vmpidr_el2", sysreg::read!("mpidr_el1"));
+        // The RES1 bits of SCTLR_EL1 and of AArch32's SCTLR (with CP15BEN, nTWE and nTWI).
+        sysreg::write!("sctlr_el1", if vcpu.aarch64 { 0x30d0_0800 } else { 0x00c5_0078 });
+        sysreg::write!("cpacr_el1", 0);
+        sysreg::write!("vbar_el1", 0);
+        sysreg::write!("tcr_el1", 0);
+        sysreg::write!("contextidr_el1", 0);
+        if sysreg::read!("id_aa64pfr0_el1") >> 24 & 0xf != 0 {
+            // GICv3 CPU interface: EL1 may use its system registers.
+            core::arch::asm!("msr S3_4_C12_C9_5, {}", in(reg) 0xfu64, options(nostack));
+        }
+    }
+    load_hcr(vcpu);
+}
+
+/// Sets this CPU's HCR_EL2 as the vCPU's state has it.
+pub fn load_hcr(vcpu: &Vcpu) {
+    let tvm = if vcpu.state.tvm { hcr::TVM } else { 0 };
+    let rw = if vcpu.aarch64 { hcr::RW } else { 0 };
+    // SAFETY: governs the guest; the exception return that follows synchronizes it.
+    unsafe { sysreg::write!("hcr_el2", HCR | tvm | rw) }
+}
+
+/// The one TVM that all vCPUs of the mutant `tvm-shared` have.
+static SHARED_TVM: AtomicU8 = AtomicU8::new(1);
+
+/// For the mutant `tvm-shared`: what one vCPU's TVM becomes, all become.
+pub fn share_tvm(tvm: bool) {
+    SHARED_TVM.store(tvm.into(), Ordering::Relaxed);
+}
+
+/// For the mutant `tvm-shared`: takes over what another vCPU did.
+pub fn adopt_shared_tvm(vcpu: &mut Vcpu) {
+    vcpu.state.tvm = SHARED_TVM.load(Ordering::Relaxed) != 0;
+    load_hcr(vcpu);
+}

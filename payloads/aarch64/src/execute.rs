@@ -1,0 +1,231 @@
+//! Running one instruction with the whole register file known, and finding out all it changed.
+//!
+//! The probe is entered by an exception return, so every register and the flags are set, and it ends
+//! by an exception: SVC when all is well, UNDEF or an abort otherwise. It runs at EL1 with SP_EL0;
+//! meanwhile SP_EL1 points at the [`Frame`], so the vector can save all registers there without
+//! needing one.
+
+use crate::sysreg;
+use core::{arch::global_asm, mem::offset_of};
+use setway_cases::{Exit, Probe, Registers};
+
+/// Registers going in and out of a probe, and what the vector found.
+#[repr(C, align(16))]
+struct Frame {
+    regs: Registers,
+    exit: Exit,
+    /// SP_EL1 of the Rust code.
+    host_sp: u64,
+}
+
+/// EL1 with SP_EL0, all interrupts masked.
+const PSTATE_EL1T: u64 = 0x3c4;
+/// EL1 with SP_EL1.
+pub const MODE_EL1H: u64 = 5;
+/// ESR_EL1 of SVC #0 in A64.
+const ESR_SVC: u64 = 0x15 << 26 | 1 << 25;
+/// ESR_EL1 of an undefined instruction.
+const ESR_UNDEF: u64 = 1 << 25;
+
+/// The exit of a probe that ends with the SVC at `svc`.
+pub fn svc_exit(svc: usize) -> Exit {
+    Exit { vector: 0, link: svc as u64 + 4, saved: PSTATE_EL1T, syndrome: ESR_SVC, mode: MODE_EL1H }
+}
+
+/// The exit of a probe whose instruction at `at` is UNDEFINED.
+pub fn undef_exit(at: usize) -> Exit {
+    Exit { vector: 0, link: at as u64, saved: PSTATE_EL1T, syndrome: ESR_UNDEF, mode: MODE_EL1H }
+}
+
+unsafe extern "C" {
+    fn execute(frame: *mut Frame, entry: u64, pstate: u64);
+}
+
+/// Runs `probe` from `regs`.
+pub fn run(probe: &Probe, regs: &mut Registers) -> Exit {
+    let mut frame = Frame { regs: *regs, exit: Exit::default(), host_sp: 0 };
+    // SAFETY: a probe is code that ends in an exception whatever happens, touches no memory, and
+    // `execute` restores everything that the procedure call standard asks for.
+    unsafe { execute(&mut frame, probe.entry as u64, PSTATE_EL1T | regs.flags) }
+    *regs = frame.regs;
+    regs.flags = frame.exit.saved & 0xf << 28;
+    frame.exit
+}
+
+/// Points the CPU at the vectors.
+pub fn install_vectors() {
+    unsafe extern "C" {
+        static vectors: u8;
+    }
+    // SAFETY: the table below.
+    unsafe {
+        sysreg::write!("vbar_el1", &raw const vectors);
+        core::arch::asm!("isb", options(nostack));
+    }
+}
+
+/// An exception that no probe caused.
+#[unsafe(no_mangle)]
+extern "C" fn unexpected_exception(vector: u64) -> ! {
+    panic!(
+        "exception at vector {vector:#x}: ESR {:#x}, ELR {:#x}, FAR {:#x}",
+        sysreg::read!("esr_el1"),
+        sysreg::read!("elr_el1"),
+        sysreg::read!("far_el1")
+    )
+}
+
+// The register lists below are Registers::gpr from offset 0 and Registers::simd in order.
+global_asm!(
+    ".arch_extension fp",
+    ".arch_extension simd",
+    ".section .text.execute, \"ax\"",
+    ".global execute",
+    "execute:",
+    "    stp     x29, x30, [sp, #-96]!",
+    "    stp     x19, x20, [sp, #16]",
+    "    stp     x21, x22, [sp, #32]",
+    "    stp     x23, x24, [sp, #48]",
+    "    stp     x25, x26, [sp, #64]",
+    "    stp     x27, x28, [sp, #80]",
+    "    mov     x9, sp",
+    "    str     x9, [x0, #{host_sp}]",
+    "    msr     elr_el1, x1",
+    "    msr     spsr_el1, x2",
+    "    ldr     x9, [x0, #{sp}]",
+    "    msr     sp_el0, x9",
+    "    add     x9, x0, #{simd}",
+    "    ldp     q0, q1, [x9], #32",
+    "    ldp     q2, q3, [x9], #32",
+    "    ldp     q4, q5, [x9], #32",
+    "    ldp     q6, q7, [x9], #32",
+    "    ldp     q8, q9, [x9], #32",
+    "    ldp     q10, q11, [x9], #32",
+    "    ldp     q12, q13, [x9], #32",
+    "    ldp     q14, q15, [x9], #32",
+    "    ldp     q16, q17, [x9], #32",
+    "    ldp     q18, q19, [x9], #32",
+    "    ldp     q20, q21, [x9], #32",
+    "    ldp     q22, q23, [x9], #32",
+    "    ldp     q24, q25, [x9], #32",
+    "    ldp     q26, q27, [x9], #32",
+    "    ldp     q28, q29, [x9], #32",
+    "    ldp     q30, q31, [x9], #32",
+    "    mov     sp, x0",
+    "    ldp     x0, x1, [sp, #0]",
+    "    ldp     x2, x3, [sp, #16]",
+    "    ldp     x4, x5, [sp, #32]",
+    "    ldp     x6, x7, [sp, #48]",
+    "    ldp     x8, x9, [sp, #64]",
+    "    ldp     x10, x11, [sp, #80]",
+    "    ldp     x12, x13, [sp, #96]",
+    "    ldp     x14, x15, [sp, #112]",
+    "    ldp     x16, x17, [sp, #128]",
+    "    ldp     x18, x19, [sp, #144]",
+    "    ldp     x20, x21, [sp, #160]",
+    "    ldp     x22, x23, [sp, #176]",
+    "    ldp     x24, x25, [sp, #192]",
+    "    ldp     x26, x27, [sp, #208]",
+    "    ldp     x28, x29, [sp, #224]",
+    "    ldr     x30, [sp, #240]",
+    "    eret",
+    // Every way out of a probe comes here: SP_EL1 is the frame, x0 and x1 are saved, x0 holds the
+    // vector's offset.
+    "probe_exit:",
+    "    stp     x2, x3, [sp, #16]",
+    "    stp     x4, x5, [sp, #32]",
+    "    stp     x6, x7, [sp, #48]",
+    "    stp     x8, x9, [sp, #64]",
+    "    stp     x10, x11, [sp, #80]",
+    "    stp     x12, x13, [sp, #96]",
+    "    stp     x14, x15, [sp, #112]",
+    "    stp     x16, x17, [sp, #128]",
+    "    stp     x18, x19, [sp, #144]",
+    "    stp     x20, x21, [sp, #160]",
+    "    stp     x22, x23, [sp, #176]",
+    "    stp     x24, x25, [sp, #192]",
+    "    stp     x26, x27, [sp, #208]",
+    "    stp     x28, x29, [sp, #224]",
+    "    str     x30, [sp, #240]",
+    "    mov     x2, sp",
+    "    str     x0, [x2, #{vector}]",
+    "    mrs     x3, elr_el1",
+    "    str     x3, [x2, #{link}]",
+    "    mrs     x3, spsr_el1",
+    "    str     x3, [x2, #{saved}]",
+    "    mrs     x3, esr_el1",
+    "    str     x3, [x2, #{syndrome}]",
+    "    mrs     x3, CurrentEL",
+    "    mrs     x4, SPSel",
+    "    orr     x3, x3, x4",
+    "    str     x3, [x2, #{mode}]",
+    "    mrs     x3, sp_el0",
+    "    str     x3, [x2, #{sp}]",
+    "    add     x9, x2, #{simd}",
+    "    stp     q0, q1, [x9], #32",
+    "    stp     q2, q3, [x9], #32",
+    "    stp     q4, q5, [x9], #32",
+    "    stp     q6, q7, [x9], #32",
+    "    stp     q8, q9, [x9], #32",
+    "    stp     q10, q11, [x9], #32",
+    "    stp     q12, q13, [x9], #32",
+    "    stp     q14, q15, [x9], #32",
+    "    stp     q16, q17, [x9], #32",
+    "    stp     q18, q19, [x9], #32",
+    "    stp     q20, q21, [x9], #32",
+    "    stp     q22, q23, [x9], #32",
+    "    stp     q24, q25, [x9], #32",
+    "    stp     q26, q27, [x9], #32",
+    "    stp     q28, q29, [x9], #32",
+    "    stp     q30, q31, [x9], #32",
+    "    ldr     x9, [x2, #{host_sp}]",
+    "    mov     sp, x9",
+    "    ldp     x19, x20, [sp, #16]",
+    "    ldp     x21, x22, [sp, #32]",
+    "    ldp     x23, x24, [sp, #48]",
+    "    ldp     x25, x26, [sp, #64]",
+    "    ldp     x27, x28, [sp, #80]",
+    "    ldp     x29, x30, [sp], #96",
+    "    ret",
+    host_sp = const offset_of!(Frame, host_sp),
+    sp = const offset_of!(Frame, regs.sp),
+    simd = const offset_of!(Frame, regs.simd),
+    vector = const offset_of!(Frame, exit.vector),
+    link = const offset_of!(Frame, exit.link),
+    saved = const offset_of!(Frame, exit.saved),
+    syndrome = const offset_of!(Frame, exit.syndrome),
+    mode = const offset_of!(Frame, exit.mode),
+);
+
+const _: () = assert!(offset_of!(Frame, regs.gpr) == 0);
+
+// The vector table. Exceptions from EL1 with SP_EL1 are the Rust code's own and fatal; all others,
+// whether right or wrongly delivered, end a probe.
+global_asm!(
+    ".macro probe_vector offset",
+    "    .balign 0x80",
+    "    stp     x0, x1, [sp]",
+    "    mov     x0, #\\offset",
+    "    b       probe_exit",
+    ".endm",
+    ".macro fatal_vector offset",
+    "    .balign 0x80",
+    "    mov     x0, #\\offset",
+    "    b       unexpected_exception",
+    ".endm",
+    ".section .text.vectors, \"ax\"",
+    ".balign 0x800",
+    ".global vectors",
+    "vectors:",
+    "    .irp    offset, 0x000, 0x080, 0x100, 0x180",
+    "    probe_vector \\offset",
+    "    .endr",
+    "    .irp    offset, 0x200, 0x280, 0x300, 0x380",
+    "    fatal_vector \\offset",
+    "    .endr",
+    "    .irp    offset, 0x400, 0x480, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780",
+    "    probe_vector \\offset",
+    "    .endr",
+    ".purgem probe_vector",
+    ".purgem fatal_vector",
+);

@@ -1,0 +1,155 @@
+//! The [`Isa`] of A64.
+
+use crate::{caches, execute, probes, secondary, stage1, sysreg};
+use core::arch::{asm, global_asm};
+use setway_cases::{Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister};
+
+/// A64.
+pub enum A64 {}
+
+global_asm!(
+    // The one place from which marks come.
+    ".section .text.mark, \"ax\"",
+    ".global mark",
+    ".global mark_return",
+    "mark:",
+    // PSCI_VERSION: answered by every hypervisor, and without effect.
+    "    mov     w0, #0x84000000",
+    "    hvc     #0",
+    "mark_return:",
+    "    ret",
+    // Memory for the cases.
+    ".section .arena, \"aw\", %nobits",
+    ".balign 0x10000",
+    "arena:",
+    "    .zero   0x10000",
+);
+
+unsafe extern "C" {
+    fn mark();
+    static mark_return: u8;
+    static arena: u8;
+}
+
+/// The preferred return address of the mark's HVC.
+pub fn mark_address() -> u64 {
+    (&raw const mark_return) as u64
+}
+
+/// The arena's physical address.
+pub fn arena_address() -> u64 {
+    (&raw const arena) as u64
+}
+
+/// A row of the register table: plain reads and writes of a system register by name.
+macro_rules! vm_register {
+    ($name:literal, $reg:literal, $value:expr) => {
+        VmRegister {
+            name: $name,
+            read: || sysreg::read!($reg),
+            // SAFETY: the cases write these registers only with the MMU off, when they mean
+            // nothing, and put them back; SCTLR_EL1 they change only in ways that `value` allows.
+            write: |value| unsafe {
+                sysreg::write!($reg, value);
+                asm!("isb", options(nostack));
+            },
+            value: $value,
+            doubleword: false,
+            other_half: None,
+        }
+    };
+}
+
+static VM_REGISTERS: [VmRegister; 11] = [
+    // Alignment checking on: the payload makes no unaligned access.
+    vm_register!("SCTLR_EL1", "sctlr_el1", |now| now ^ 1 << 1),
+    vm_register!("TTBR0_EL1", "ttbr0_el1", |_| 0x00a5_0000_1234_5000),
+    vm_register!("TTBR1_EL1", "ttbr1_el1", |_| 0x005a_0000_5432_1000),
+    // T0SZ 16, T1SZ 32, 64 KiB granule, 40 bits of physical address.
+    vm_register!("TCR_EL1", "tcr_el1", |_| 0x0000_0002_4020_4010),
+    vm_register!("ESR_EL1", "esr_el1", |_| 0x5600_1234),
+    vm_register!("FAR_EL1", "far_el1", |_| 0xfedc_ba98_7654_3210),
+    vm_register!("AFSR0_EL1", "afsr0_el1", |_| 0x1234_5678),
+    vm_register!("AFSR1_EL1", "afsr1_el1", |_| 0x8765_4321),
+    vm_register!("MAIR_EL1", "mair_el1", |_| 0x4404_ff00_0c08_bbff),
+    vm_register!("AMAIR_EL1", "amair_el1", |_| 0x0123_4567_89ab_cdef),
+    vm_register!("CONTEXTIDR_EL1", "contextidr_el1", |_| 0xcafe_f00d),
+];
+
+impl Isa for A64 {
+    const NAME: IsaName = IsaName::A64;
+    const GPRS: usize = 31;
+    const SIMD: usize = 32;
+
+    fn mark() {
+        // SAFETY: follows the procedure call standard; PSCI_VERSION has no effect.
+        unsafe { mark() }
+    }
+
+    fn set_way(op: SetWay, operand: u64) {
+        // SAFETY: under a hypervisor that does not lose the guest's data this changes no memory;
+        // under one that does, the payload's own memory is at risk, which is a finding.
+        unsafe {
+            match op {
+                SetWay::Invalidate => asm!("dc isw, {}", in(reg) operand, options(nostack)),
+                SetWay::Clean => asm!("dc csw, {}", in(reg) operand, options(nostack)),
+                SetWay::CleanInvalidate => asm!("dc cisw, {}", in(reg) operand, options(nostack)),
+            }
+        }
+    }
+
+    fn clidr() -> u64 {
+        sysreg::read!("clidr_el1")
+    }
+
+    fn ccsidr(level: u64, instruction: bool) -> u64 {
+        // SAFETY: CSSELR_EL1 only selects what CCSIDR_EL1 shows.
+        unsafe {
+            sysreg::write!("csselr_el1", level << 1 | u64::from(instruction));
+            asm!("isb", options(nostack));
+        }
+        sysreg::read!("ccsidr_el1")
+    }
+
+    fn set_caches(m: bool, c: bool) {
+        caches::set(m, c);
+    }
+
+    fn write_contextidr(value: u64) {
+        // SAFETY: without a debugger CONTEXTIDR_EL1 means nothing.
+        unsafe { sysreg::write!("contextidr_el1", value) }
+    }
+
+    fn read_contextidr() -> u64 {
+        sysreg::read!("contextidr_el1")
+    }
+
+    fn vm_registers() -> &'static [VmRegister] {
+        &VM_REGISTERS
+    }
+
+    fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
+        probes::of(set, each);
+    }
+
+    fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
+        execute::run(probe, regs)
+    }
+
+    fn arena() -> Arena {
+        let address = arena_address();
+        Arena { cached: address as *mut u64, uncached: stage1::uncached(address) as *mut u64 }
+    }
+
+    fn start_secondary() -> bool {
+        secondary::start()
+    }
+
+    fn on_secondary(command: Command) {
+        secondary::command(command);
+    }
+
+    fn secondary_started_with_caches() -> bool {
+        secondary::started_with_caches()
+    }
+}

@@ -1,0 +1,73 @@
+//! The guest payload for AArch64: start-up, and the [`setway_cases::Isa`] of A64.
+#![no_std]
+#![no_main]
+
+mod caches;
+mod execute;
+mod isa;
+mod probes;
+mod secondary;
+mod stage1;
+mod sysreg;
+
+use aarch64_rt::entry;
+use setway_cases::IsaName;
+use setway_protocol::Stream;
+use setway_runtime::{
+    board::{Board, Conduit},
+    console, head,
+    payload::{self, Identity},
+};
+use smccc::{Hvc, Smc, psci};
+
+// 16 pages of stack.
+entry!(main, 16);
+
+fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
+    execute::install_vectors();
+    // SAFETY: the Linux boot protocol has the device tree's address in x0.
+    let board = match unsafe { Board::read(dtb as *const u8) } {
+        Ok(board) => board,
+        Err(error) => panic!("device tree at {dtb:#x}: {error}"),
+    };
+    if let Some(uart) = board.uart {
+        // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
+        unsafe { console::init(uart) }
+    }
+    stage1::init(&board.memory);
+    secondary::init(&board);
+    caches::set(true, true);
+
+    match payload::requested_isa(&board) {
+        None | Some(IsaName::A64) => {}
+        Some(other) => panic!("this image has no {}", other.name()),
+    }
+    payload::run::<isa::A64>(&board, identity());
+    power_off(board.psci)
+}
+
+fn identity() -> Identity {
+    Identity {
+        build: head::build_id(),
+        mark: isa::mark_address(),
+        midr: sysreg::read!("midr_el1"),
+        ctr: sysreg::read!("ctr_el0"),
+    }
+}
+
+fn power_off(conduit: Option<Conduit>) -> ! {
+    // Neither call returns where PSCI is right; nothing is to be done where it is not.
+    let _ = match conduit {
+        Some(Conduit::Smc) => psci::system_off::<Smc>(),
+        _ => psci::system_off::<Hvc>(),
+    };
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    console::panic(Stream::Guest, info);
+    power_off(None)
+}

@@ -1,0 +1,137 @@
+//! The instructions under test, assembled once each, with every register they can name.
+
+use crate::execute::{svc_exit, undef_exit};
+use core::arch::global_asm;
+use setway_cases::{Exit, Probe, ProbeSet, Registers};
+
+/// Bytes from one probe of a table to the next: the instruction, SVC, and two that are permanently
+/// undefined.
+const STRIDE: usize = 16;
+
+global_asm!(
+    // One probe, and tables of them over all transfer registers.
+    ".macro probe insn:vararg",
+    "    \\insn",
+    "    svc     #0",
+    "    udf     #0",
+    "    udf     #0",
+    ".endm",
+    ".macro probes_by_rt name, insn:vararg",
+    ".global \\name",
+    "\\name:",
+    "    .irp    rt, x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15",
+    "    probe   \\insn \\rt",
+    "    .endr",
+    "    .irp    rt, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29, x30, xzr",
+    "    probe   \\insn \\rt",
+    "    .endr",
+    ".endm",
+    ".section .text.probes, \"ax\"",
+    ".balign 16",
+    "probes_by_rt probe_isw, dc isw,",
+    "probes_by_rt probe_csw, dc csw,",
+    "probes_by_rt probe_cisw, dc cisw,",
+    "probes_by_rt probe_contextidr, msr contextidr_el1,",
+    // Reads of the set/way encodings: SYSL, the system instruction with a result.
+    ".global probe_reads",
+    "probe_reads:",
+    "    probe   sysl x3, #0, c7, c6, #2",
+    "    probe   sysl x3, #0, c7, c10, #2",
+    "    probe   sysl x3, #0, c7, c14, #2",
+    ".global probe_refused",
+    "probe_refused:",
+    "    probe   mrs x3, pmcr_el0",
+    "    probe   msr pmcr_el0, x3",
+    ".purgem probes_by_rt",
+    ".purgem probe",
+);
+
+unsafe extern "C" {
+    static probe_isw: u8;
+    static probe_csw: u8;
+    static probe_cisw: u8;
+    static probe_contextidr: u8;
+    static probe_reads: u8;
+    static probe_refused: u8;
+}
+
+/// The number of XZR.
+const XZR: usize = 31;
+
+fn at(entry: usize, text: &'static str, exit: Exit) -> Probe {
+    Probe {
+        text,
+        rt: None,
+        entry,
+        flags: 0,
+        set_way: 0,
+        vm_reg: 0,
+        contextidr: None,
+        changes: &[],
+        exit,
+    }
+}
+
+/// Probe `n` of the table at `table`, which ends with its SVC.
+fn ends(table: *const u8, n: usize, text: &'static str) -> Probe {
+    let entry = table as usize + n * STRIDE;
+    at(entry, text, svc_exit(entry + 4))
+}
+
+/// Probe `n` of the table at `table`, whose instruction is UNDEFINED.
+fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
+    let entry = table as usize + n * STRIDE;
+    at(entry, text, undef_exit(entry))
+}
+
+/// Calls `each` with every probe of `set`.
+pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
+    let set_way = [
+        ("DC ISW, x", &raw const probe_isw),
+        ("DC CSW, x", &raw const probe_csw),
+        ("DC CISW, x", &raw const probe_cisw),
+    ];
+    match set {
+        ProbeSet::EveryRtSetWay => {
+            for (text, table) in set_way {
+                for n in 0..XZR {
+                    each(Probe { rt: Some(n as u8), set_way: 1, ..ends(table, n, text) });
+                }
+            }
+        }
+        ProbeSet::EveryRtVmReg => {
+            let values = Registers::pattern().gpr;
+            for (n, value) in values.into_iter().enumerate() {
+                each(Probe {
+                    rt: Some(n as u8),
+                    vm_reg: 1,
+                    contextidr: Some(value & 0xffff_ffff),
+                    ..ends(&raw const probe_contextidr, n, "MSR CONTEXTIDR_EL1, x")
+                });
+            }
+        }
+        ProbeSet::ZeroRegister => {
+            each(Probe { set_way: 1, ..ends(&raw const probe_cisw, XZR, "DC CISW, XZR") });
+            each(Probe {
+                vm_reg: 1,
+                contextidr: Some(0),
+                ..ends(&raw const probe_contextidr, XZR, "MSR CONTEXTIDR_EL1, XZR")
+            });
+        }
+        ProbeSet::OneSetWay => {
+            each(Probe { set_way: 1, ..ends(&raw const probe_cisw, 7, "DC CISW, x7") });
+        }
+        ProbeSet::SetWayRead => {
+            for (n, text) in ["read of DC ISW", "read of DC CSW", "read of DC CISW"].into_iter().enumerate() {
+                each(undefined(&raw const probe_reads, n, text));
+            }
+        }
+        ProbeSet::Refused => {
+            for (n, text) in ["MRS PMCR_EL0", "MSR PMCR_EL0"].into_iter().enumerate() {
+                each(undefined(&raw const probe_refused, n, text));
+            }
+        }
+        // A64 has no conditional system instructions, one length, and no banks.
+        ProbeSet::Conditions | ProbeSet::ItBlocks | ProbeSet::Lengths | ProbeSet::Banks => {}
+    }
+}

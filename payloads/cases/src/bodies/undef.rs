@@ -1,0 +1,26 @@
+//! Instructions that must not exist.
+
+use super::NOTHING;
+use crate::{
+    context::Context,
+    isa::{Isa, ProbeSet, Registers},
+};
+
+/// Reads of the write-only set/way encodings. Whether they trap before they are UNDEFINED is the
+/// CPU's choice, so only the guest's view counts; no set/way op is executed.
+pub fn set_way_read<I: Isa>(cx: &mut Context<I>) {
+    refused(cx, ProbeSet::SetWayRead);
+}
+
+/// An access that the hypervisor refuses.
+pub fn injected<I: Isa>(cx: &mut Context<I>) {
+    refused(cx, ProbeSet::Refused);
+}
+
+fn refused<I: Isa>(cx: &mut Context<I>, set: ProbeSet) {
+    let regs = Registers::pattern();
+    I::mark();
+    I::probes(set, &mut |probe| cx.probe(&probe, &regs));
+    I::mark();
+    cx.measured("accesses", NOTHING);
+}

@@ -1,0 +1,119 @@
+//! VM registers: a write that traps must do what a write that does not trap does.
+//!
+//! Which bits of a register are writable is the CPU's business. So each case first writes with TVM
+//! clear, straight to the CPU, and then the same with TVM set, and compares. It does so with the MMU
+//! off, where the values mean nothing; the cache is turned off before the first set/way op, which
+//! with TVM clear the hypervisor does not see.
+
+use super::{NOTHING, VM_REG};
+use crate::{
+    context::{Context, Counts},
+    isa::{Isa, SetWay, VmRegister},
+};
+
+/// The most registers that an instruction set has here.
+const MOST: usize = 20;
+
+/// All registers' values after the write of one of them.
+type Row = [u64; MOST];
+
+fn read_all(regs: &[VmRegister]) -> Row {
+    let mut row = [0; MOST];
+    for (value, reg) in row.iter_mut().zip(regs) {
+        *value = (reg.read)();
+    }
+    row
+}
+
+/// Writes each register in turn, from the same state each time, and calls `each` with its number
+/// and what all of them hold then.
+fn write_each(regs: &[VmRegister], original: &Row, mut each: impl FnMut(usize, Row)) {
+    for (n, reg) in regs.iter().enumerate() {
+        (reg.write)((reg.value)(original[n]));
+        each(n, read_all(regs));
+        // Put back everything: a defect may have changed more than this register. The 64-bit
+        // registers stand last in the table, so they have the last word on both halves.
+        for (reg, value) in regs.iter().zip(original) {
+            (reg.write)(*value);
+        }
+    }
+}
+
+/// How often [`write_each`] writes a register.
+fn writes(regs: &[VmRegister]) -> u64 {
+    (regs.len() * (1 + regs.len())) as u64
+}
+
+/// The rows that writing leaves, without traps and with them.
+fn both_ways<I: Isa>(cx: &mut Context<I>) -> ([Row; MOST], [Row; MOST]) {
+    let regs = I::vm_registers();
+    let (mut direct, mut trapped) = ([[0; MOST]; MOST], [[0; MOST]; MOST]);
+    I::set_caches(false, false);
+    let original = read_all(regs);
+    cx.step("writes with TVM clear", NOTHING, || {
+        write_each(regs, &original, |n, row| direct[n] = row);
+    });
+    I::set_way(SetWay::Clean, 0);
+    let demanded = Counts { vm_reg: writes(regs), ..VM_REG };
+    cx.step("the same with TVM set", demanded, || {
+        write_each(regs, &original, |n, row| trapped[n] = row);
+    });
+    I::set_caches(true, true);
+    (direct, trapped)
+}
+
+/// Each register holds what was written.
+pub fn value<I: Isa>(cx: &mut Context<I>) {
+    let (direct, trapped) = both_ways(cx);
+    for (n, reg) in I::vm_registers().iter().enumerate() {
+        cx.check(reg.name, direct[n][n], trapped[n][n]);
+    }
+}
+
+/// No register changes but the written one, and those that share its bits.
+pub fn isolation<I: Isa>(cx: &mut Context<I>) {
+    let (direct, trapped) = both_ways(cx);
+    let regs = I::vm_registers();
+    for (n, written) in regs.iter().enumerate() {
+        let changed = (0..regs.len()).find(|&m| m != n && direct[n][m] != trapped[n][m]);
+        match changed {
+            None => cx.check(format_args!("others after {}", written.name), 0, 0),
+            Some(m) => cx.check(
+                format_args!("{} after {}", regs[m].name, written.name),
+                direct[n][m],
+                trapped[n][m],
+            ),
+        }
+    }
+}
+
+/// Halves of 64-bit registers: MCRR reaches both, MCR only its own.
+pub fn halves<I: Isa>(cx: &mut Context<I>) {
+    /// A value with both halves and every byte different; the architecture defines all its bits for
+    /// TTBR0 and TTBR1.
+    const BOTH: u64 = 0x0012_0034_5678_8000;
+    let regs = I::vm_registers();
+    I::set_caches(false, false);
+    I::set_way(SetWay::Clean, 0);
+    for reg in regs.iter().filter(|reg| reg.doubleword) {
+        let original = (reg.read)();
+        cx.step(reg.name, VM_REG, || (reg.write)(BOTH));
+        let both = (reg.read)();
+        cx.check(format_args!("{} low half", reg.name), BOTH & 0xffff_ffff, both & 0xffff_ffff);
+        cx.check(format_args!("{} high half", reg.name), BOTH >> 32, both >> 32);
+        let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else { continue };
+        cx.step(half.name, VM_REG, || (half.write)(0x9abc_4000));
+        let both = (reg.read)();
+        cx.check(format_args!("{} low half", half.name), 0x9abc_4000, both & 0xffff_ffff);
+        cx.check(format_args!("{} leaves the high half", half.name), BOTH >> 32, both >> 32);
+        (reg.write)(original);
+    }
+    for reg in regs.iter().filter(|reg| !reg.doubleword) {
+        let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else { continue };
+        let (original, other) = ((reg.read)(), (half.read)());
+        (reg.write)((reg.value)(original));
+        cx.check(format_args!("{} after {}", half.name, reg.name), other, (half.read)());
+        (reg.write)(original);
+    }
+    I::set_caches(true, true);
+}

@@ -1,0 +1,133 @@
+//! What a case records while it runs: steps and checks, buffered until it is over.
+
+use crate::isa::{Isa, Probe, Registers};
+use core::{fmt::Write, marker::PhantomData};
+use heapless::{String, Vec};
+
+/// What the policy demands of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Set/way ops that trap.
+    pub set_way: u64,
+    /// VM register writes that trap.
+    pub vm_reg: u64,
+    /// Flushes of the VM's memory.
+    pub flush: u64,
+}
+
+/// A measured phase.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What the guest did.
+    pub name: &'static str,
+    /// What that should cost.
+    pub demanded: Counts,
+}
+
+/// A comparison.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What was compared.
+    pub name: String<64>,
+    /// The right value.
+    pub want: u64,
+    /// The value found.
+    pub got: u64,
+}
+
+/// A running case.
+pub struct Context<I: Isa> {
+    steps: Vec<Step, 16>,
+    checks: Vec<Check, 256>,
+    lost: u64,
+    isa: PhantomData<I>,
+}
+
+impl<I: Isa> Default for Context<I> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<I: Isa> Context<I> {
+    /// A context with nothing recorded.
+    pub const fn new() -> Self {
+        Self { steps: Vec::new(), checks: Vec::new(), lost: 0, isa: PhantomData }
+    }
+
+    /// Measures `action`, which the policy lets cost `demanded`.
+    pub fn step<T>(&mut self, name: &'static str, demanded: Counts, action: impl FnOnce() -> T) -> T {
+        I::mark();
+        let value = action();
+        I::mark();
+        self.measured(name, demanded);
+        value
+    }
+
+    /// Records a step that the case has bracketed with marks itself, because it learns only on the
+    /// way what the policy lets it cost.
+    pub fn measured(&mut self, name: &'static str, demanded: Counts) {
+        self.lost += u64::from(self.steps.push(Step { name, demanded }).is_err());
+    }
+
+    /// Compares a value with what it has to be.
+    pub fn check(&mut self, name: impl core::fmt::Display, want: u64, got: u64) {
+        let mut text = String::new();
+        // A name that does not fit is cut: the values are what counts.
+        let _ = write!(text, "{name}");
+        self.lost += u64::from(self.checks.push(Check { name: text, want, got }).is_err());
+    }
+
+    /// The steps so far.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The checks so far, and how many did not fit.
+    pub fn checks(&self) -> (&[Check], u64) {
+        (&self.checks, self.lost)
+    }
+
+    /// Runs a probe from `regs`, and checks that it ended as it should with every register as it
+    /// should be. Only what differs is recorded one by one.
+    pub fn probe(&mut self, probe: &Probe, regs: &Registers) {
+        let mut after = *regs;
+        after.flags = probe.flags;
+        let mut want = after;
+        for &(reg, value) in probe.changes {
+            want.gpr[reg] = value;
+        }
+        let exit = I::execute(probe, &mut after);
+        let before = self.checks.len();
+        self.compare(probe, "vector", probe.exit.vector, exit.vector);
+        self.compare(probe, "return address", probe.exit.link, exit.link);
+        self.compare(probe, "saved PSTATE", probe.exit.saved, exit.saved);
+        self.compare(probe, "syndrome", probe.exit.syndrome, exit.syndrome);
+        self.compare(probe, "mode", probe.exit.mode, exit.mode);
+        self.registers(probe, &want, &after);
+        if let Some(value) = probe.contextidr {
+            self.compare(probe, "CONTEXTIDR", value, I::read_contextidr());
+        }
+        if self.checks.len() == before {
+            self.check(probe, 0, 0);
+        }
+    }
+
+    fn registers(&mut self, probe: &Probe, want: &Registers, got: &Registers) {
+        for n in 0..I::GPRS {
+            self.compare(probe, format_args!("r{n}"), want.gpr[n], got.gpr[n]);
+        }
+        for n in 0..I::SIMD {
+            self.compare(probe, format_args!("v{n} low"), want.simd[n][0], got.simd[n][0]);
+            self.compare(probe, format_args!("v{n} high"), want.simd[n][1], got.simd[n][1]);
+        }
+        self.compare(probe, "sp", want.sp, got.sp);
+        self.compare(probe, "flags", want.flags, got.flags);
+    }
+
+    fn compare(&mut self, probe: &Probe, what: impl core::fmt::Display, want: u64, got: u64) {
+        if want != got {
+            self.check(format_args!("{probe}: {what}"), want, got);
+        }
+    }
+}

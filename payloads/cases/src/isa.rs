@@ -1,0 +1,251 @@
+//! What a payload offers its cases: the operations under test, for one instruction set.
+
+use core::fmt;
+
+/// An instruction set, by the manual's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IsaName {
+    /// AArch64.
+    A64,
+    /// AArch32, 32-bit instructions.
+    A32,
+    /// AArch32, 16- and 32-bit instructions ("Thumb").
+    T32,
+}
+
+impl IsaName {
+    /// All of them, in the order of reports.
+    pub const ALL: [IsaName; 3] = [IsaName::A64, IsaName::A32, IsaName::T32];
+
+    /// The name on command lines and in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IsaName::A64 => "a64",
+            IsaName::A32 => "a32",
+            IsaName::T32 => "t32",
+        }
+    }
+
+    /// The instruction set called `name`.
+    pub fn by_name(name: &str) -> Option<IsaName> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name)
+    }
+}
+
+/// A data cache maintenance op by set/way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetWay {
+    /// DC ISW, DCISW.
+    Invalidate,
+    /// DC CSW, DCCSW.
+    Clean,
+    /// DC CISW, DCCISW.
+    CleanInvalidate,
+}
+
+/// A register that HCR_EL2.TVM traps.
+#[derive(Clone, Copy)]
+pub struct VmRegister {
+    /// Its name in the manual.
+    pub name: &'static str,
+    /// Reads it.
+    pub read: fn() -> u64,
+    /// Writes it.
+    pub write: fn(u64),
+    /// A value to write while the MMU is off, from the value it has: every bit of it is one that
+    /// the architecture defines, and none changes how the payload runs.
+    pub value: fn(u64) -> u64,
+    /// It is written by a 64-bit MCRR.
+    pub doubleword: bool,
+    /// The register, if any, that is the other half of the same 64 bits.
+    pub other_half: Option<&'static str>,
+}
+
+/// The register file around an instruction under test.
+///
+/// AArch32 uses `gpr[0..15]` for r0–r12, SP_usr and LR_usr, and neither `sp` nor the high halves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C, align(16))]
+pub struct Registers {
+    /// x0–x30.
+    pub gpr: [u64; 31],
+    /// SP_EL0.
+    pub sp: u64,
+    /// v0–v31, or q0–q15.
+    pub simd: [[u64; 2]; 32],
+    /// N, Z, C, V in bits 31:28.
+    pub flags: u64,
+}
+
+impl Registers {
+    /// A file in which no two registers are alike.
+    pub fn pattern() -> Self {
+        let mut regs = Self { gpr: [0; 31], sp: 0x5350_0000_0000_5350, simd: [[0; 2]; 32], flags: 0 };
+        for (n, reg) in (1..).zip(&mut regs.gpr) {
+            *reg = n * 0x0101_0001_0101_0001;
+        }
+        for (n, reg) in (1..).zip(&mut regs.simd) {
+            *reg = [n * 0x0f01_f10f_0101_1010, !(n * 0x0077_0770_7007_7700)];
+        }
+        regs
+    }
+}
+
+/// How an instruction under test ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Exit {
+    /// The vector that was taken: its offset in the vector table.
+    pub vector: u64,
+    /// The preferred return address that the vector found (ELR_EL1, or LR of the mode).
+    pub link: u64,
+    /// The saved PSTATE that it found (SPSR_EL1, or SPSR of the mode).
+    pub saved: u64,
+    /// ESR_EL1; 0 in AArch32, which has none for UNDEF.
+    pub syndrome: u64,
+    /// PSTATE.M on arrival.
+    pub mode: u64,
+}
+
+/// A short piece of code around one instruction under test.
+///
+/// It starts with every register set, ends with SVC, and is followed by instructions that are
+/// permanently undefined, so that a hypervisor that resumes too far on is found out.
+#[derive(Clone, Copy)]
+pub struct Probe {
+    /// The instruction, as assembly; `{rt}` is appended.
+    pub text: &'static str,
+    /// The transfer register, where it varies.
+    pub rt: Option<u8>,
+    /// Where the code starts; bit 0 set for T32.
+    pub entry: usize,
+    /// N, Z, C, V to start with.
+    pub flags: u64,
+    /// Set/way ops that it executes (a failed condition is none).
+    pub set_way: u64,
+    /// VM register writes that it executes.
+    pub vm_reg: u64,
+    /// What CONTEXTIDR holds afterwards, if the probe writes it.
+    pub contextidr: Option<u64>,
+    /// General registers that it changes itself, with their values afterwards.
+    pub changes: &'static [(usize, u64)],
+    /// How it ends when all is well.
+    pub exit: Exit,
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)?;
+        match self.rt {
+            Some(rt) => write!(f, "{rt}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which probes a case wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeSet {
+    /// Each set/way op with each transfer register.
+    EveryRtSetWay,
+    /// A VM register write with each transfer register.
+    EveryRtVmReg,
+    /// Trapped instructions with the zero register.
+    ZeroRegister,
+    /// One set/way op.
+    OneSetWay,
+    /// One op under each condition, with flags that pass and flags that fail it.
+    Conditions,
+    /// Trapped instructions at each place of an IT block.
+    ItBlocks,
+    /// Trapped instructions between 16-bit ones, at both alignments.
+    Lengths,
+    /// Trapped instructions in modes with banked registers.
+    Banks,
+    /// Reads of the set/way encodings.
+    SetWayRead,
+    /// An access that a hypervisor without a virtual PMU refuses.
+    Refused,
+}
+
+/// Memory that a case may do anything to: a page with a cacheable and a non-cacheable mapping.
+///
+/// With stage 1 off the cacheable address is the physical one.
+#[derive(Clone, Copy, Debug)]
+pub struct Arena {
+    /// Write-back cacheable when the cache is on.
+    pub cached: *mut u64,
+    /// The same memory, Normal Non-cacheable; only mapped while the MMU is on.
+    pub uncached: *mut u64,
+}
+
+/// What a second CPU can be told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Command {
+    /// Issue one DC CSW.
+    SetWay = 1,
+    /// Write CONTEXTIDR.
+    Contextidr = 2,
+    /// Turn the MMU and the cache on.
+    CachesOn = 3,
+    /// Turn them off.
+    CachesOff = 4,
+    /// CPU_OFF.
+    Off = 5,
+}
+
+/// An instruction set, and the payload around it.
+///
+/// The payload starts its case with M = C = 1, and everything but the arena stays coherent whatever
+/// the case does: [`Isa::set_caches`] maintains the payload's own memory by VA, which traps nowhere.
+pub trait Isa: Sized + 'static {
+    /// Which one it is.
+    const NAME: IsaName;
+    /// How many general registers [`Registers::gpr`] has.
+    const GPRS: usize;
+    /// How many SIMD registers [`Registers::simd`] has.
+    const SIMD: usize;
+
+    /// Issues the mark: a PSCI_VERSION call, from one and the same address.
+    fn mark();
+
+    /// Issues one set/way op.
+    fn set_way(op: SetWay, operand: u64);
+
+    /// CLIDR, with the AArch64 layout.
+    fn clidr() -> u64;
+
+    /// CCSIDR of a cache: `level` from 0; `instruction` selects the instruction cache.
+    fn ccsidr(level: u64, instruction: bool) -> u64;
+
+    /// Sets SCTLR.M and SCTLR.C, by one write of SCTLR.
+    fn set_caches(m: bool, c: bool);
+
+    /// Writes CONTEXTIDR, the VM register that means nothing to the payload.
+    fn write_contextidr(value: u64);
+
+    /// Reads CONTEXTIDR.
+    fn read_contextidr() -> u64;
+
+    /// The VM registers of this instruction set.
+    fn vm_registers() -> &'static [VmRegister];
+
+    /// Calls `each` with every probe of `set`.
+    fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe));
+
+    /// Runs a probe with `regs` in the registers and leaves there what they are at its end.
+    fn execute(probe: &Probe, regs: &mut Registers) -> Exit;
+
+    /// The memory to do things to.
+    fn arena() -> Arena;
+
+    /// Starts the second CPU by CPU_ON. Returns whether PSCI did it.
+    fn start_secondary() -> bool;
+
+    /// Has the second CPU do `command`, and returns when it has.
+    fn on_secondary(command: Command);
+
+    /// Whether the second CPU found M or C set when it started.
+    fn secondary_started_with_caches() -> bool;
+}

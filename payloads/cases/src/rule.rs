@@ -1,0 +1,97 @@
+//! The rules: what a hypervisor must do, and who says so.
+
+/// One statement that a hypervisor must meet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its short name; stable.
+    pub id: &'static str,
+    /// The statement.
+    pub title: &'static str,
+    /// Architecture section, commit or advisory that it comes from.
+    pub source: &'static str,
+    /// Whom it binds.
+    pub kind: Kind,
+}
+
+/// Whom a rule binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Every hypervisor: the architecture leaves no choice.
+    Architectural,
+    /// Hypervisors whose profile says that they follow the policy.
+    Policy,
+}
+
+impl Kind {
+    /// The word for it in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Architectural => "architectural",
+            Kind::Policy => "policy",
+        }
+    }
+}
+
+const KVM_2015: &str = "Linux commit 3c1e71650833 (KVM: track the state of the caches)";
+
+macro_rules! rules {
+    ($($name:ident $id:literal $kind:ident $title:literal, $source:expr;)*) => {
+        $(#[doc = $title]
+        pub static $name: Rule =
+            Rule { id: $id, title: $title, source: $source, kind: Kind::$kind };)*
+
+        /// Every rule, in the order of reports.
+        pub static RULES: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    SW_TRAP "SW-TRAP" Policy
+        "each set/way op traps once, and the first one while TVM is clear flushes once", KVM_2015;
+    SW_REPEAT "SW-REPEAT" Policy
+        "a set/way op while TVM is set does nothing more, and VM registers trap from the first on", KVM_2015;
+    SW_LOOP "SW-LOOP" Policy
+        "a loop over every level, set and way costs one trap per op and one flush in all", KVM_2015;
+    TGL_MC "TGL-MC" Policy
+        "a trapped change of SCTLR flushes if and only if M and C together changed, and clears TVM if and only if both are now set", KVM_2015;
+    VMR_VALUE "VMR-VALUE" Architectural
+        "a VM register holds after a trapped write what it holds after an untrapped one", "DDI 0487 D1.3.6, traps to EL2; HCR_EL2.TVM";
+    VMR_ISOLATION "VMR-ISOLATION" Architectural
+        "a trapped write of a VM register changes no other register", "DDI 0487 HCR_EL2.TVM";
+    VMR_HALVES "VMR-HALVES" Architectural
+        "64-bit writes reach both halves of a register, and 32-bit writes leave the other half alone", "DDI 0487 G8.2.163 TTBR0, G8.2.119 MAIR0";
+    EXA_RT "EXA-RT" Architectural
+        "a trapped instruction takes its operand from the right register, whichever it is, and changes none", "DDI 0487 D24.2.40 ESR_EL2, ISS.Rt";
+    EXA_ZR "EXA-ZR" Architectural
+        "register 31 of a trapped instruction is the zero register", "DDI 0487 C1.2.5; ESR_EL2, ISS.Rt";
+    EXA_FLAGS "EXA-FLAGS" Architectural
+        "the condition flags survive a trap", "DDI 0487 D1.3.3";
+    EXA_SIMD "EXA-SIMD" Architectural
+        "the SIMD and floating-point registers survive a trap", "DDI 0487 D1.3.3";
+    EXA_COND "EXA-COND" Architectural
+        "a conditional instruction that traps acts if and only if its condition holds", "DDI 0487 G1.16.1; ESR_EL2, ISS.COND";
+    EXA_IT "EXA-IT" Architectural
+        "a trapped instruction in an IT block advances ITSTATE like any other", "DDI 0487 G1.18.3 ITAdvance()";
+    EXA_LEN "EXA-LEN" Architectural
+        "execution goes on right behind a trapped T32 instruction, at either alignment", "DDI 0487 ESR_EL2.IL";
+    EXA_BANK "EXA-BANK" Architectural
+        "a trapped instruction takes its operand from the bank of the mode it runs in", "DDI 0487 D1.20.1, mapping of general-purpose registers";
+    UND_READ "UND-READ" Architectural
+        "reading a set/way encoding is UNDEFINED: right vector, return address and mode, and the guest goes on", "DDI 0487 C5.3, DC encodings are write-only";
+    UND_INJECT "UND-INJECT" Policy
+        "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487 D1.3.5, G1.12.3";
+    COH_CLEAN "COH-CLEAN" Architectural
+        "data written with caches on is seen with caches off, after maintenance by set/way", "DDI 0487 D7.5.9; the guest's only use of set/way that a VM can honour";
+    COH_TOGGLE "COH-TOGGLE" Policy
+        "data written between the set/way ops and turning the cache off is seen with caches off", KVM_2015;
+    COH_OFF "COH-OFF" Policy
+        "data written with caches off is seen once the cache is on", KVM_2015;
+    COH_ISW "COH-ISW" Architectural
+        "an invalidate by set/way does not lose data", "DDI 0487 D24.2.55 HCR_EL2.SWIO; XSA-93";
+    COH_ALIAS "COH-ALIAS" Architectural
+        "data written through a cacheable mapping is seen through a non-cacheable one, after maintenance by set/way", "DDI 0487 B2.8, mismatched attributes; D7.5.9";
+    CPU_RESET "CPU-RESET" Policy
+        "a vCPU that CPU_ON starts has its caches off and TVM set", KVM_2015;
+    CPU_TVM "CPU-TVM" Policy
+        "TVM is each vCPU's own", KVM_2015;
+}

@@ -1,0 +1,140 @@
+//! Guests that misbehave on purpose. The harness has to give each its own right verdict.
+//!
+//! Boots without a hypervisor, as an arm64 `Image`; `misbehave=` on the command line says how.
+#![no_std]
+#![no_main]
+
+use aarch64_rt::entry;
+use core::fmt::Write;
+use setway_protocol::{RecordWriter, Stream, VERSION, Value::*, kind};
+use setway_runtime::{
+    board::Board,
+    bootargs,
+    console::{self, Console, Records},
+    head,
+};
+use smccc::{Hvc, psci};
+
+entry!(main, 16);
+
+/// What there is to do wrong.
+static WAYS: &[(&str, fn())] = &[
+    ("silent", || {}),
+    ("hang", hang),
+    ("garbage", garbage),
+    ("truncated", truncated),
+    ("duplicate", duplicate),
+    ("panic", || panic!("on purpose")),
+    ("early-off", early_off),
+    ("endless", endless),
+];
+
+fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
+    // SAFETY: the Linux boot protocol has the device tree's address in x0.
+    let board = unsafe { Board::read(dtb as *const u8) };
+    let board = board.unwrap_or_else(|error| panic!("{error}"));
+    if let Some(uart) = board.uart {
+        // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
+        unsafe { console::init(uart) }
+    }
+    let name = bootargs::value(board.bootargs, "misbehave").unwrap_or("");
+    match WAYS.iter().find(|(way, _)| *way == name) {
+        Some((_, misbehave)) => misbehave(),
+        None => panic!("misbehave={name} is none of the ways"),
+    }
+    power_off()
+}
+
+fn power_off() -> ! {
+    // Does not return where PSCI is right.
+    let _ = psci::system_off::<Hvc>();
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// The fields of a good first record.
+fn begin_fields() -> [(&'static str, setway_protocol::Value<'static>); 8] {
+    [
+        ("proto", Count(VERSION)),
+        ("build", Hex(head::build_id())),
+        ("isa", Text("a64")),
+        ("case", Text("misbehave")),
+        ("mark", Hex(0)),
+        ("midr", Hex(0)),
+        ("clidr", Hex(0)),
+        ("ctr", Hex(0)),
+    ]
+}
+
+/// A stream that has begun and made one good check.
+fn begun() -> Records {
+    let mut records = Records::new(Stream::Guest);
+    records.emit(kind::BEGIN, &begin_fields());
+    records.emit(kind::CHECK, &[("name", Text("one")), ("want", Hex(1)), ("got", Hex(1))]);
+    records
+}
+
+/// Begins, then never says anything again.
+fn hang() {
+    begun();
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// Writes a whole record with bytes of noise in it.
+fn garbage() {
+    let mut records = begun();
+    let _ = Console.write_str("\x1b[2J\x00\x07%sw g 2 check name=\x01\x02 ~zzzzzzzz\r\n%%%%\r\n");
+    records.end();
+}
+
+/// Powers off in the middle of a record.
+fn truncated() {
+    begun();
+    let _ = Console.write_str("%sw g 2 check name=two want=0x");
+}
+
+/// Says the same record twice.
+fn duplicate() {
+    let mut writer = RecordWriter::new(Stream::Guest);
+    let _ = writer.write(&mut Console, kind::BEGIN, &begin_fields());
+    for _ in 0..2 {
+        let mut again = RecordWriter::new(Stream::Guest);
+        let _ = again.write(&mut Nowhere, kind::BEGIN, &[]);
+        let _ = again.write(
+            &mut Console,
+            kind::CHECK,
+            &[("name", Text("one")), ("want", Hex(1)), ("got", Hex(1))],
+        );
+    }
+}
+
+/// Text that nobody reads.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> core::fmt::Result {
+        Ok(())
+    }
+}
+
+/// Powers off before the last record.
+fn early_off() {
+    begun();
+}
+
+/// Never stops talking.
+fn endless() {
+    begun();
+    loop {
+        let _ = Console.write_str("all work and no play makes a dull guest\r\n");
+    }
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    console::panic(Stream::Guest, info);
+    power_off()
+}

@@ -1,0 +1,168 @@
+//! What the device tree says of the machine: console, memory, CPUs, PSCI, command line.
+
+use core::{fmt, ops::Range};
+use fdt_rs::{
+    base::{DevTree, DevTreeProp, iters::DevTreeIter},
+    prelude::*,
+};
+use heapless::Vec;
+
+/// Most CPUs that are used.
+pub const MAX_CPUS: usize = 8;
+
+/// How PSCI is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduit {
+    /// HVC, to a hypervisor.
+    Hvc,
+    /// SMC, to firmware.
+    Smc,
+}
+
+/// What an image needs to know of the machine it runs on.
+#[derive(Clone, Debug)]
+pub struct Board<'dt> {
+    /// Base of the PL011.
+    pub uart: Option<u64>,
+    /// The first range of memory.
+    pub memory: Range<u64>,
+    /// MPIDR affinity of each CPU.
+    pub cpus: Vec<u64, MAX_CPUS>,
+    /// The conduit of PSCI.
+    pub psci: Option<Conduit>,
+    /// The command line.
+    pub bootargs: &'dt str,
+    /// The initial RAM disk.
+    pub initrd: Option<Range<u64>>,
+}
+
+/// Why a device tree cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoardError {
+    /// There is none at that address, or it is damaged.
+    NotADeviceTree,
+    /// It names no memory.
+    NoMemory,
+}
+
+impl fmt::Display for BoardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BoardError::NotADeviceTree => "no valid device tree",
+            BoardError::NoMemory => "the device tree has no memory",
+        })
+    }
+}
+
+/// The properties of one node, as far as anybody asks for them.
+#[derive(Default)]
+struct Node<'dt> {
+    name: &'dt str,
+    pl011: bool,
+    device_type: &'dt str,
+    reg: &'dt [u8],
+    method: &'dt str,
+    psci: bool,
+}
+
+/// A big-endian number of one or two cells.
+fn cells(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte))
+}
+
+/// Text of a property, up to its first NUL.
+fn text<'dt>(prop: &DevTreeProp<'_, 'dt>) -> &'dt str {
+    let bytes = prop.raw();
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    core::str::from_utf8(&bytes[..end]).unwrap_or("")
+}
+
+fn is_compatible(prop: &DevTreeProp<'_, '_>, with: &str) -> bool {
+    prop.raw().split(|&byte| byte == 0).any(|name| name == with.as_bytes())
+}
+
+impl<'dt> Board<'dt> {
+    /// Reads the device tree at `dtb`.
+    ///
+    /// # Safety
+    ///
+    /// `dtb` must be null or point to a device tree blob, aligned to 4 bytes, that nothing changes
+    /// during `'dt`.
+    pub unsafe fn read(dtb: *const u8) -> Result<Self, BoardError> {
+        if dtb.is_null() || !dtb.cast::<u32>().is_aligned() {
+            return Err(BoardError::NotADeviceTree);
+        }
+        // SAFETY: our caller vouches for the blob; the parser checks the magic number.
+        let tree = unsafe { DevTree::from_raw_pointer(dtb) };
+        let tree = tree.map_err(|_| BoardError::NotADeviceTree)?;
+        Self::from_tree(&tree)
+    }
+
+    fn from_tree(tree: &DevTree<'dt>) -> Result<Self, BoardError> {
+        let mut board = Board {
+            uart: None,
+            memory: 0..0,
+            cpus: Vec::new(),
+            psci: None,
+            bootargs: "",
+            initrd: None,
+        };
+        let mut initrd = (0, 0);
+        let mut root_cells = (2, 1);
+        let mut node = Node::default();
+        let mut items: DevTreeIter<'_, 'dt> = tree.items();
+        while let Ok(Some(item)) = items.next() {
+            let prop = match item {
+                fdt_rs::base::DevTreeItem::Node(next) => {
+                    board.learn(&node, root_cells);
+                    node = Node { name: next.name().unwrap_or(""), ..Node::default() };
+                    continue;
+                }
+                fdt_rs::base::DevTreeItem::Prop(prop) => prop,
+            };
+            match (node.name, prop.name().unwrap_or("")) {
+                ("", "#address-cells") => root_cells.0 = prop.u32(0).unwrap_or(2) as usize,
+                ("", "#size-cells") => root_cells.1 = prop.u32(0).unwrap_or(1) as usize,
+                ("chosen", "bootargs") => board.bootargs = text(&prop),
+                ("chosen", "linux,initrd-start") => initrd.0 = cells(prop.raw()),
+                ("chosen", "linux,initrd-end") => initrd.1 = cells(prop.raw()),
+                (_, "compatible") => {
+                    node.pl011 = is_compatible(&prop, "arm,pl011");
+                    node.psci = is_compatible(&prop, "arm,psci-0.2") || is_compatible(&prop, "arm,psci-1.0");
+                }
+                (_, "device_type") => node.device_type = text(&prop),
+                (_, "reg") => node.reg = prop.raw(),
+                (_, "method") => node.method = text(&prop),
+                _ => {}
+            }
+        }
+        board.learn(&node, root_cells);
+        if initrd.0 < initrd.1 {
+            board.initrd = Some(initrd.0..initrd.1);
+        }
+        if board.memory.is_empty() { Err(BoardError::NoMemory) } else { Ok(board) }
+    }
+
+    /// Takes from a whole node what it says.
+    fn learn(&mut self, node: &Node<'dt>, (address_cells, size_cells): (usize, usize)) {
+        let address = node.reg.get(..4 * address_cells).map_or(0, cells);
+        if node.pl011 && self.uart.is_none() {
+            self.uart = Some(address);
+        }
+        if node.device_type == "memory" && self.memory.is_empty() {
+            let size = node.reg.get(4 * address_cells..4 * (address_cells + size_cells));
+            self.memory = address..address + size.map_or(0, cells);
+        }
+        if node.device_type == "cpu" {
+            // More CPUs than we can use are not used.
+            let _ = self.cpus.push(cells(node.reg));
+        }
+        if node.psci {
+            self.psci = match node.method {
+                "hvc" => Some(Conduit::Hvc),
+                "smc" => Some(Conduit::Smc),
+                _ => None,
+            };
+        }
+    }
+}
