@@ -77,7 +77,7 @@ pub enum Event {
 }
 
 /// Events kept; what comes later is counted as lost.
-const CAPACITY: usize = 256;
+const CAPACITY: usize = 1024;
 
 struct Ring(UnsafeCell<[Option<Event>; CAPACITY]>);
 

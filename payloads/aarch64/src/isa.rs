@@ -121,7 +121,7 @@ impl Isa for A64 {
     }
 
     fn read_contextidr() -> u64 {
-        sysreg::read!("contextidr_el1")
+        sysreg::read!("contextidr_el1") & 0xffff_ffff
     }
 
     fn vm_registers() -> &'static [VmRegister] {

@@ -2,7 +2,7 @@
 
 use crate::execute::{svc_exit, undef_exit};
 use core::arch::global_asm;
-use setway_cases::{Exit, Probe, ProbeSet, Registers};
+use setway_cases::{Exit, IsaName, Probe, ProbeSet, Registers};
 
 /// Bytes from one probe of a table to the next: the instruction, SVC, and two that are permanently
 /// undefined.
@@ -100,7 +100,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             }
         }
         ProbeSet::EveryRtVmReg => {
-            let values = Registers::pattern().gpr;
+            let values = Registers::pattern(IsaName::A64).gpr;
             for (n, value) in values.into_iter().enumerate() {
                 each(Probe {
                     rt: Some(n as u8),

@@ -78,11 +78,13 @@ pub struct Registers {
 }
 
 impl Registers {
-    /// A file in which no two registers are alike.
-    pub fn pattern() -> Self {
+    /// A file in which no two registers are alike. Bits 31:0 of each are a valid operand of a
+    /// set/way op: a small set number, way 0, level 1.
+    pub fn pattern(isa: IsaName) -> Self {
         let mut regs = Self { gpr: [0; 31], sp: 0x5350_0000_0000_5350, simd: [[0; 2]; 32], flags: 0 };
         for (n, reg) in (1..).zip(&mut regs.gpr) {
-            *reg = n * 0x0101_0001_0101_0001;
+            let high = if isa == IsaName::A64 { n * 0x0101_0001 } else { 0 };
+            *reg = high << 32 | n << 6;
         }
         for (n, reg) in (1..).zip(&mut regs.simd) {
             *reg = [n * 0x0f01_f10f_0101_1010, !(n * 0x0077_0770_7007_7700)];
@@ -225,7 +227,7 @@ pub trait Isa: Sized + 'static {
     /// Writes CONTEXTIDR, the VM register that means nothing to the payload.
     fn write_contextidr(value: u64);
 
-    /// Reads CONTEXTIDR.
+    /// Reads CONTEXTIDR, bits 31:0.
     fn read_contextidr() -> u64;
 
     /// The VM registers of this instruction set.
@@ -240,7 +242,8 @@ pub trait Isa: Sized + 'static {
     /// The memory to do things to.
     fn arena() -> Arena;
 
-    /// Starts the second CPU by CPU_ON. Returns whether PSCI did it.
+    /// Starts the second CPU by CPU_ON, and returns once it waits for commands; false if PSCI
+    /// refused.
     fn start_secondary() -> bool;
 
     /// Has the second CPU do `command`, and returns when it has.

@@ -86,7 +86,8 @@ global_asm!(
     ".arm",
     ".global head",
     "head:",
-    "    .rept 8",
+    // A local name, which the assembler resolves by itself.
+    "7:  .rept 8",
     "    nop",
     "    .endr",
     "    b       0f",
@@ -95,7 +96,7 @@ global_asm!(
     "    .word   image_size",
     "    .word   0x04030201",
     // r2 holds the device tree's address and stays untouched.
-    "0:  adr     r4, head",
+    "0:  adr     r4, 7b",
     "    ldr     r5, 8f",
     "    ldr     r6, 9f",
     "    ldr     r5, [r4, r5]",

@@ -10,4 +10,6 @@ pub mod bootargs;
 pub mod console;
 #[cfg(target_os = "none")]
 pub mod head;
+#[cfg(target_os = "none")]
+pub mod mailbox;
 pub mod payload;

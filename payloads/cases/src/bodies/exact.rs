@@ -8,7 +8,7 @@ use crate::{
 /// Runs every probe of `set` as one step. Each set/way op arms TVM, each VM register write with the
 /// cache on clears it, so the probes say themselves what they cost.
 fn run<I: Isa>(cx: &mut Context<I>, set: ProbeSet, arm: bool) {
-    let regs = Registers::pattern();
+    let regs = Registers::pattern(I::NAME);
     let mut demanded = Counts::default();
     I::mark();
     let mut armed = false;
@@ -52,7 +52,7 @@ pub fn zero_register<I: Isa>(cx: &mut Context<I>) {
 
 /// All sixteen values of the flags.
 pub fn flags<I: Isa>(cx: &mut Context<I>) {
-    let regs = Registers::pattern();
+    let regs = Registers::pattern(I::NAME);
     let mut ops = 0;
     I::mark();
     I::probes(ProbeSet::OneSetWay, &mut |probe| {
@@ -69,7 +69,7 @@ pub fn flags<I: Isa>(cx: &mut Context<I>) {
 
 /// Every SIMD register, in two patterns.
 pub fn simd<I: Isa>(cx: &mut Context<I>) {
-    let mut regs = Registers::pattern();
+    let mut regs = Registers::pattern(I::NAME);
     let mut ops = 0;
     I::mark();
     I::probes(ProbeSet::OneSetWay, &mut |probe| {

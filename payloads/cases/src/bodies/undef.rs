@@ -18,7 +18,7 @@ pub fn injected<I: Isa>(cx: &mut Context<I>) {
 }
 
 fn refused<I: Isa>(cx: &mut Context<I>, set: ProbeSet) {
-    let regs = Registers::pattern();
+    let regs = Registers::pattern(I::NAME);
     I::mark();
     I::probes(set, &mut |probe| cx.probe(&probe, &regs));
     I::mark();

@@ -92,9 +92,14 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
     /// A value with both halves and every byte different; the architecture defines all its bits for
     /// TTBR0 and TTBR1.
     const BOTH: u64 = 0x0012_0034_5678_8000;
+    /// TTBCR.EAE: the long-descriptor format, in which TTBR0 and TTBR1 have 64 bits.
+    const EAE: u64 = 1 << 31;
     let regs = I::vm_registers();
+    let Some(ttbcr) = regs.iter().find(|reg| reg.name == "TTBCR") else { return };
     I::set_caches(false, false);
     I::set_way(SetWay::Clean, 0);
+    let format = (ttbcr.read)();
+    (ttbcr.write)(EAE);
     for reg in regs.iter().filter(|reg| reg.doubleword) {
         let original = (reg.read)();
         cx.step(reg.name, VM_REG, || (reg.write)(BOTH));
@@ -115,5 +120,6 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
         cx.check(format_args!("{} after {}", half.name, reg.name), other, (half.read)());
         (reg.write)(original);
     }
+    (ttbcr.write)(format);
     I::set_caches(true, true);
 }

@@ -1,0 +1,216 @@
+//! Running one instruction with the whole register file known, and finding out all it changed.
+//!
+//! The probe runs in System mode and is entered by an exception return, so every register and the
+//! flags are set; it ends by an exception. Each exception mode's SP points at the registers in the
+//! CPU's [`Frame`], so the vector can save all of the User bank there without needing a register.
+
+use core::{
+    arch::global_asm,
+    cell::UnsafeCell,
+    mem::offset_of,
+};
+use setway_cases::{Exit, IsaName, Probe, Registers};
+
+/// Registers going in and out of a probe, and what the vector found.
+#[repr(C, align(16))]
+struct Frame {
+    /// What the exception return takes: PC and CPSR. Directly before `gpr`.
+    entry: u32,
+    psr: u32,
+    /// r0–r12, SP_usr, LR_usr.
+    gpr: [u32; 15],
+    /// SP_svc of the Rust code.
+    host_sp: u32,
+    vector: u32,
+    link: u32,
+    saved: u32,
+    mode: u32,
+    /// q0–q15.
+    simd: [[u64; 2]; 16],
+}
+
+/// Where the SPs point.
+const GPR: usize = offset_of!(Frame, gpr);
+const _: () = assert!(offset_of!(Frame, entry) + 8 == GPR);
+
+/// One frame for each CPU.
+struct Frames(UnsafeCell<[Frame; 2]>);
+
+// SAFETY: each CPU uses its own.
+unsafe impl Sync for Frames {}
+
+static FRAMES: Frames = Frames(UnsafeCell::new(
+    [const {
+        Frame {
+            entry: 0,
+            psr: 0,
+            gpr: [0; 15],
+            host_sp: 0,
+            vector: 0,
+            link: 0,
+            saved: 0,
+            mode: 0,
+            simd: [[0; 2]; 16],
+        }
+    }; 2],
+));
+
+/// System mode, asynchronous aborts, IRQs and FIQs masked.
+const CPSR_SYSTEM: u32 = 0x1df;
+/// CPSR.T.
+const T: u32 = 1 << 5;
+/// Supervisor and Undefined mode.
+const MODE_SVC: u64 = 0x13;
+const MODE_UND: u64 = 0x1b;
+
+fn is_t32(isa: IsaName) -> bool {
+    isa == IsaName::T32
+}
+
+fn cpsr(isa: IsaName) -> u32 {
+    CPSR_SYSTEM | if is_t32(isa) { T } else { 0 }
+}
+
+/// The exit of a probe that ends with the SVC at `svc`.
+pub fn svc_exit(isa: IsaName, svc: usize) -> Exit {
+    let link = svc as u64 + if is_t32(isa) { 2 } else { 4 };
+    Exit { vector: 0x08, link, saved: cpsr(isa).into(), syndrome: 0, mode: MODE_SVC }
+}
+
+/// The exit of a probe whose instruction at `at` is UNDEFINED (DDI 0487, G1.14.1, table G1-11).
+pub fn undef_exit(isa: IsaName, at: usize) -> Exit {
+    let link = at as u64 + if is_t32(isa) { 2 } else { 4 };
+    Exit { vector: 0x04, link, saved: cpsr(isa).into(), syndrome: 0, mode: MODE_UND }
+}
+
+unsafe extern "C" {
+    fn execute(gpr: *mut u32);
+    fn set_mode_stacks(gpr: *mut u32);
+    static vectors: u8;
+}
+
+/// Runs `probe` from `regs`.
+pub fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
+    let frame = FRAMES.0.get().cast::<Frame>();
+    // SAFETY: probes run on the boot CPU only, one at a time, and the frame is its own. A probe is
+    // code that ends in an exception whatever happens and touches no memory, and `execute` restores
+    // everything that the procedure call standard asks for.
+    let frame = unsafe {
+        (*frame).entry = probe.entry as u32 & !1;
+        (*frame).psr = cpsr(isa) | regs.flags as u32;
+        for (to, from) in (*frame).gpr.iter_mut().zip(regs.gpr) {
+            *to = from as u32;
+        }
+        (*frame).simd.copy_from_slice(&regs.simd[..16]);
+        execute((&raw mut (*frame).gpr).cast());
+        &*frame
+    };
+    for (to, from) in regs.gpr.iter_mut().zip(frame.gpr) {
+        *to = from.into();
+    }
+    regs.simd[..16].copy_from_slice(&frame.simd);
+    regs.flags = u64::from(frame.saved) & 0xf << 28;
+    Exit {
+        vector: frame.vector.into(),
+        link: frame.link.into(),
+        saved: frame.saved.into(),
+        syndrome: 0,
+        mode: frame.mode.into(),
+    }
+}
+
+/// Points this CPU, number `cpu`, at the vectors and its exception modes at its frame.
+pub fn install_vectors(cpu: usize) {
+    // SAFETY: the table below, and a frame that is this CPU's.
+    unsafe {
+        let frame = FRAMES.0.get().cast::<Frame>().add(cpu % 2);
+        set_mode_stacks((&raw mut (*frame).gpr).cast());
+        crate::cp15::write!("p15, 0, {}, c12, c0, 0", &raw const vectors as u32);
+        core::arch::asm!("isb", options(nostack));
+    }
+}
+
+/// An exception that no probe caused.
+#[unsafe(no_mangle)]
+extern "C" fn unexpected_exception(vector: u32, link: u32, saved: u32) -> ! {
+    panic!("exception at vector {vector:#x}: LR {link:#x}, SPSR {saved:#x}")
+}
+
+global_asm!(
+    ".section .text.execute, \"ax\"",
+    ".arm",
+    ".fpu neon",
+    ".balign 4",
+    // r0: the frame's gpr. SP of all exception modes but SVC, which is the Rust code's.
+    ".global set_mode_stacks",
+    "set_mode_stacks:",
+    "    cps     #0x11",
+    "    mov     sp, r0",
+    "    cps     #0x12",
+    "    mov     sp, r0",
+    "    cps     #0x17",
+    "    mov     sp, r0",
+    "    cps     #0x1b",
+    "    mov     sp, r0",
+    "    cps     #0x13",
+    "    bx      lr",
+    ".global execute",
+    "execute:",
+    "    push    {{r4-r11, lr}}",
+    "    str     sp, [r0, #{host_sp}]",
+    "    add     r1, r0, #{simd}",
+    "    vldmia  r1!, {{d0-d15}}",
+    "    vldmia  r1!, {{d16-d31}}",
+    "    mov     sp, r0",
+    "    ldmia   sp, {{r0-r14}}^",
+    "    nop",
+    "    rfedb   sp",
+    // r0: the vector's offset; lr and SPSR: what it found. The User bank is saved.
+    "probe_exit:",
+    "    mov     r1, lr",
+    "    mrs     r2, spsr",
+    "    mrs     r3, cpsr",
+    "    and     r3, r3, #0x1f",
+    "    mov     r4, sp",
+    // Rust code runs in Supervisor mode, probes do not.
+    "    and     r5, r2, #0x1f",
+    "    cmp     r5, #0x13",
+    "    beq     1f",
+    "    str     r0, [r4, #{vector}]",
+    "    str     r1, [r4, #{link}]",
+    "    str     r2, [r4, #{saved}]",
+    "    str     r3, [r4, #{mode}]",
+    "    cps     #0x13",
+    "    ldr     sp, [r4, #{host_sp}]",
+    "    add     r1, r4, #{simd}",
+    "    vstmia  r1!, {{d0-d15}}",
+    "    vstmia  r1!, {{d16-d31}}",
+    "    pop     {{r4-r11, pc}}",
+    "1:  cps     #0x13",
+    "    b       unexpected_exception",
+    ".macro probe_vector offset",
+    "vector_\\offset:",
+    "    stmia   sp, {{r0-r14}}^",
+    "    nop",
+    "    mov     r0, #0x\\offset",
+    "    b       probe_exit",
+    ".endm",
+    ".irp offset, 00, 04, 08, 0c, 10, 14, 18, 1c",
+    "    probe_vector \\offset",
+    ".endr",
+    ".purgem probe_vector",
+    ".section .text.vectors, \"ax\"",
+    ".balign 32",
+    ".global vectors",
+    "vectors:",
+    ".irp offset, 00, 04, 08, 0c, 10, 14, 18, 1c",
+    "    b       vector_\\offset",
+    ".endr",
+    host_sp = const offset_of!(Frame, host_sp) - GPR,
+    simd = const offset_of!(Frame, simd) - GPR,
+    vector = const offset_of!(Frame, vector) - GPR,
+    link = const offset_of!(Frame, link) - GPR,
+    saved = const offset_of!(Frame, saved) - GPR,
+    mode = const offset_of!(Frame, mode) - GPR,
+);
+

@@ -1,0 +1,74 @@
+//! The guest payload for AArch32: start-up, and the [`setway_cases::Isa`]s of A32 and T32.
+//!
+//! One image serves both: only the instructions under test differ, and each is assembled in the
+//! instruction set that it belongs to.
+#![no_std]
+#![no_main]
+
+mod boot;
+mod caches;
+mod cp15;
+mod execute;
+mod isa;
+mod probes;
+mod secondary;
+mod stage1;
+
+use setway_cases::IsaName;
+use setway_protocol::Stream;
+use setway_runtime::{
+    board::{Board, Conduit},
+    console, head,
+    payload::{self, Identity},
+};
+use smccc::{Hvc, Smc, psci};
+
+/// The main program; `dtb` is r2 of the Linux boot protocol.
+extern "C" fn main(dtb: u32) -> ! {
+    execute::install_vectors(0);
+    // SAFETY: the Linux boot protocol has the device tree's address in r2.
+    let board = match unsafe { Board::read(dtb as *const u8) } {
+        Ok(board) => board,
+        Err(error) => panic!("device tree at {dtb:#x}: {error}"),
+    };
+    if let Some(uart) = board.uart {
+        // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
+        unsafe { console::init(uart) }
+    }
+    stage1::init(&board.memory);
+    secondary::init(&board);
+    caches::set(true, true);
+
+    match payload::requested_isa(&board) {
+        None | Some(IsaName::A32) => payload::run::<isa::A32>(&board, identity()),
+        Some(IsaName::T32) => payload::run::<isa::T32>(&board, identity()),
+        Some(other) => panic!("this image has no {}", other.name()),
+    }
+    power_off(board.psci)
+}
+
+fn identity() -> Identity {
+    Identity {
+        build: head::build_id(),
+        mark: isa::mark_address().into(),
+        midr: cp15::read!("p15, 0, {}, c0, c0, 0").into(),
+        ctr: cp15::read!("p15, 0, {}, c0, c0, 1").into(),
+    }
+}
+
+fn power_off(conduit: Option<Conduit>) -> ! {
+    // Neither call returns where PSCI is right; nothing is to be done where it is not.
+    let _ = match conduit {
+        Some(Conduit::Smc) => psci::system_off::<Smc>(),
+        _ => psci::system_off::<Hvc>(),
+    };
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    console::panic(Stream::Guest, info);
+    power_off(None)
+}

@@ -1,0 +1,326 @@
+//! The instructions under test, assembled once each in A32 and in T32.
+
+use crate::execute::{svc_exit, undef_exit};
+use core::arch::global_asm;
+use setway_cases::{Exit, IsaName, Probe, ProbeSet, Registers};
+
+/// Bytes from one probe of a table to the next, but for those of [`Family`]s that say otherwise.
+const STRIDE: usize = 16;
+/// The same for probes of several instructions.
+const LONG_STRIDE: usize = 32;
+
+// Each probe ends with SVC and is padded with instructions that are permanently undefined. The two
+// instruction sets share the tables' text.
+macro_rules! tables {
+    ($prefix:literal, $mode:literal, $pad:literal, $t32_only:literal) => {
+        global_asm!(
+            // The instructions, in quotes, then SVC, then padding.
+            ".macro padded stride, insns",
+            "9000:",
+            "    \\insns",
+            "    svc     #0",
+            concat!("    .rept (\\stride - (. - 9000b)) / ", $pad),
+            "    udf     #0",
+            "    .endr",
+            ".endm",
+            // One instruction, without quotes.
+            ".macro probe insn:vararg",
+            "    padded  16, \"\\insn\"",
+            ".endm",
+            // Several, in quotes.
+            ".macro sequence insns",
+            "    padded  32, \"\\insns\"",
+            ".endm",
+            ".macro by_rt name, insn, rest:vararg",
+            concat!(".global ", $prefix, "\\name"),
+            concat!($prefix, "\\name:"),
+            "    .irp    rt, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr",
+            "    probe   \\insn p15, 0, \\rt, \\rest",
+            "    .endr",
+            ".endm",
+            concat!(".section .text.probes_", $mode, ", \"ax\""),
+            concat!(".", $mode),
+            ".fpu neon",
+            ".balign 16",
+            "by_rt isw, mcr, c7, c6, 2",
+            "by_rt csw, mcr, c7, c10, 2",
+            "by_rt cisw, mcr, c7, c14, 2",
+            "by_rt contextidr, mcr, c13, c0, 1",
+            concat!(".global ", $prefix, "reads"),
+            concat!($prefix, "reads:"),
+            "    probe   mrc p15, 0, r3, c7, c6, 2",
+            "    probe   mrc p15, 0, r3, c7, c10, 2",
+            "    probe   mrc p15, 0, r3, c7, c14, 2",
+            concat!(".global ", $prefix, "refused"),
+            concat!($prefix, "refused:"),
+            "    probe   mrc p15, 0, r3, c9, c12, 0",
+            "    probe   mcr p15, 0, r3, c9, c12, 0",
+            // The modes with banked registers: FIQ, IRQ, SVC, ABT, UND. Back to System at the end.
+            ".macro bank mode, reg",
+            "    sequence \"cps #\\mode; mov \\reg, r0; mcr p15, 0, \\reg, c13, c0, 1; cps #0x1f\"",
+            ".endm",
+            ".balign 32",
+            concat!(".global ", $prefix, "banks"),
+            concat!($prefix, "banks:"),
+            "    bank    0x11, r8",
+            "    bank    0x11, r12",
+            "    bank    0x11, lr",
+            "    bank    0x12, lr",
+            "    bank    0x13, lr",
+            "    bank    0x17, lr",
+            "    bank    0x1b, lr",
+            ".purgem bank",
+            $t32_only,
+            ".purgem by_rt",
+            ".purgem probe",
+            ".purgem sequence",
+            ".purgem padded",
+            ".arm",
+        );
+    };
+}
+
+tables!("a32_", "arm", "4", "");
+tables!(
+    "t32_",
+    "thumb",
+    "2",
+    "
+    .balign 32
+    .global t32_lengths
+    t32_lengths:
+    @ The trapped instruction at 2 modulo 4, then at 0 modulo 4, between 16-bit instructions.
+    sequence \"mov r1, r8; mcr p15, 0, r3, c7, c10, 2; mov r2, r9\"
+    sequence \"mov r1, r8; mov r1, r8; mcr p15, 0, r3, c7, c10, 2; mov r2, r9\"
+    .global t32_it
+    t32_it:
+    @ Flags EQ: the op runs, the NE instruction behind it does not.
+    sequence \"ite eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8\"
+    @ Likewise at the second place, and one more behind it.
+    sequence \"itte eq; moveq r1, r8; mcreq p15, 0, r3, c7, c10, 2; movne r2, r9\"
+    @ The last place: what follows the block has no condition.
+    sequence \"itet eq; moveq r1, r8; movne r2, r9; mcreq p15, 0, r3, c7, c10, 2; mov r2, r8\"
+    @ Flags NE: the op does not run, the instruction behind it does.
+    sequence \"ite eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8\"
+    @ Four places, the op twice.
+    sequence \"itete eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8; mcreq p15, 0, r3, c7, c6, 2; movne r2, r9\"
+    "
+);
+
+global_asm!(
+    ".macro conditional insn:vararg",
+    "    \\insn",
+    "    svc     #0",
+    "    udf     #0",
+    "    udf     #0",
+    ".endm",
+    ".section .text.probes_conditions, \"ax\"",
+    ".arm",
+    ".balign 16",
+    ".global a32_conditions",
+    "a32_conditions:",
+    ".irp cond, eq, ne, cs, cc, mi, pl, vs, vc, hi, ls, ge, lt, gt, le",
+    "    conditional mcr\\cond p15, 0, r3, c7, c10, 2",
+    ".endr",
+    ".purgem conditional",
+);
+
+macro_rules! symbols {
+    ($($name:ident)*) => {
+        unsafe extern "C" { $(static $name: u8;)* }
+    };
+}
+
+symbols! {
+    a32_isw a32_csw a32_cisw a32_contextidr a32_reads a32_refused a32_banks a32_conditions
+    t32_isw t32_csw t32_cisw t32_contextidr t32_reads t32_refused t32_banks t32_lengths t32_it
+}
+
+/// The transfer registers of the tables by Rt.
+const RT: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14];
+
+/// Flag values, bits 31:28.
+const Z: u64 = 1 << 30;
+const C: u64 = 1 << 29;
+const N: u64 = 1 << 31;
+const V: u64 = 1 << 28;
+
+/// Each condition with flags that pass it and flags that fail it.
+const CONDITIONS: [(&str, u64, u64); 14] = [
+    ("EQ", Z, N),
+    ("NE", C, Z),
+    ("CS", C, Z | N),
+    ("CC", N, C),
+    ("MI", N, V),
+    ("PL", Z, N),
+    ("VS", V, N),
+    ("VC", N, V),
+    ("HI", C, C | Z),
+    ("LS", C | Z, C),
+    ("GE", N | V, N),
+    ("LT", V, N | V),
+    ("GT", N | V, N | V | Z),
+    ("LE", Z, 0),
+];
+
+/// The tables of one instruction set.
+struct Tables {
+    isa: IsaName,
+    set_way: [(&'static str, *const u8); 3],
+    contextidr: *const u8,
+    reads: *const u8,
+    refused: *const u8,
+    banks: *const u8,
+}
+
+fn tables(isa: IsaName) -> Tables {
+    if isa == IsaName::T32 {
+        Tables {
+            isa,
+            set_way: [
+                ("DCISW, r", &raw const t32_isw),
+                ("DCCSW, r", &raw const t32_csw),
+                ("DCCISW, r", &raw const t32_cisw),
+            ],
+            contextidr: &raw const t32_contextidr,
+            reads: &raw const t32_reads,
+            refused: &raw const t32_refused,
+            banks: &raw const t32_banks,
+        }
+    } else {
+        Tables {
+            isa,
+            set_way: [
+                ("DCISW, r", &raw const a32_isw),
+                ("DCCSW, r", &raw const a32_csw),
+                ("DCCISW, r", &raw const a32_cisw),
+            ],
+            contextidr: &raw const a32_contextidr,
+            reads: &raw const a32_reads,
+            refused: &raw const a32_refused,
+            banks: &raw const a32_banks,
+        }
+    }
+}
+
+fn at(entry: usize, text: &'static str, exit: Exit) -> Probe {
+    Probe {
+        text,
+        rt: None,
+        entry,
+        flags: 0,
+        set_way: 0,
+        vm_reg: 0,
+        contextidr: None,
+        changes: &[],
+        exit,
+    }
+}
+
+impl Tables {
+    /// The probe at `entry`, whose instructions take `length` bytes before its SVC.
+    fn ends(&self, entry: usize, length: usize, text: &'static str) -> Probe {
+        at(entry, text, svc_exit(self.isa, entry + length))
+    }
+
+    /// Probe `n` of a table by Rt.
+    fn by_rt(&self, table: *const u8, n: usize, text: &'static str) -> Probe {
+        Probe { rt: Some(RT[n]), ..self.ends(table as usize + n * STRIDE, 4, text) }
+    }
+
+    /// Probe `n` of `table`, whose instruction is UNDEFINED.
+    fn undefined(&self, table: *const u8, n: usize, text: &'static str) -> Probe {
+        let entry = table as usize + n * STRIDE;
+        at(entry, text, undef_exit(self.isa, entry))
+    }
+}
+
+/// A probe with other flags: it finds them again in the saved PSTATE.
+fn with_flags(flags: u64, probe: Probe) -> Probe {
+    Probe { flags, exit: Exit { saved: probe.exit.saved | flags, ..probe.exit }, ..probe }
+}
+
+/// What r8 and r9 hold in [`Registers::pattern`].
+const R8: u64 = 9 << 6;
+const R9: u64 = 10 << 6;
+
+/// IT blocks and length tests: name, length before the SVC, flags, set/way ops, changes.
+type Sequence = (&'static str, usize, u64, u64, &'static [(usize, u64)]);
+
+const LENGTHS: [Sequence; 2] = [
+    ("32-bit at 2 modulo 4", 8, 0, 1, &[(1, R8), (2, R9)]),
+    ("32-bit at 0 modulo 4", 10, 0, 1, &[(1, R8), (2, R9)]),
+];
+
+const IT_BLOCKS: [Sequence; 5] = [
+    ("ITE EQ, first place, Z set", 8, Z, 1, &[]),
+    ("ITTE EQ, second place, Z set", 10, Z, 1, &[(1, R8)]),
+    ("ITET EQ, last place, Z set", 12, Z, 1, &[(1, R8), (2, R8)]),
+    ("ITE EQ, first place, Z clear", 8, 0, 0, &[(1, R8)]),
+    ("ITETE EQ, two ops, Z set", 14, Z, 2, &[]),
+];
+
+/// The banked registers of the bank tables.
+const BANKS: [&str; 7] = ["r8_fiq", "r12_fiq", "LR_fiq", "LR_irq", "LR_svc", "LR_abt", "LR_und"];
+
+/// Calls `each` with every probe of `set`.
+pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
+    let tables = tables(isa);
+    let values = Registers::pattern(isa).gpr;
+    match set {
+        ProbeSet::EveryRtSetWay => {
+            for (text, table) in tables.set_way {
+                for n in 0..RT.len() {
+                    each(Probe { set_way: 1, ..tables.by_rt(table, n, text) });
+                }
+            }
+        }
+        ProbeSet::EveryRtVmReg => {
+            for n in 0..RT.len() {
+                let contextidr = Some(values[usize::from(RT[n])]);
+                let probe = tables.by_rt(tables.contextidr, n, "CONTEXTIDR, r");
+                each(Probe { vm_reg: 1, contextidr, ..probe });
+            }
+        }
+        ProbeSet::OneSetWay => {
+            let (text, table) = tables.set_way[2];
+            each(Probe { set_way: 1, ..tables.by_rt(table, 7, text) });
+        }
+        ProbeSet::Conditions => {
+            for (n, (text, pass, fail)) in CONDITIONS.into_iter().enumerate() {
+                let probe = tables.ends((&raw const a32_conditions) as usize + n * STRIDE, 4, text);
+                each(with_flags(pass, Probe { set_way: 1, ..probe }));
+                each(with_flags(fail, probe));
+            }
+        }
+        ProbeSet::ItBlocks => sequences(&tables, &raw const t32_it, &IT_BLOCKS, each),
+        ProbeSet::Lengths => sequences(&tables, &raw const t32_lengths, &LENGTHS, each),
+        ProbeSet::Banks => {
+            // CPS is 4 bytes in both; MOV of two registers 4 in A32, 2 in T32.
+            let length = if isa == IsaName::T32 { 14 } else { 16 };
+            for (n, text) in BANKS.into_iter().enumerate() {
+                let probe = tables.ends(tables.banks as usize + n * LONG_STRIDE, length, text);
+                each(Probe { vm_reg: 1, contextidr: Some(values[0]), ..probe });
+            }
+        }
+        ProbeSet::SetWayRead => {
+            for (n, text) in ["read of DCISW", "read of DCCSW", "read of DCCISW"].into_iter().enumerate() {
+                each(tables.undefined(tables.reads, n, text));
+            }
+        }
+        ProbeSet::Refused => {
+            for (n, text) in ["read of PMCR", "write of PMCR"].into_iter().enumerate() {
+                each(tables.undefined(tables.refused, n, text));
+            }
+        }
+        // AArch32 has no zero register.
+        ProbeSet::ZeroRegister => {}
+    }
+}
+
+fn sequences(tables: &Tables, table: *const u8, rows: &[Sequence], each: &mut dyn FnMut(Probe)) {
+    for (n, &(text, length, flags, set_way, changes)) in rows.iter().enumerate() {
+        let probe = tables.ends(table as usize + n * LONG_STRIDE, length, text);
+        each(with_flags(flags, Probe { set_way, changes, ..probe }));
+    }
+}

@@ -1,0 +1,84 @@
+//! The payload's own translation: all memory at its physical address, and the arena once more past
+//! the cache. Short descriptors, sections of 1 MiB.
+
+use crate::cp15;
+use core::{
+    cell::UnsafeCell,
+    ops::Range,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+const ENTRIES: usize = 4096;
+const MIB: u32 = 1 << 20;
+
+/// The first-level table.
+#[repr(C, align(16384))]
+struct Table(UnsafeCell<[u32; ENTRIES]>);
+
+// SAFETY: only `init` writes the table, before there is a second CPU.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table(UnsafeCell::new([0; ENTRIES]));
+
+/// Section attributes with SCTLR.TRE and AFE clear (DDI 0487, G5.4.1 and G5.7.2): full access in
+/// domain 0.
+mod section {
+    const SECTION: u32 = 0b10 | 0b11 << 10;
+    const NEVER_EXECUTE: u32 = 1 << 4;
+    const SHAREABLE: u32 = 1 << 16;
+    /// Normal, write-back, write-allocate.
+    pub const WRITE_BACK: u32 = SECTION | SHAREABLE | 0b001 << 12 | 0b11 << 2;
+    /// Normal Non-cacheable.
+    pub const NON_CACHEABLE: u32 = SECTION | SHAREABLE | 0b001 << 12 | NEVER_EXECUTE;
+    /// Device.
+    pub const DEVICE: u32 = SECTION | 0b01 << 2 | NEVER_EXECUTE;
+}
+
+/// TTBR0: walks write-back write-allocate, inner and outer, shareable.
+const WALKS: u32 = 1 << 6 | 0b01 << 3 | 1 << 1;
+/// DACR: domain 0 is a client.
+const DOMAINS: u32 = 0b01;
+/// RES1 bits and CP15BEN of ARMv8's SCTLR, instruction cache on.
+const SCTLR: u32 = 0x00c5_0078 | 1 << 12;
+
+/// Where the non-cacheable section is.
+static ALIAS: AtomicU32 = AtomicU32::new(0);
+
+/// Fills the table and points the CPU at it; [`set_registers`] does the same for another CPU.
+pub fn init(memory: &Range<u64>) {
+    let set = |index: u32, entry: u32| {
+        // SAFETY: in bounds, and see `Sync`.
+        unsafe { TABLE.0.get().cast::<u32>().add(index as usize).write_volatile(entry) }
+    };
+    for index in 0..ENTRIES as u32 {
+        let base = index * MIB;
+        let attributes = if memory.contains(&base.into()) { section::WRITE_BACK } else { section::DEVICE };
+        set(index, base | attributes);
+    }
+    // Any place will do that is neither memory nor the console's.
+    let alias = if memory.contains(&0xf000_0000) { 0x1000_0000 } else { 0xf000_0000 };
+    ALIAS.store(alias, Ordering::Relaxed);
+    set(alias / MIB, crate::isa::arena_address() & !(MIB - 1) | section::NON_CACHEABLE);
+    set_registers();
+}
+
+/// Points this CPU at the table, its MMU and cache still off.
+pub fn set_registers() {
+    // SAFETY: with the MMU off the values mean nothing yet, and `init` has made them right.
+    unsafe {
+        cp15::write!("p15, 0, {}, c2, c0, 2", 0);
+        cp15::write!("p15, 0, {}, c2, c0, 0", TABLE.0.get() as u32 | WALKS);
+        cp15::write!("p15, 0, {}, c3, c0, 0", DOMAINS);
+        cp15::write!("p15, 0, {}, c1, c0, 0", SCTLR);
+        core::arch::asm!("isb", options(nostack));
+        // ICIALLU, TLBIALL.
+        cp15::write!("p15, 0, {}, c7, c5, 0", 0);
+        cp15::write!("p15, 0, {}, c8, c7, 0", 0);
+        core::arch::asm!("dsb sy", "isb", options(nostack));
+    }
+}
+
+/// The non-cacheable address of `address`, which must lie in the 1 MiB of the arena's start.
+pub fn uncached(address: u32) -> u32 {
+    ALIAS.load(Ordering::Relaxed) + (address & (MIB - 1))
+}

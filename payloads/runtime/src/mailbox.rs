@@ -1,0 +1,110 @@
+//! How the boot CPU tells the second one what to do.
+//!
+//! The two can disagree about whether memory is cacheable, so the mailbox is only ever accessed past
+//! the caches: through the non-cacheable mapping by a CPU whose MMU is on, directly by one whose MMU
+//! is off. It lies with the arena, outside the memory that a payload maintains by VA.
+
+use core::{arch::asm, hint::spin_loop};
+use setway_cases::{Command, Isa, SetWay};
+
+/// What the CPUs tell each other; each field has one writer.
+#[repr(C, align(4096))]
+pub struct Mailbox {
+    /// The number of commands given, in the upper half, and the last of them.
+    command: u64,
+    /// The same, once it is done.
+    done: u64,
+    /// 1 if the second CPU found its M and C clear, 2 if not, 0 before it runs.
+    started: u64,
+}
+
+impl Mailbox {
+    /// A mailbox without a command.
+    pub const fn new() -> Self {
+        Self { command: 0, done: 0, started: 0 }
+    }
+
+    /// Has the second CPU do `command`, and waits until it has.
+    ///
+    /// # Safety
+    ///
+    /// `mailbox` must be a non-cacheable address of the mailbox that the second CPU serves.
+    pub unsafe fn command(mailbox: *mut Mailbox, command: Command) {
+        // SAFETY: our caller's, and this CPU is the only writer of `command`.
+        unsafe {
+            let next = ((&raw const (*mailbox).command).read_volatile() >> 32) + 1;
+            let word = next << 32 | command as u64;
+            (&raw mut (*mailbox).command).write_volatile(word);
+            barrier();
+            while (&raw const (*mailbox).done).read_volatile() != word {
+                spin_loop();
+            }
+        }
+    }
+
+    /// Waits until the second CPU runs, and says whether it found M or C set.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mailbox::command`].
+    pub unsafe fn started_with_caches(mailbox: *mut Mailbox) -> bool {
+        loop {
+            // SAFETY: our caller's.
+            match unsafe { (&raw const (*mailbox).started).read_volatile() } {
+                0 => spin_loop(),
+                answer => return answer == 2,
+            }
+        }
+    }
+
+    /// The second CPU's main program: does what it is told until that is to turn itself off.
+    ///
+    /// # Safety
+    ///
+    /// `locate` must return the non-cacheable address of one and the same mailbox, whether this CPU's
+    /// MMU is on or off, and this must be the only CPU that serves it.
+    pub unsafe fn serve<I: Isa>(locate: fn() -> *mut Mailbox, caches_on: bool) {
+        // SAFETY: our caller's, and this CPU is the only writer of `started` and `done`.
+        unsafe { (&raw mut (*locate()).started).write_volatile(if caches_on { 2 } else { 1 }) }
+        let mut last = 0;
+        loop {
+            // SAFETY: likewise.
+            let word = unsafe { (&raw const (*locate()).command).read_volatile() };
+            if word == last {
+                spin_loop();
+                continue;
+            }
+            last = word;
+            let goes_on = obey::<I>(word as u32);
+            barrier();
+            // SAFETY: likewise.
+            unsafe { (&raw mut (*locate()).done).write_volatile(word) }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Does one command; returns whether there may be another.
+fn obey<I: Isa>(command: u32) -> bool {
+    match command {
+        c if c == Command::SetWay as u32 => I::set_way(SetWay::Clean, 0),
+        c if c == Command::Contextidr as u32 => I::write_contextidr(7),
+        c if c == Command::CachesOn as u32 => I::set_caches(true, true),
+        c if c == Command::CachesOff as u32 => I::set_caches(false, false),
+        _ => return false,
+    }
+    true
+}
+
+fn barrier() {
+    // SAFETY: a barrier.
+    unsafe { asm!("dsb sy", options(nostack)) }
+}
