@@ -28,13 +28,21 @@ fn identify(image: &[u8]) -> Option<Image> {
     let file_size = image.len() as u64;
     if word(0x38)? == u32::from_le_bytes(*b"ARM\x64") {
         let (offset, size) = (double(8)?, double(16)?);
-        return Some(Image { aarch64: true, offset, size: size.max(file_size) });
+        return Some(Image {
+            aarch64: true,
+            offset,
+            size: size.max(file_size),
+        });
     }
     if word(0x24)? == 0x016f_2818 {
         let size = u64::from(word(0x2c)?.wrapping_sub(word(0x28)?));
         // Behind the page tables and parameters that a kernel keeps at the start of memory, and at
         // a multiple of 64 KiB.
-        return Some(Image { aarch64: false, offset: 0x1_0000, size: size.max(file_size) });
+        return Some(Image {
+            aarch64: false,
+            offset: 0x1_0000,
+            size: size.max(file_size),
+        });
     }
     None
 }
@@ -56,11 +64,18 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
     // SAFETY: called once, before there is another CPU.
     let blob = unsafe { &mut *(&raw mut DTB.0) };
     copy_tree(dtb, blob);
-    edit_tree(blob, &stage2::guest_memory(), bootargs::split(board.bootargs).1);
+    edit_tree(
+        blob,
+        &stage2::guest_memory(),
+        bootargs::split(board.bootargs).1,
+    );
 
     // SAFETY: the boot loader put the RAM disk there, in memory that is the guest's.
     let file = unsafe {
-        core::slice::from_raw_parts(initrd.start as *const u8, (initrd.end - initrd.start) as usize)
+        core::slice::from_raw_parts(
+            initrd.start as *const u8,
+            (initrd.end - initrd.start) as usize,
+        )
     };
     let Some(image) = identify(file) else {
         panic!("the RAM disk is neither an arm64 Image nor a zImage")
@@ -70,7 +85,10 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
     // Behind the image, in a block of its own, and below 4 GiB for a 32-bit guest.
     let tree = (start + image.size + (16 << 20)).next_multiple_of(2 << 20);
     if tree + DTB_SIZE as u64 > memory.end {
-        panic!("the guest's memory, {memory:#x?}, is too small for its image of {} bytes", image.size);
+        panic!(
+            "the guest's memory, {memory:#x?}, is too small for its image of {} bytes",
+            image.size
+        );
     }
     // SAFETY: both targets lie in the guest's memory, where nothing of ours is and nothing runs yet;
     // `copy` allows the RAM disk to overlap. The bytes behind the file are the guest's .bss: what
@@ -89,10 +107,24 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
     stage2::map_in_pages(start + image.size, tree);
 
     if image.aarch64 {
-        Entry { aarch64: true, pc: start, x0: tree, x1: 0, x2: 0, t32: false }
+        Entry {
+            aarch64: true,
+            pc: start,
+            x0: tree,
+            x1: 0,
+            x2: 0,
+            t32: false,
+        }
     } else {
         // r0 0, r1 no machine number, r2 the device tree.
-        Entry { aarch64: false, pc: start, x0: 0, x1: 0xffff_ffff, x2: tree, t32: false }
+        Entry {
+            aarch64: false,
+            pc: start,
+            x0: 0,
+            x1: 0xffff_ffff,
+            x2: tree,
+            t32: false,
+        }
     }
 }
 
@@ -111,7 +143,8 @@ const NOP: [u8; 4] = 4u32.to_be_bytes();
 /// Copies the part of the tree at `dtb` that is in use.
 fn copy_tree(dtb: u64, blob: &mut [u8; DTB_SIZE]) {
     // SAFETY: `Board::read` has found a device tree there.
-    let field = |at: usize| unsafe { u32::from_be((dtb as *const u32).byte_add(at).read()) } as usize;
+    let field =
+        |at: usize| unsafe { u32::from_be((dtb as *const u32).byte_add(at).read()) } as usize;
     let ends = [
         field(header::OFF_STRUCT) + field(header::SIZE_STRUCT),
         field(header::OFF_STRINGS) + field(header::SIZE_STRINGS),
@@ -151,7 +184,9 @@ fn edit_tree(blob: &mut [u8; DTB_SIZE], memory: &Range<u64>, args: &str) {
     // The places first: the parser borrows the blob.
     let mut places: [Option<Range<usize>>; EDITS.len()] = Default::default();
     // SAFETY: aligned, and of the size that its header says.
-    let Ok(tree) = (unsafe { DevTree::new(&blob[..]) }) else { panic!("the device tree is damaged") };
+    let Ok(tree) = (unsafe { DevTree::new(&blob[..]) }) else {
+        panic!("the device tree is damaged")
+    };
     let base = blob.as_ptr() as usize;
     let mut node = "";
     let mut items = tree.items();
@@ -161,7 +196,9 @@ fn edit_tree(blob: &mut [u8; DTB_SIZE], memory: &Range<u64>, args: &str) {
             DevTreeItem::Prop(prop) => {
                 let name = prop.name().unwrap_or("");
                 let node = node.split('@').next().unwrap_or("");
-                let edit = EDITS.iter().position(|edit| (edit.0, edit.1) == (node, name));
+                let edit = EDITS
+                    .iter()
+                    .position(|edit| (edit.0, edit.1) == (node, name));
                 if let Some(edit) = edit {
                     let start = prop.raw().as_ptr() as usize - base;
                     places[edit].get_or_insert(start..start + prop.length());

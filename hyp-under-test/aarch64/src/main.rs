@@ -64,7 +64,11 @@ fn choose_policy(args: &str) {
 
 /// The policy that this run follows.
 fn policy() -> Policy {
-    Policy { mutant: Mutant::ALL.get(usize::from(MUTANT.load(Ordering::Relaxed))).copied() }
+    Policy {
+        mutant: Mutant::ALL
+            .get(usize::from(MUTANT.load(Ordering::Relaxed)))
+            .copied(),
+    }
 }
 
 #[panic_handler]

@@ -112,10 +112,23 @@ pub fn map_memory(memory: &Range<u64>) {
         let entry = index * GIB | NORMAL_BLOCK;
         // SAFETY: in bounds, and see `Sync`. What changes from device to memory here has not been
         // accessed yet, so break-before-make has nothing to break but a TLB entry, which goes next.
-        unsafe { LEVEL1.0.get().cast::<u64>().add(index as usize).write_volatile(entry) }
+        unsafe {
+            LEVEL1
+                .0
+                .get()
+                .cast::<u64>()
+                .add(index as usize)
+                .write_volatile(entry)
+        }
     }
     // SAFETY: TLB maintenance.
     unsafe {
-        core::arch::asm!("dsb ishst", "tlbi alle2is", "dsb ish", "isb", options(nostack));
+        core::arch::asm!(
+            "dsb ishst",
+            "tlbi alle2is",
+            "dsb ish",
+            "isb",
+            options(nostack)
+        );
     }
 }

@@ -41,7 +41,13 @@ mod result {
 pub fn call(vcpu: &mut Vcpu) {
     let id = vcpu.x[0] as u32;
     let wide = id & function::SMC64 != 0;
-    let arg = |n: usize| if wide { vcpu.x[n] } else { vcpu.x[n] & 0xffff_ffff };
+    let arg = |n: usize| {
+        if wide {
+            vcpu.x[n]
+        } else {
+            vcpu.x[n] & 0xffff_ffff
+        }
+    };
     let value = match id & !function::SMC64 {
         function::VERSION => {
             trace::push(Event::Mark(vcpu::counters().totals()));
@@ -82,10 +88,13 @@ pub fn call(vcpu: &mut Vcpu) {
 }
 
 /// The stack on which a CPU starts, until it leaves it for its vCPU's.
-static mut START_STACKS: [aarch64_rt::Stack<1>; MAX_CPUS] = [const { aarch64_rt::Stack::new() }; MAX_CPUS];
+static mut START_STACKS: [aarch64_rt::Stack<1>; MAX_CPUS] =
+    [const { aarch64_rt::Stack::new() }; MAX_CPUS];
 
 fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> u64 {
-    let Some(index) = vcpu::by_mpidr(mpidr) else { return result::INVALID_PARAMETERS };
+    let Some(index) = vcpu::by_mpidr(mpidr) else {
+        return result::INVALID_PARAMETERS;
+    };
     if !vcpu::set_power(index, Power::Off, Power::Pending) {
         return match vcpu::power(index) {
             Power::Pending => result::ON_PENDING,
@@ -95,7 +104,14 @@ fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> u64 {
     // AArch32: bit 0 of the entry point chooses T32 (DEN0022, 5.6).
     let t32 = !aarch64 && pc & 1 != 0;
     let pc = if aarch64 { pc } else { pc & !1 };
-    let entry = Entry { aarch64, pc, x0: context, x1: 0, x2: 0, t32 };
+    let entry = Entry {
+        aarch64,
+        pc,
+        x0: context,
+        x1: 0,
+        x2: 0,
+        t32,
+    };
     // SAFETY: the CPU is off, so nobody uses its stack; all CPUs map it alike.
     let stack = unsafe { addr_of_mut!(START_STACKS[index]) };
     // A CPU that has just said CPU_OFF may still be on its way.
@@ -136,4 +152,3 @@ fn system_reset() -> ! {
         core::hint::spin_loop();
     }
 }
-

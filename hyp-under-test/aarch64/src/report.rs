@@ -38,7 +38,11 @@ pub fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) {
 
 fn all(records: &mut Records) {
     let policy = policy().mutant.map_or("none", |mutant| mutant.name());
-    let fields = [("proto", Count(VERSION)), ("build", Hex(head::build_id())), ("policy", Text(policy))];
+    let fields = [
+        ("proto", Count(VERSION)),
+        ("build", Hex(head::build_id())),
+        ("policy", Text(policy)),
+    ];
     records.emit(kind::BEGIN, &fields);
     let lost = events(records);
     let counters = vcpu::counters();
@@ -51,13 +55,24 @@ fn all(records: &mut Records) {
     traps(records, "UNDEF injected", counters.undef);
     records.emit(
         kind::TOTALS,
-        &[("flushes", Count(counters.flushes)), ("lines", Count(counters.lines)), ("lost", Count(lost))],
+        &[
+            ("flushes", Count(counters.flushes)),
+            ("lines", Count(counters.lines)),
+            ("lost", Count(lost)),
+        ],
     );
 }
 
 fn traps(records: &mut Records, name: &str, count: u64) {
     if count > 0 {
-        records.emit(kind::TRAPS, &[("reg", Text(name)), ("dir", Text("w")), ("count", Count(count))]);
+        records.emit(
+            kind::TRAPS,
+            &[
+                ("reg", Text(name)),
+                ("dir", Text("w")),
+                ("count", Count(count)),
+            ],
+        );
     }
 }
 
@@ -70,7 +85,11 @@ fn events(records: &mut Records) -> u64 {
         match event {
             Event::SetWayFlush { vcpu, pc, cache_on } => records.emit(
                 kind::SET_WAY_FLUSH,
-                &[("vcpu", Count(vcpu as u64)), ("pc", Hex(pc)), ("cache", on_off(cache_on))],
+                &[
+                    ("vcpu", Count(vcpu as u64)),
+                    ("pc", Hex(pc)),
+                    ("cache", on_off(cache_on)),
+                ],
             ),
             Event::ToggleCache { vcpu, pc, was, now } => records.emit(
                 kind::TOGGLE_CACHE,

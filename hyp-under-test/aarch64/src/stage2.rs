@@ -77,7 +77,10 @@ pub fn init(memory: &Range<u64>) {
     }
     let start = ((&raw const image_end) as u64).next_multiple_of(128 << 20);
     if start + (32 << 20) > memory.end {
-        panic!("{} MiB of memory are too few: need 192", (memory.end - memory.start) >> 20);
+        panic!(
+            "{} MiB of memory are too few: need 192",
+            (memory.end - memory.start) >> 20
+        );
     }
     MEMORY_START.store(memory.start, Ordering::Relaxed);
     GUEST_START.store(start, Ordering::Relaxed);
@@ -96,7 +99,8 @@ pub fn map_in_pages(image_end: u64, also: u64) {
 }
 
 fn is_paged(ipa: u64) -> bool {
-    ipa < PAGED_END.load(Ordering::Relaxed) || ipa & !(BLOCK - 1) == PAGED_ALSO.load(Ordering::Relaxed)
+    ipa < PAGED_END.load(Ordering::Relaxed)
+        || ipa & !(BLOCK - 1) == PAGED_ALSO.load(Ordering::Relaxed)
 }
 
 /// Turns stage 2 on for this CPU, once HCR_EL2.VM is set.
@@ -123,7 +127,10 @@ struct Locked;
 
 impl Locked {
     fn new() -> Self {
-        while LOCK.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        while LOCK
+            .compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
             spin_loop();
         }
         Locked
@@ -132,13 +139,25 @@ impl Locked {
     /// Entry `index` of `table`.
     fn entry(&self, table: &Table, index: usize) -> u64 {
         // SAFETY: in bounds, and the lock is held.
-        unsafe { table.0.get().cast::<u64>().add(index % ENTRIES).read_volatile() }
+        unsafe {
+            table
+                .0
+                .get()
+                .cast::<u64>()
+                .add(index % ENTRIES)
+                .read_volatile()
+        }
     }
 
     fn set(&self, table: &Table, index: usize, entry: u64) {
         // SAFETY: likewise. An invalid entry becomes valid, which needs no TLB maintenance.
         unsafe {
-            table.0.get().cast::<u64>().add(index % ENTRIES).write_volatile(entry);
+            table
+                .0
+                .get()
+                .cast::<u64>()
+                .add(index % ENTRIES)
+                .write_volatile(entry);
             core::arch::asm!("dsb ishst", options(nostack));
         }
     }
@@ -149,7 +168,9 @@ impl Locked {
         if entry & VALID != 0 {
             return Ok(table_at(entry));
         }
-        let new = POOL.get(POOL_USED.fetch_add(1, Ordering::Relaxed)).ok_or(MapError::NoTables)?;
+        let new = POOL
+            .get(POOL_USED.fetch_add(1, Ordering::Relaxed))
+            .ok_or(MapError::NoTables)?;
         self.set(table, index, new as *const Table as u64 | TABLE_OR_PAGE);
         Ok(new)
     }
@@ -209,7 +230,10 @@ pub fn flush() -> u64 {
         if entry & TABLE_OR_PAGE == TABLE_OR_PAGE {
             let level3 = table_at(entry);
             let pages = (0..ENTRIES).map(|page| locked.entry(level3, page));
-            lines += pages.filter(|page| page & VALID != 0).map(|page| clean(page, PAGE)).sum::<u64>();
+            lines += pages
+                .filter(|page| page & VALID != 0)
+                .map(|page| clean(page, PAGE))
+                .sum::<u64>();
         } else if entry & VALID != 0 {
             lines += clean(entry, BLOCK);
         }
@@ -233,7 +257,9 @@ pub fn clean_range(range: Range<u64>) -> u64 {
     let mut lines = 0;
     for address in range.step_by(line) {
         // SAFETY: memory that is mapped write-back at its physical address; no data changes.
-        unsafe { core::arch::asm!("dc civac, {}", in(reg) address, options(nostack, preserves_flags)) }
+        unsafe {
+            core::arch::asm!("dc civac, {}", in(reg) address, options(nostack, preserves_flags))
+        }
         lines += 1;
     }
     lines

@@ -29,13 +29,21 @@ pub struct Counters {
 impl Counters {
     /// All zero.
     pub const fn new() -> Self {
-        Self { set_way: [0; SET_WAY_OPS.len()], vm_reg: [0; VM_REGS.len()], undef: 0, flushes: 0, lines: 0 }
+        Self {
+            set_way: [0; SET_WAY_OPS.len()],
+            vm_reg: [0; VM_REGS.len()],
+            undef: 0,
+            flushes: 0,
+            lines: 0,
+        }
     }
 
     /// Adds another vCPU's.
     pub fn add(&mut self, other: &Counters) {
         let add = |ours: &mut [u64], theirs: &[u64]| {
-            ours.iter_mut().zip(theirs).for_each(|(our, their)| *our += their);
+            ours.iter_mut()
+                .zip(theirs)
+                .for_each(|(our, their)| *our += their);
         };
         add(&mut self.set_way, &other.set_way);
         add(&mut self.vm_reg, &other.vm_reg);
@@ -69,9 +77,18 @@ pub struct Totals {
 #[derive(Clone, Copy)]
 pub enum Event {
     /// KVM's `kvm_set_way_flush`.
-    SetWayFlush { vcpu: usize, pc: u64, cache_on: bool },
+    SetWayFlush {
+        vcpu: usize,
+        pc: u64,
+        cache_on: bool,
+    },
     /// KVM's `kvm_toggle_cache`.
-    ToggleCache { vcpu: usize, pc: u64, was: bool, now: bool },
+    ToggleCache {
+        vcpu: usize,
+        pc: u64,
+        was: bool,
+        now: bool,
+    },
     /// The guest's mark.
     Mark(Totals),
 }
@@ -92,7 +109,13 @@ pub fn push(event: Event) {
     let slot = USED.fetch_add(1, Ordering::Relaxed);
     if slot < CAPACITY {
         // SAFETY: in bounds, and see `Sync`.
-        unsafe { RING.0.get().cast::<Option<Event>>().add(slot).write(Some(event)) }
+        unsafe {
+            RING.0
+                .get()
+                .cast::<Option<Event>>()
+                .add(slot)
+                .write(Some(event))
+        }
     }
 }
 
@@ -101,5 +124,8 @@ pub fn events() -> (impl Iterator<Item = Event>, u64) {
     let used = USED.load(Ordering::Relaxed);
     // SAFETY: nobody writes any more.
     let ring = unsafe { &*RING.0.get() };
-    (ring[..used.min(CAPACITY)].iter().flatten().copied(), used.saturating_sub(CAPACITY) as u64)
+    (
+        ring[..used.min(CAPACITY)].iter().flatten().copied(),
+        used.saturating_sub(CAPACITY) as u64,
+    )
 }

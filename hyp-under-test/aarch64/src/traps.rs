@@ -34,7 +34,11 @@ pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
 
 /// An interrupt or SError. They are routed to the guest, so this is the hypervisor's mistake.
 pub extern "C" fn unexpected(vcpu: &mut Vcpu) {
-    died(vcpu, "interrupt or SError at EL2", Esr(sysreg::read!("esr_el2") as u32))
+    died(
+        vcpu,
+        "interrupt or SError at EL2",
+        Esr(sysreg::read!("esr_el2") as u32),
+    )
 }
 
 /// A system register or instruction.
@@ -42,7 +46,9 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     if !a32::passes(esr, vcpu.spsr) {
         return step(vcpu, esr);
     }
-    let Some(key) = Key::of(esr) else { return inject_undef(vcpu, esr) };
+    let Some(key) = Key::of(esr) else {
+        return inject_undef(vcpu, esr);
+    };
     if let Some(op) = set_way_op(key)
         && !esr.is_read()
     {
@@ -67,7 +73,11 @@ fn set_way(vcpu: &mut Vcpu, op: usize) {
     if outcome.flush {
         let cache_on = policy.cache_on(sysreg::get(Backing::SctlrEl1));
         flush(vcpu);
-        trace::push(Event::SetWayFlush { vcpu: vcpu.index, pc: vcpu.pc, cache_on });
+        trace::push(Event::SetWayFlush {
+            vcpu: vcpu.index,
+            pc: vcpu.pc,
+            cache_on,
+        });
     }
     if outcome.state != vcpu.state {
         vcpu.state = outcome.state;
@@ -111,7 +121,12 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
         flush(vcpu);
     }
     let (was, now) = (outcome.was, outcome.now);
-    trace::push(Event::ToggleCache { vcpu: vcpu.index, pc: vcpu.pc, was, now });
+    trace::push(Event::ToggleCache {
+        vcpu: vcpu.index,
+        pc: vcpu.pc,
+        was,
+        now,
+    });
     if outcome.state != vcpu.state {
         vcpu.state = outcome.state;
         vcpu::load_hcr(vcpu);
@@ -207,7 +222,9 @@ fn abort(vcpu: &mut Vcpu, esr: Esr) {
     }
     match stage2::fault(ipa) {
         Ok(()) => {}
-        Err(stage2::MapError::NotTheGuests) => died(vcpu, "access to memory that is not the guest's", esr),
+        Err(stage2::MapError::NotTheGuests) => {
+            died(vcpu, "access to memory that is not the guest's", esr)
+        }
         Err(stage2::MapError::NoTables) => died(vcpu, "no stage 2 table left", esr),
     }
 }

@@ -171,7 +171,9 @@ pub fn counters() -> Counters {
 /// Runs the first vCPU on this CPU.
 pub fn run_boot_cpu(entry: Entry) -> ! {
     let own = sysreg::read!("mpidr_el1") & AFFINITY;
-    let Some(index) = by_mpidr(own) else { panic!("the device tree has no CPU {own:#x}") };
+    let Some(index) = by_mpidr(own) else {
+        panic!("the device tree has no CPU {own:#x}")
+    };
     run(index, entry)
 }
 
@@ -215,7 +217,14 @@ fn reset_registers(vcpu: &Vcpu) {
         sysreg::write!("vpidr_el2", sysreg::read!("midr_el1"));
         sysreg::write!("vmpidr_el2", sysreg::read!("mpidr_el1"));
         // The RES1 bits of SCTLR_EL1 and of AArch32's SCTLR (with CP15BEN, nTWE and nTWI).
-        sysreg::write!("sctlr_el1", if vcpu.aarch64 { 0x30d0_0800 } else { 0x00c5_0078 });
+        sysreg::write!(
+            "sctlr_el1",
+            if vcpu.aarch64 {
+                0x30d0_0800
+            } else {
+                0x00c5_0078
+            }
+        );
         sysreg::write!("cpacr_el1", 0);
         sysreg::write!("vbar_el1", 0);
         sysreg::write!("tcr_el1", 0);

@@ -1,9 +1,6 @@
 //! The EL2 vectors: in from the guest with all its registers, and back.
 
-use crate::{
-    traps,
-    vcpu::Vcpu,
-};
+use crate::{traps, vcpu::Vcpu};
 use core::arch::global_asm;
 
 unsafe extern "C" {

@@ -44,7 +44,11 @@ pub const fn with_itstate(spsr: u64, it: u64) -> u64 {
 
 /// ITSTATE after one instruction (ITAdvance(), DDI 0487, G1.18.3).
 pub const fn it_advance(it: u64) -> u64 {
-    if it & 0x7 == 0 { 0 } else { it & 0xe0 | it << 1 & 0x1f }
+    if it & 0x7 == 0 {
+        0
+    } else {
+        it & 0xe0 | it << 1 & 0x1f
+    }
 }
 
 /// Whether condition `cond` holds for the flags of `spsr` (ConditionHolds(), DDI 0487, J1.3.3).
@@ -64,7 +68,11 @@ pub const fn condition_holds(cond: u32, spsr: u64) -> bool {
         _ => true,
     };
     // 0b1111 is "always" too, not the inverse of 0b1110.
-    if cond & 1 != 0 && cond & 0xf != 0xf { !base } else { base }
+    if cond & 1 != 0 && cond & 0xf != 0xf {
+        !base
+    } else {
+        base
+    }
 }
 
 /// Whether a trapped instruction passes its condition. Most CPUs do not trap one that fails; the

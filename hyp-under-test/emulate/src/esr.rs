@@ -63,7 +63,11 @@ impl Esr {
 
     /// The condition code of a trapped AArch32 instruction, if the CPU says (ISS.CV).
     pub const fn condition(self) -> Option<u32> {
-        if self.0 & 1 << 24 != 0 { Some(self.0 >> 20 & 0xf) } else { None }
+        if self.0 & 1 << 24 != 0 {
+            Some(self.0 >> 20 & 0xf)
+        } else {
+            None
+        }
     }
 
     /// The fault is a translation fault, at any level (ISS.DFSC or IFSC 0b0001LL).

@@ -60,11 +60,19 @@ pub struct SetWayOp {
 }
 
 const fn op(name: &'static str, key: Key) -> SetWayOp {
-    SetWayOp { name, key, tags: false }
+    SetWayOp {
+        name,
+        key,
+        tags: false,
+    }
 }
 
 const fn tag_op(name: &'static str, key: Key) -> SetWayOp {
-    SetWayOp { name, key, tags: true }
+    SetWayOp {
+        name,
+        key,
+        tags: true,
+    }
 }
 
 /// Every op that HCR_EL2.TSW traps.
@@ -85,7 +93,10 @@ pub static SET_WAY_OPS: [SetWayOp; 12] = [
 
 /// The EL1 register, as EL2 reaches it in AArch64 state, that holds a VM register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants are the architecture's register names")]
+#[expect(
+    missing_docs,
+    reason = "the variants are the architecture's register names"
+)]
 pub enum Backing {
     SctlrEl1,
     Ttbr0El1,
@@ -141,7 +152,12 @@ pub struct VmReg {
 }
 
 const fn reg(name: &'static str, key: Key, backing: Backing, part: Part) -> VmReg {
-    VmReg { name, key, backing, part }
+    VmReg {
+        name,
+        key,
+        backing,
+        part,
+    }
 }
 
 /// Every register that HCR_EL2.TVM traps, as AArch64 and as AArch32 name it. The mapping of the
@@ -160,7 +176,12 @@ pub static VM_REGS: [VmReg; 29] = {
         reg("FAR_EL1", Key::a64(3, 0, 6, 0, 0), FarEl1, Whole),
         reg("MAIR_EL1", Key::a64(3, 0, 10, 2, 0), MairEl1, Whole),
         reg("AMAIR_EL1", Key::a64(3, 0, 10, 3, 0), AmairEl1, Whole),
-        reg("CONTEXTIDR_EL1", Key::a64(3, 0, 13, 0, 1), ContextidrEl1, Whole),
+        reg(
+            "CONTEXTIDR_EL1",
+            Key::a64(3, 0, 13, 0, 1),
+            ContextidrEl1,
+            Whole,
+        ),
         reg("SCTLR", Key::cp15(0, 1, 0, 0), SctlrEl1, Word),
         reg("TTBR0", Key::cp15(0, 2, 0, 0), Ttbr0El1, Low),
         reg("TTBR1", Key::cp15(0, 2, 0, 1), Ttbr1El1, Low),

@@ -112,7 +112,11 @@ pub const fn aarch64(
 
 /// AArch32.TakeUndefInstrException(): DDI 0487, G1.12.3 and G1.14.1.
 pub const fn aarch32(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Features) -> Entry32 {
-    let base = if sctlr & sctlr::V != 0 { 0xffff_0000 } else { vbar & 0xffff_ffe0 };
+    let base = if sctlr & sctlr::V != 0 {
+        0xffff_0000
+    } else {
+        vbar & 0xffff_ffe0
+    };
     let mut cpsr = spsr & !(psr::MODE | psr::T | psr::E | psr::SS | psr::SSBS);
     cpsr = a32::with_itstate(cpsr, 0) | psr::UND | psr::AARCH32 | psr::I;
     if sctlr & sctlr::TE != 0 {

@@ -30,8 +30,11 @@ fn seen_in_qemu() {
 
 #[test]
 fn no_two_rows_share_a_key() {
-    let keys: Vec<_> = sysreg::SET_WAY_OPS.iter().map(|op| op.key)
-        .chain(sysreg::VM_REGS.iter().map(|reg| reg.key)).collect();
+    let keys: Vec<_> = sysreg::SET_WAY_OPS
+        .iter()
+        .map(|op| op.key)
+        .chain(sysreg::VM_REGS.iter().map(|reg| reg.key))
+        .collect();
     for (i, key) in keys.iter().enumerate() {
         assert!(!keys[..i].contains(key), "{key:?}");
     }
@@ -52,10 +55,22 @@ fn operands_do_not_change_the_register() {
 
 #[test]
 fn parts() {
-    assert_eq!(Part::Low.insert(0x1111_1111_2222_2222, 0x3333_3333), 0x1111_1111_3333_3333);
-    assert_eq!(Part::High.insert(0x1111_1111_2222_2222, 0x3333_3333), 0x3333_3333_2222_2222);
-    assert_eq!(Part::Word.insert(0x1111_1111_2222_2222, 0x3333_3333), 0x3333_3333);
-    assert_eq!(Part::Whole.insert(7, 0x1111_1111_2222_2222), 0x1111_1111_2222_2222);
+    assert_eq!(
+        Part::Low.insert(0x1111_1111_2222_2222, 0x3333_3333),
+        0x1111_1111_3333_3333
+    );
+    assert_eq!(
+        Part::High.insert(0x1111_1111_2222_2222, 0x3333_3333),
+        0x3333_3333_2222_2222
+    );
+    assert_eq!(
+        Part::Word.insert(0x1111_1111_2222_2222, 0x3333_3333),
+        0x3333_3333
+    );
+    assert_eq!(
+        Part::Whole.insert(7, 0x1111_1111_2222_2222),
+        0x1111_1111_2222_2222
+    );
 }
 
 /// The block that an IT instruction opens: its conditions, one by one.
@@ -85,18 +100,30 @@ fn conditions() {
     let flags = |nzcv: u64| nzcv << 28;
     // (condition, NZCV values for which it holds)
     let table: [(u32, fn(u64) -> bool); 16] = [
-        (0, |f| f & 4 != 0), (1, |f| f & 4 == 0),
-        (2, |f| f & 2 != 0), (3, |f| f & 2 == 0),
-        (4, |f| f & 8 != 0), (5, |f| f & 8 == 0),
-        (6, |f| f & 1 != 0), (7, |f| f & 1 == 0),
-        (8, |f| f & 6 == 2), (9, |f| f & 6 != 2),
-        (10, |f| (f >> 3) == (f & 1)), (11, |f| (f >> 3) != (f & 1)),
-        (12, |f| f & 4 == 0 && (f >> 3) == (f & 1)), (13, |f| f & 4 != 0 || (f >> 3) != (f & 1)),
-        (14, |_| true), (15, |_| true),
+        (0, |f| f & 4 != 0),
+        (1, |f| f & 4 == 0),
+        (2, |f| f & 2 != 0),
+        (3, |f| f & 2 == 0),
+        (4, |f| f & 8 != 0),
+        (5, |f| f & 8 == 0),
+        (6, |f| f & 1 != 0),
+        (7, |f| f & 1 == 0),
+        (8, |f| f & 6 == 2),
+        (9, |f| f & 6 != 2),
+        (10, |f| (f >> 3) == (f & 1)),
+        (11, |f| (f >> 3) != (f & 1)),
+        (12, |f| f & 4 == 0 && (f >> 3) == (f & 1)),
+        (13, |f| f & 4 != 0 || (f >> 3) != (f & 1)),
+        (14, |_| true),
+        (15, |_| true),
     ];
     for (cond, holds) in table {
         for nzcv in 0..16 {
-            assert_eq!(a32::condition_holds(cond, flags(nzcv)), holds(nzcv), "{cond} {nzcv:04b}");
+            assert_eq!(
+                a32::condition_holds(cond, flags(nzcv)),
+                holds(nzcv),
+                "{cond} {nzcv:04b}"
+            );
         }
     }
 }
@@ -134,9 +161,16 @@ fn undef_aarch64() {
     assert_eq!(taken.pstate, 0b0101 | 0xf << 6 | 1 << 30);
     assert_eq!((taken.elr_el1, taken.esr_el1), (0x8_0000, 1 << 25));
     assert_eq!(taken.spsr_el1, 0b0101 | 1 << 30 | 1 << 21);
-    let all = Features { pan: true, ssbs: true, mte: true };
+    let all = Features {
+        pan: true,
+        ssbs: true,
+        mte: true,
+    };
     let taken = undef::aarch64(0, 0b0101, 4, 0, 1 << 44, all);
-    assert_eq!(taken.pstate, 0b0101 | 0xf << 6 | 1 << 22 | 1 << 12 | 1 << 25);
+    assert_eq!(
+        taken.pstate,
+        0b0101 | 0xf << 6 | 1 << 22 | 1 << 12 | 1 << 25
+    );
     let taken = undef::aarch64(0, 0b0101, 4, 0, 1 << 23, all);
     assert_eq!(taken.pstate & (1 << 22 | 1 << 12), 0);
 }
@@ -146,13 +180,19 @@ fn undef_aarch32() {
     let svc = 0x13 | psr::FLAGS;
     let entry = |spsr, sctlr| undef::aarch32(0x8000, spsr, 0x4_0000, sctlr, Features::default());
     let taken = entry(svc, 0);
-    assert_eq!((taken.pc, taken.lr_und, taken.spsr_und), (0x4_0004, 0x8004, svc));
+    assert_eq!(
+        (taken.pc, taken.lr_und, taken.spsr_und),
+        (0x4_0004, 0x8004, svc)
+    );
     assert_eq!(taken.cpsr, 0x1b | psr::I | psr::FLAGS);
     // From T32 in an IT block: LR is 2 on, IT is cleared, T comes from SCTLR.TE.
     let thumb = a32::with_itstate(svc | psr::T, 0x0b);
     assert_eq!(entry(thumb, 0).lr_und, 0x8002);
     assert_eq!(entry(thumb, 0).cpsr, 0x1b | psr::I | psr::FLAGS);
-    assert_eq!(entry(thumb, 1 << 30).cpsr, 0x1b | psr::I | psr::FLAGS | psr::T);
+    assert_eq!(
+        entry(thumb, 1 << 30).cpsr,
+        0x1b | psr::I | psr::FLAGS | psr::T
+    );
     // Hivecs, and big-endian exceptions.
     assert_eq!(entry(svc, 1 << 13).pc, 0xffff_0004);
     assert_eq!(entry(svc, 1 << 25).cpsr & psr::E, psr::E);

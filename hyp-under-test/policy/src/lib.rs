@@ -67,7 +67,9 @@ pub struct Policy {
 impl Policy {
     /// The policy with `mutant`'s defect.
     pub const fn with_defect(mutant: Mutant) -> Self {
-        Self { mutant: Some(mutant) }
+        Self {
+            mutant: Some(mutant),
+        }
     }
 
     /// Whether this is the mutant `mutant`.
@@ -122,7 +124,9 @@ impl Policy {
             was,
             now,
             flush,
-            state: VcpuState { tvm: state.tvm && !clear },
+            state: VcpuState {
+                tvm: state.tvm && !clear,
+            },
         }
     }
 }

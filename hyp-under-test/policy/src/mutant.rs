@@ -62,6 +62,9 @@ mutants! {
 impl Mutant {
     /// The mutant called `name`.
     pub fn by_name(name: &str) -> Option<Mutant> {
-        Self::ALL.iter().copied().find(|mutant| mutant.name() == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mutant| mutant.name() == name)
     }
 }

@@ -61,7 +61,15 @@ fn observe(policy: Policy, events: &[Option<u64>]) -> Vec<(bool, bool)> {
 fn every_policy_mutant_differs() {
     let m = Some;
     let everything = [
-        m(SCTLR_M), m(SCTLR_M | SCTLR_C), None, None, m(SCTLR_C), None, m(SCTLR_M | SCTLR_C), None, m(0),
+        m(SCTLR_M),
+        m(SCTLR_M | SCTLR_C),
+        None,
+        None,
+        m(SCTLR_C),
+        None,
+        m(SCTLR_M | SCTLR_C),
+        None,
+        m(0),
     ];
     for mutant in [
         Mutant::NoFirstFlush,
@@ -74,7 +82,12 @@ fn every_policy_mutant_differs() {
         Mutant::EnabledByCAlone,
     ] {
         let policy = Policy::with_defect(mutant);
-        assert_ne!(observe(policy, &everything), observe(KVM, &everything), "{}", mutant.name());
+        assert_ne!(
+            observe(policy, &everything),
+            observe(KVM, &everything),
+            "{}",
+            mutant.name()
+        );
     }
 }
 

@@ -4,11 +4,7 @@
 //! flags are set; it ends by an exception. Each exception mode's SP points at the registers in the
 //! CPU's [`Frame`], so the vector can save all of the User bank there without needing a register.
 
-use core::{
-    arch::global_asm,
-    cell::UnsafeCell,
-    mem::offset_of,
-};
+use core::{arch::global_asm, cell::UnsafeCell, mem::offset_of};
 use setway_cases::{Exit, IsaName, Probe, Registers};
 
 /// Registers going in and out of a probe, and what the vector found.
@@ -74,13 +70,25 @@ fn cpsr(isa: IsaName) -> u32 {
 /// The exit of a probe that ends with the SVC at `svc`.
 pub fn svc_exit(isa: IsaName, svc: usize) -> Exit {
     let link = svc as u64 + if is_t32(isa) { 2 } else { 4 };
-    Exit { vector: 0x08, link, saved: cpsr(isa).into(), syndrome: 0, mode: MODE_SVC }
+    Exit {
+        vector: 0x08,
+        link,
+        saved: cpsr(isa).into(),
+        syndrome: 0,
+        mode: MODE_SVC,
+    }
 }
 
 /// The exit of a probe whose instruction at `at` is UNDEFINED (DDI 0487, G1.14.1, table G1-11).
 pub fn undef_exit(isa: IsaName, at: usize) -> Exit {
     let link = at as u64 + if is_t32(isa) { 2 } else { 4 };
-    Exit { vector: 0x04, link, saved: cpsr(isa).into(), syndrome: 0, mode: MODE_UND }
+    Exit {
+        vector: 0x04,
+        link,
+        saved: cpsr(isa).into(),
+        syndrome: 0,
+        mode: MODE_UND,
+    }
 }
 
 unsafe extern "C" {
@@ -213,4 +221,3 @@ global_asm!(
     saved = const offset_of!(Frame, saved) - GPR,
     mode = const offset_of!(Frame, mode) - GPR,
 );
-

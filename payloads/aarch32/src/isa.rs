@@ -2,7 +2,9 @@
 
 use crate::{caches, cp15, execute, probes, secondary, stage1};
 use core::arch::{asm, global_asm};
-use setway_cases::{Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister};
+use setway_cases::{
+    Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+};
 
 /// AArch32 in one instruction set.
 pub enum AArch32<const T32: bool> {}
@@ -140,15 +142,62 @@ static VM_REGISTERS: [VmRegister; 18] = [
     word!("IFSR", "p15, 0, {}, c5, c0, 1", |_| 0x0000_000f, None),
     word!("ADFSR", "p15, 0, {}, c5, c1, 0", |_| 0x1234_5678, None),
     word!("AIFSR", "p15, 0, {}, c5, c1, 1", |_| 0x8765_4321, None),
-    word!("DFAR", "p15, 0, {}, c6, c0, 0", |_| 0xfedc_ba98, Some("IFAR")),
-    word!("IFAR", "p15, 0, {}, c6, c0, 2", |_| 0x7654_3210, Some("DFAR")),
-    word!("MAIR0", "p15, 0, {}, c10, c2, 0", |_| 0x000a_81a8, Some("MAIR1")),
-    word!("MAIR1", "p15, 0, {}, c10, c2, 1", |_| 0x4488_44c8, Some("MAIR0")),
-    word!("AMAIR0", "p15, 0, {}, c10, c3, 0", |_| 0x0123_4567, Some("AMAIR1")),
-    word!("AMAIR1", "p15, 0, {}, c10, c3, 1", |_| 0x89ab_cdef, Some("AMAIR0")),
-    word!("CONTEXTIDR", "p15, 0, {}, c13, c0, 1", |_| 0xcafe_f00d, None),
-    doubleword!("TTBR0 (64-bit)", "0", "c2", |_| 0x00a5_0012_1234_4000, "TTBR0"),
-    doubleword!("TTBR1 (64-bit)", "1", "c2", |_| 0x005a_0021_5432_8000, "TTBR1"),
+    word!(
+        "DFAR",
+        "p15, 0, {}, c6, c0, 0",
+        |_| 0xfedc_ba98,
+        Some("IFAR")
+    ),
+    word!(
+        "IFAR",
+        "p15, 0, {}, c6, c0, 2",
+        |_| 0x7654_3210,
+        Some("DFAR")
+    ),
+    word!(
+        "MAIR0",
+        "p15, 0, {}, c10, c2, 0",
+        |_| 0x000a_81a8,
+        Some("MAIR1")
+    ),
+    word!(
+        "MAIR1",
+        "p15, 0, {}, c10, c2, 1",
+        |_| 0x4488_44c8,
+        Some("MAIR0")
+    ),
+    word!(
+        "AMAIR0",
+        "p15, 0, {}, c10, c3, 0",
+        |_| 0x0123_4567,
+        Some("AMAIR1")
+    ),
+    word!(
+        "AMAIR1",
+        "p15, 0, {}, c10, c3, 1",
+        |_| 0x89ab_cdef,
+        Some("AMAIR0")
+    ),
+    word!(
+        "CONTEXTIDR",
+        "p15, 0, {}, c13, c0, 1",
+        |_| 0xcafe_f00d,
+        None
+    ),
+    doubleword!(
+        "TTBR0 (64-bit)",
+        "0",
+        "c2",
+        |_| 0x00a5_0012_1234_4000,
+        "TTBR0"
+    ),
+    doubleword!(
+        "TTBR1 (64-bit)",
+        "1",
+        "c2",
+        |_| 0x005a_0021_5432_8000,
+        "TTBR1"
+    ),
 ];
 
 impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
@@ -182,7 +231,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     fn ccsidr(level: u64, instruction: bool) -> u64 {
         // SAFETY: CSSELR only selects what CCSIDR shows.
         unsafe {
-            cp15::write!("p15, 2, {}, c0, c0, 0", (level << 1) as u32 | u32::from(instruction));
+            cp15::write!(
+                "p15, 2, {}, c0, c0, 0",
+                (level << 1) as u32 | u32::from(instruction)
+            );
             asm!("isb", options(nostack));
         }
         cp15::read!("p15, 1, {}, c0, c0, 0").into()
@@ -193,7 +245,11 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     }
 
     fn write_contextidr(value: u64) {
-        let issue = if IS_T32 { t32_op_contextidr } else { a32_op_contextidr };
+        let issue = if IS_T32 {
+            t32_op_contextidr
+        } else {
+            a32_op_contextidr
+        };
         // SAFETY: without address space ids or a debugger CONTEXTIDR means nothing.
         unsafe { issue(value as u32) }
     }
@@ -216,7 +272,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn arena() -> Arena {
         let address = arena_address();
-        Arena { cached: address as *mut u64, uncached: stage1::uncached(address) as *mut u64 }
+        Arena {
+            cached: address as *mut u64,
+            uncached: stage1::uncached(address) as *mut u64,
+        }
     }
 
     fn start_secondary() -> bool {

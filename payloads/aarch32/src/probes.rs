@@ -225,7 +225,10 @@ impl Tables {
 
     /// Probe `n` of a table by Rt.
     fn by_rt(&self, table: *const u8, n: usize, text: &'static str) -> Probe {
-        Probe { rt: Some(RT[n]), ..self.ends(table as usize + n * STRIDE, 4, text) }
+        Probe {
+            rt: Some(RT[n]),
+            ..self.ends(table as usize + n * STRIDE, 4, text)
+        }
     }
 
     /// Probe `n` of `table`, whose instruction is UNDEFINED.
@@ -237,7 +240,14 @@ impl Tables {
 
 /// A probe with other flags: it finds them again in the saved PSTATE.
 fn with_flags(flags: u64, probe: Probe) -> Probe {
-    Probe { flags, exit: Exit { saved: probe.exit.saved | flags, ..probe.exit }, ..probe }
+    Probe {
+        flags,
+        exit: Exit {
+            saved: probe.exit.saved | flags,
+            ..probe.exit
+        },
+        ..probe
+    }
 }
 
 /// What r8 and r9 hold in [`Registers::pattern`].
@@ -261,7 +271,9 @@ const IT_BLOCKS: [Sequence; 5] = [
 ];
 
 /// The banked registers of the bank tables.
-const BANKS: [&str; 7] = ["r8_fiq", "r12_fiq", "LR_fiq", "LR_irq", "LR_svc", "LR_abt", "LR_und"];
+const BANKS: [&str; 7] = [
+    "r8_fiq", "r12_fiq", "LR_fiq", "LR_irq", "LR_svc", "LR_abt", "LR_und",
+];
 
 /// Calls `each` with every probe of `set`.
 pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
@@ -271,7 +283,10 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         ProbeSet::EveryRtSetWay => {
             for (text, table) in tables.set_way {
                 for n in 0..RT.len() {
-                    each(Probe { set_way: 1, ..tables.by_rt(table, n, text) });
+                    each(Probe {
+                        set_way: 1,
+                        ..tables.by_rt(table, n, text)
+                    });
                 }
             }
         }
@@ -279,17 +294,30 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             for n in 0..RT.len() {
                 let contextidr = Some(values[usize::from(RT[n])]);
                 let probe = tables.by_rt(tables.contextidr, n, "CONTEXTIDR, r");
-                each(Probe { vm_reg: 1, contextidr, ..probe });
+                each(Probe {
+                    vm_reg: 1,
+                    contextidr,
+                    ..probe
+                });
             }
         }
         ProbeSet::OneSetWay => {
             let (text, table) = tables.set_way[2];
-            each(Probe { set_way: 1, ..tables.by_rt(table, 7, text) });
+            each(Probe {
+                set_way: 1,
+                ..tables.by_rt(table, 7, text)
+            });
         }
         ProbeSet::Conditions => {
             for (n, (text, pass, fail)) in CONDITIONS.into_iter().enumerate() {
                 let probe = tables.ends((&raw const a32_conditions) as usize + n * STRIDE, 4, text);
-                each(with_flags(pass, Probe { set_way: 1, ..probe }));
+                each(with_flags(
+                    pass,
+                    Probe {
+                        set_way: 1,
+                        ..probe
+                    },
+                ));
                 each(with_flags(fail, probe));
             }
         }
@@ -300,11 +328,18 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             let length = if isa == IsaName::T32 { 14 } else { 16 };
             for (n, text) in BANKS.into_iter().enumerate() {
                 let probe = tables.ends(tables.banks as usize + n * LONG_STRIDE, length, text);
-                each(Probe { vm_reg: 1, contextidr: Some(values[0]), ..probe });
+                each(Probe {
+                    vm_reg: 1,
+                    contextidr: Some(values[0]),
+                    ..probe
+                });
             }
         }
         ProbeSet::SetWayRead => {
-            for (n, text) in ["read of DCISW", "read of DCCSW", "read of DCCISW"].into_iter().enumerate() {
+            for (n, text) in ["read of DCISW", "read of DCCSW", "read of DCCISW"]
+                .into_iter()
+                .enumerate()
+            {
                 each(tables.undefined(tables.reads, n, text));
             }
         }
@@ -321,6 +356,13 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
 fn sequences(tables: &Tables, table: *const u8, rows: &[Sequence], each: &mut dyn FnMut(Probe)) {
     for (n, &(text, length, flags, set_way, changes)) in rows.iter().enumerate() {
         let probe = tables.ends(table as usize + n * LONG_STRIDE, length, text);
-        each(with_flags(flags, Probe { set_way, changes, ..probe }));
+        each(with_flags(
+            flags,
+            Probe {
+                set_way,
+                changes,
+                ..probe
+            },
+        ));
     }
 }

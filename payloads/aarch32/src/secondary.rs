@@ -36,7 +36,11 @@ pub fn init(board: &Board<'_>) {
 fn mailbox() -> *mut Mailbox {
     let address = (&raw mut MAILBOX) as u32;
     let mmu_on = cp15::read!("p15, 0, {}, c1, c0, 0") & 1 != 0;
-    (if mmu_on { stage1::uncached(address) } else { address }) as *mut Mailbox
+    (if mmu_on {
+        stage1::uncached(address)
+    } else {
+        address
+    }) as *mut Mailbox
 }
 
 /// Starts the second CPU, and waits until it can take commands. False if PSCI refused.

@@ -48,17 +48,35 @@ static ALIAS: AtomicU32 = AtomicU32::new(0);
 pub fn init(memory: &Range<u64>) {
     let set = |index: u32, entry: u32| {
         // SAFETY: in bounds, and see `Sync`.
-        unsafe { TABLE.0.get().cast::<u32>().add(index as usize).write_volatile(entry) }
+        unsafe {
+            TABLE
+                .0
+                .get()
+                .cast::<u32>()
+                .add(index as usize)
+                .write_volatile(entry)
+        }
     };
     for index in 0..ENTRIES as u32 {
         let base = index * MIB;
-        let attributes = if memory.contains(&base.into()) { section::WRITE_BACK } else { section::DEVICE };
+        let attributes = if memory.contains(&base.into()) {
+            section::WRITE_BACK
+        } else {
+            section::DEVICE
+        };
         set(index, base | attributes);
     }
     // Any place will do that is neither memory nor the console's.
-    let alias = if memory.contains(&0xf000_0000) { 0x1000_0000 } else { 0xf000_0000 };
+    let alias = if memory.contains(&0xf000_0000) {
+        0x1000_0000
+    } else {
+        0xf000_0000
+    };
     ALIAS.store(alias, Ordering::Relaxed);
-    set(alias / MIB, crate::isa::arena_address() & !(MIB - 1) | section::NON_CACHEABLE);
+    set(
+        alias / MIB,
+        crate::isa::arena_address() & !(MIB - 1) | section::NON_CACHEABLE,
+    );
     set_registers();
 }
 

@@ -29,12 +29,24 @@ const ESR_UNDEF: u64 = 1 << 25;
 
 /// The exit of a probe that ends with the SVC at `svc`.
 pub fn svc_exit(svc: usize) -> Exit {
-    Exit { vector: 0, link: svc as u64 + 4, saved: PSTATE_EL1T, syndrome: ESR_SVC, mode: MODE_EL1H }
+    Exit {
+        vector: 0,
+        link: svc as u64 + 4,
+        saved: PSTATE_EL1T,
+        syndrome: ESR_SVC,
+        mode: MODE_EL1H,
+    }
 }
 
 /// The exit of a probe whose instruction at `at` is UNDEFINED.
 pub fn undef_exit(at: usize) -> Exit {
-    Exit { vector: 0, link: at as u64, saved: PSTATE_EL1T, syndrome: ESR_UNDEF, mode: MODE_EL1H }
+    Exit {
+        vector: 0,
+        link: at as u64,
+        saved: PSTATE_EL1T,
+        syndrome: ESR_UNDEF,
+        mode: MODE_EL1H,
+    }
 }
 
 unsafe extern "C" {
@@ -43,7 +55,11 @@ unsafe extern "C" {
 
 /// Runs `probe` from `regs`.
 pub fn run(probe: &Probe, regs: &mut Registers) -> Exit {
-    let mut frame = Frame { regs: *regs, exit: Exit::default(), host_sp: 0 };
+    let mut frame = Frame {
+        regs: *regs,
+        exit: Exit::default(),
+        host_sp: 0,
+    };
     // SAFETY: a probe is code that ends in an exception whatever happens, touches no memory, and
     // `execute` restores everything that the procedure call standard asks for.
     unsafe { execute(&mut frame, probe.entry as u64, PSTATE_EL1T | regs.flags) }

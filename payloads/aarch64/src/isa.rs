@@ -2,7 +2,9 @@
 
 use crate::{caches, execute, probes, secondary, stage1, sysreg};
 use core::arch::{asm, global_asm};
-use setway_cases::{Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister};
+use setway_cases::{
+    Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+};
 
 /// A64.
 pub enum A64 {}
@@ -138,7 +140,10 @@ impl Isa for A64 {
 
     fn arena() -> Arena {
         let address = arena_address();
-        Arena { cached: address as *mut u64, uncached: stage1::uncached(address) as *mut u64 }
+        Arena {
+            cached: address as *mut u64,
+            uncached: stage1::uncached(address) as *mut u64,
+        }
     }
 
     fn start_secondary() -> bool {

@@ -95,7 +95,11 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         ProbeSet::EveryRtSetWay => {
             for (text, table) in set_way {
                 for n in 0..XZR {
-                    each(Probe { rt: Some(n as u8), set_way: 1, ..ends(table, n, text) });
+                    each(Probe {
+                        rt: Some(n as u8),
+                        set_way: 1,
+                        ..ends(table, n, text)
+                    });
                 }
             }
         }
@@ -111,7 +115,10 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             }
         }
         ProbeSet::ZeroRegister => {
-            each(Probe { set_way: 1, ..ends(&raw const probe_cisw, XZR, "DC CISW, XZR") });
+            each(Probe {
+                set_way: 1,
+                ..ends(&raw const probe_cisw, XZR, "DC CISW, XZR")
+            });
             each(Probe {
                 vm_reg: 1,
                 contextidr: Some(0),
@@ -119,10 +126,16 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             });
         }
         ProbeSet::OneSetWay => {
-            each(Probe { set_way: 1, ..ends(&raw const probe_cisw, 7, "DC CISW, x7") });
+            each(Probe {
+                set_way: 1,
+                ..ends(&raw const probe_cisw, 7, "DC CISW, x7")
+            });
         }
         ProbeSet::SetWayRead => {
-            for (n, text) in ["read of DC ISW", "read of DC CSW", "read of DC CISW"].into_iter().enumerate() {
+            for (n, text) in ["read of DC ISW", "read of DC CSW", "read of DC CISW"]
+                .into_iter()
+                .enumerate()
+            {
                 each(undefined(&raw const probe_reads, n, text));
             }
         }

@@ -1,6 +1,6 @@
 //! The second CPU: started with its caches off, told what to do through the mailbox.
 
-use crate::{caches, sysreg, execute, isa, stage1};
+use crate::{caches, execute, isa, stage1, sysreg};
 use core::{
     arch::naked_asm,
     sync::atomic::{AtomicU64, Ordering},
@@ -36,7 +36,11 @@ pub fn init(board: &Board<'_>) {
 fn mailbox() -> *mut Mailbox {
     let address = (&raw mut MAILBOX) as u64;
     let mmu_on = sysreg::read!("sctlr_el1") & 1 != 0;
-    (if mmu_on { stage1::uncached(address) } else { address }) as *mut Mailbox
+    (if mmu_on {
+        stage1::uncached(address)
+    } else {
+        address
+    }) as *mut Mailbox
 }
 
 /// Starts the second CPU, and waits until it can take commands. False if PSCI refused.

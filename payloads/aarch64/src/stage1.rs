@@ -95,7 +95,14 @@ pub fn set_registers() {
         sysreg::write!("tcr_el1", TCR | physical_size << 32);
         sysreg::write!("ttbr0_el1", LEVEL1.address());
         sysreg::write!("sctlr_el1", SCTLR);
-        core::arch::asm!("isb", "ic iallu", "tlbi vmalle1", "dsb nsh", "isb", options(nostack));
+        core::arch::asm!(
+            "isb",
+            "ic iallu",
+            "tlbi vmalle1",
+            "dsb nsh",
+            "isb",
+            options(nostack)
+        );
     }
 }
 

@@ -52,11 +52,21 @@ impl<I: Isa> Default for Context<I> {
 impl<I: Isa> Context<I> {
     /// A context with nothing recorded.
     pub const fn new() -> Self {
-        Self { steps: Vec::new(), checks: Vec::new(), lost: 0, isa: PhantomData }
+        Self {
+            steps: Vec::new(),
+            checks: Vec::new(),
+            lost: 0,
+            isa: PhantomData,
+        }
     }
 
     /// Measures `action`, which the policy lets cost `demanded`.
-    pub fn step<T>(&mut self, name: &'static str, demanded: Counts, action: impl FnOnce() -> T) -> T {
+    pub fn step<T>(
+        &mut self,
+        name: &'static str,
+        demanded: Counts,
+        action: impl FnOnce() -> T,
+    ) -> T {
         I::mark();
         let value = action();
         I::mark();
@@ -75,7 +85,15 @@ impl<I: Isa> Context<I> {
         let mut text = String::new();
         // A name that does not fit is cut: the values are what counts.
         let _ = write!(text, "{name}");
-        self.lost += u64::from(self.checks.push(Check { name: text, want, got }).is_err());
+        self.lost += u64::from(
+            self.checks
+                .push(Check {
+                    name: text,
+                    want,
+                    got,
+                })
+                .is_err(),
+        );
     }
 
     /// The steps so far.
@@ -118,8 +136,18 @@ impl<I: Isa> Context<I> {
             self.compare(probe, format_args!("r{n}"), want.gpr[n], got.gpr[n]);
         }
         for n in 0..I::SIMD {
-            self.compare(probe, format_args!("v{n} low"), want.simd[n][0], got.simd[n][0]);
-            self.compare(probe, format_args!("v{n} high"), want.simd[n][1], got.simd[n][1]);
+            self.compare(
+                probe,
+                format_args!("v{n} low"),
+                want.simd[n][0],
+                got.simd[n][0],
+            );
+            self.compare(
+                probe,
+                format_args!("v{n} high"),
+                want.simd[n][1],
+                got.simd[n][1],
+            );
         }
         self.compare(probe, "sp", want.sp, got.sp);
         self.compare(probe, "flags", want.flags, got.flags);

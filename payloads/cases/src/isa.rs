@@ -81,9 +81,18 @@ impl Registers {
     /// A file in which no two registers are alike. Bits 31:0 of each are a valid operand of a
     /// set/way op: a small set number, way 0, level 1.
     pub fn pattern(isa: IsaName) -> Self {
-        let mut regs = Self { gpr: [0; 31], sp: 0x5350_0000_0000_5350, simd: [[0; 2]; 32], flags: 0 };
+        let mut regs = Self {
+            gpr: [0; 31],
+            sp: 0x5350_0000_0000_5350,
+            simd: [[0; 2]; 32],
+            flags: 0,
+        };
         for (n, reg) in (1..).zip(&mut regs.gpr) {
-            let high = if isa == IsaName::A64 { n * 0x0101_0001 } else { 0 };
+            let high = if isa == IsaName::A64 {
+                n * 0x0101_0001
+            } else {
+                0
+            };
             *reg = high << 32 | n << 6;
         }
         for (n, reg) in (1..).zip(&mut regs.simd) {

@@ -71,7 +71,10 @@ fn begin_fields() -> [(&'static str, setway_protocol::Value<'static>); 8] {
 fn begun() -> Records {
     let mut records = Records::new(Stream::Guest);
     records.emit(kind::BEGIN, &begin_fields());
-    records.emit(kind::CHECK, &[("name", Text("one")), ("want", Hex(1)), ("got", Hex(1))]);
+    records.emit(
+        kind::CHECK,
+        &[("name", Text("one")), ("want", Hex(1)), ("got", Hex(1))],
+    );
     records
 }
 

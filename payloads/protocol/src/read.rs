@@ -46,7 +46,9 @@ impl fmt::Display for ParseError {
                 f,
                 "the record is damaged: its checksum is {computed:08x}, the line says {written:08x}"
             ),
-            ParseError::BadHeader => f.write_str("the record's stream, number or kind is not valid"),
+            ParseError::BadHeader => {
+                f.write_str("the record's stream, number or kind is not valid")
+            }
             ParseError::BadField => f.write_str("the record has a word that is not name=value"),
         }
     }
@@ -84,9 +86,18 @@ fn parse_record(text: &str) -> Result<Record<'_>, ParseError> {
     let kind = words.next().ok_or(ParseError::BadHeader)?;
     let fields = Fields(words.next().unwrap_or(""));
     if kind.is_empty() || fields.words().any(|word| !word.contains('=')) {
-        return Err(if kind.is_empty() { ParseError::BadHeader } else { ParseError::BadField });
+        return Err(if kind.is_empty() {
+            ParseError::BadHeader
+        } else {
+            ParseError::BadField
+        });
     }
-    Ok(Record { stream, seq, kind, fields })
+    Ok(Record {
+        stream,
+        seq,
+        kind,
+        fields,
+    })
 }
 
 impl<'a> Fields<'a> {
@@ -101,7 +112,9 @@ impl<'a> Fields<'a> {
 
     /// The value of `name` as written, still escaped.
     pub fn raw(self, name: &str) -> Option<&'a str> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
     /// The value of `name` as a number.

@@ -51,7 +51,12 @@ impl RecordWriter {
             out,
             digest: CRC.digest(),
         };
-        write!(line, "{PREFIX}{} {} {kind}", self.stream.letter(), self.next)?;
+        write!(
+            line,
+            "{PREFIX}{} {} {kind}",
+            self.stream.letter(),
+            self.next
+        )?;
         for (name, value) in fields {
             write!(line, " {name}={value}")?;
         }

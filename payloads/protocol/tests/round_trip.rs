@@ -4,7 +4,9 @@ use setway_protocol::{ParseError, RecordWriter, Stream, Value, parse};
 
 fn line(fields: &[(&str, Value<'_>)]) -> String {
     let mut out = String::new();
-    RecordWriter::new(Stream::Guest).write(&mut out, "check", fields).unwrap();
+    RecordWriter::new(Stream::Guest)
+        .write(&mut out, "check", fields)
+        .unwrap();
     out
 }
 

@@ -67,18 +67,25 @@ struct Node<'dt> {
 
 /// A big-endian number of one or two cells.
 fn cells(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte))
+    bytes
+        .iter()
+        .fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
 
 /// Text of a property, up to its first NUL.
 fn text<'dt>(prop: &DevTreeProp<'_, 'dt>) -> &'dt str {
     let bytes = prop.raw();
-    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(bytes.len());
     core::str::from_utf8(&bytes[..end]).unwrap_or("")
 }
 
 fn is_compatible(prop: &DevTreeProp<'_, '_>, with: &str) -> bool {
-    prop.raw().split(|&byte| byte == 0).any(|name| name == with.as_bytes())
+    prop.raw()
+        .split(|&byte| byte == 0)
+        .any(|name| name == with.as_bytes())
 }
 
 impl<'dt> Board<'dt> {
@@ -115,7 +122,10 @@ impl<'dt> Board<'dt> {
             let prop = match item {
                 fdt_rs::base::DevTreeItem::Node(next) => {
                     board.learn(&node, root_cells);
-                    node = Node { name: next.name().unwrap_or(""), ..Node::default() };
+                    node = Node {
+                        name: next.name().unwrap_or(""),
+                        ..Node::default()
+                    };
                     continue;
                 }
                 fdt_rs::base::DevTreeItem::Prop(prop) => prop,
@@ -128,7 +138,8 @@ impl<'dt> Board<'dt> {
                 ("chosen", "linux,initrd-end") => initrd.1 = cells(prop.raw()),
                 (_, "compatible") => {
                     node.pl011 = is_compatible(&prop, "arm,pl011");
-                    node.psci = is_compatible(&prop, "arm,psci-0.2") || is_compatible(&prop, "arm,psci-1.0");
+                    node.psci = is_compatible(&prop, "arm,psci-0.2")
+                        || is_compatible(&prop, "arm,psci-1.0");
                 }
                 (_, "device_type") => node.device_type = text(&prop),
                 (_, "reg") => node.reg = prop.raw(),
@@ -140,7 +151,11 @@ impl<'dt> Board<'dt> {
         if initrd.0 < initrd.1 {
             board.initrd = Some(initrd.0..initrd.1);
         }
-        if board.memory.is_empty() { Err(BoardError::NoMemory) } else { Ok(board) }
+        if board.memory.is_empty() {
+            Err(BoardError::NoMemory)
+        } else {
+            Ok(board)
+        }
     }
 
     /// Takes from a whole node what it says.
@@ -150,7 +165,9 @@ impl<'dt> Board<'dt> {
             self.uart = Some(address);
         }
         if node.device_type == "memory" && self.memory.is_empty() {
-            let size = node.reg.get(4 * address_cells..4 * (address_cells + size_cells));
+            let size = node
+                .reg
+                .get(4 * address_cells..4 * (address_cells + size_cells));
             self.memory = address..address + size.map_or(0, cells);
         }
         if node.device_type == "cpu" {

@@ -2,7 +2,8 @@
 
 /// The value of `key` in `args`.
 pub fn value<'a>(args: &'a str, key: &str) -> Option<&'a str> {
-    args.split_ascii_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    args.split_ascii_whitespace()
+        .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
 /// Splits `args` at the first ` -- `, as Linux does: before it what is ours, behind it what we pass

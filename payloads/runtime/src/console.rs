@@ -1,6 +1,8 @@
 //! The console: a PL011 where the device tree says, with records on top.
 
-use arm_pl011_uart::{DataBits, LineConfig, PL011Registers, Parity, StopBits, Uart, UniqueMmioPointer};
+use arm_pl011_uart::{
+    DataBits, LineConfig, PL011Registers, Parity, StopBits, Uart, UniqueMmioPointer,
+};
 use core::{
     fmt::{self, Write},
     ptr::NonNull,
@@ -25,7 +27,11 @@ const BAUD: u32 = 115_200;
 pub unsafe fn init(base: u64) {
     UART.store(base as usize, Ordering::Relaxed);
     if let Some(mut uart) = uart() {
-        let line = LineConfig { data_bits: DataBits::Bits8, parity: Parity::None, stop_bits: StopBits::One };
+        let line = LineConfig {
+            data_bits: DataBits::Bits8,
+            parity: Parity::None,
+            stop_bits: StopBits::One,
+        };
         // The only error is a rate that cannot be divided down to, and the rate is a constant.
         let _ = uart.enable(line, BAUD, CLOCK_HZ);
     }

@@ -21,7 +21,11 @@ pub struct Mailbox {
 impl Mailbox {
     /// A mailbox without a command.
     pub const fn new() -> Self {
-        Self { command: 0, done: 0, started: 0 }
+        Self {
+            command: 0,
+            done: 0,
+            started: 0,
+        }
     }
 
     /// Has the second CPU do `command`, and waits until it has.

@@ -32,7 +32,9 @@ pub fn run<I: Isa>(board: &Board<'_>, identity: Identity) {
     if id == "list" {
         return list::<I>(identity);
     }
-    let Some(body) = body::<I>(id) else { panic!("no case is called {id}") };
+    let Some(body) = body::<I>(id) else {
+        panic!("no case is called {id}")
+    };
     let mut cx = Context::<I>::new();
     body(&mut cx);
     report(&cx, id, identity);
@@ -73,8 +75,18 @@ fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
         for (instruction, present) in [(false, class >= 2), (true, class & 5 == 1)] {
             if present {
                 let ccsidr = I::ccsidr(level, instruction);
-                let which = if instruction { "i" } else if class == 4 { "u" } else { "d" };
-                let fields = [("level", Count(level + 1)), ("type", Text(which)), ("ccsidr", Hex(ccsidr))];
+                let which = if instruction {
+                    "i"
+                } else if class == 4 {
+                    "u"
+                } else {
+                    "d"
+                };
+                let fields = [
+                    ("level", Count(level + 1)),
+                    ("type", Text(which)),
+                    ("ccsidr", Hex(ccsidr)),
+                ];
                 records.emit(kind::CACHE, &fields);
             }
         }
@@ -95,11 +107,19 @@ fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
     for check in checks {
         records.emit(
             kind::CHECK,
-            &[("name", Text(&check.name)), ("want", Hex(check.want)), ("got", Hex(check.got))],
+            &[
+                ("name", Text(&check.name)),
+                ("want", Hex(check.want)),
+                ("got", Hex(check.got)),
+            ],
         );
     }
     if lost > 0 {
-        let fields = [("name", Text("records that did not fit")), ("want", Hex(0)), ("got", Hex(lost))];
+        let fields = [
+            ("name", Text("records that did not fit")),
+            ("want", Hex(0)),
+            ("got", Hex(lost)),
+        ];
         records.emit(kind::CHECK, &fields);
     }
     records.end();

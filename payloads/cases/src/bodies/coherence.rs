@@ -28,7 +28,11 @@ fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: *mut u64, value: u
     // SAFETY: as in `store`.
     let got = PLACES.map(|place| unsafe { at.add(place).read_volatile() });
     for (place, got) in PLACES.into_iter().zip(got) {
-        cx.check(format_args!("{name}, word {place}"), value + place as u64, got);
+        cx.check(
+            format_args!("{name}, word {place}"),
+            value + place as u64,
+            got,
+        );
     }
 }
 
@@ -77,10 +81,14 @@ pub fn stored_while_off<I: Isa>(cx: &mut Context<I>) {
 pub fn invalidate<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
-    cx.step("DC ISW", FIRST_SET_WAY, || I::set_way(SetWay::Invalidate, 0));
+    cx.step("DC ISW", FIRST_SET_WAY, || {
+        I::set_way(SetWay::Invalidate, 0)
+    });
     check(cx, "load with the cache on", at, NEW);
     store(at, OLD);
-    cx.step("DC ISW again", NEXT_SET_WAY, || I::set_way(SetWay::Invalidate, 0));
+    cx.step("DC ISW again", NEXT_SET_WAY, || {
+        I::set_way(SetWay::Invalidate, 0)
+    });
     check(cx, "second load with the cache on", at, OLD);
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     check(cx, "load with the cache off", at, OLD);
@@ -93,7 +101,10 @@ pub fn alias<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     let uncached = I::arena().uncached;
     store(at, NEW);
-    let all = Counts { set_way: 1, ..FIRST_SET_WAY };
+    let all = Counts {
+        set_way: 1,
+        ..FIRST_SET_WAY
+    };
     cx.step("set/way op", all, || I::set_way(SetWay::CleanInvalidate, 0));
     check(cx, "load past the cache", uncached, NEW);
     store(uncached, OLD);

@@ -58,13 +58,30 @@ pub fn flags<I: Isa>(cx: &mut Context<I>) {
     I::probes(ProbeSet::OneSetWay, &mut |probe| {
         for nzcv in 0..16 {
             let saved = probe.exit.saved & !(0xf << 28) | nzcv << 28;
-            let exit = crate::isa::Exit { saved, ..probe.exit };
-            cx.probe(&Probe { flags: nzcv << 28, exit, ..probe }, &regs);
+            let exit = crate::isa::Exit {
+                saved,
+                ..probe.exit
+            };
+            cx.probe(
+                &Probe {
+                    flags: nzcv << 28,
+                    exit,
+                    ..probe
+                },
+                &regs,
+            );
             ops += probe.set_way;
         }
     });
     I::mark();
-    cx.measured("all flags", Counts { set_way: ops, vm_reg: 0, flush: 1 });
+    cx.measured(
+        "all flags",
+        Counts {
+            set_way: ops,
+            vm_reg: 0,
+            flush: 1,
+        },
+    );
 }
 
 /// Every SIMD register, in two patterns.
@@ -75,12 +92,22 @@ pub fn simd<I: Isa>(cx: &mut Context<I>) {
     I::probes(ProbeSet::OneSetWay, &mut |probe| {
         for _ in 0..2 {
             cx.probe(&probe, &regs);
-            regs.simd.iter_mut().flatten().for_each(|half| *half = !*half);
+            regs.simd
+                .iter_mut()
+                .flatten()
+                .for_each(|half| *half = !*half);
             ops += probe.set_way;
         }
     });
     I::mark();
-    cx.measured("two patterns", Counts { set_way: ops, vm_reg: 0, flush: 1 });
+    cx.measured(
+        "two patterns",
+        Counts {
+            set_way: ops,
+            vm_reg: 0,
+            flush: 1,
+        },
+    );
 }
 
 /// Each condition, passed and failed.

@@ -11,12 +11,32 @@ pub mod vm_reg;
 use crate::context::Counts;
 
 /// Nothing traps, nothing is flushed.
-const NOTHING: Counts = Counts { set_way: 0, vm_reg: 0, flush: 0 };
+const NOTHING: Counts = Counts {
+    set_way: 0,
+    vm_reg: 0,
+    flush: 0,
+};
 /// One set/way op that finds TVM clear.
-const FIRST_SET_WAY: Counts = Counts { set_way: 1, vm_reg: 0, flush: 1 };
+const FIRST_SET_WAY: Counts = Counts {
+    set_way: 1,
+    vm_reg: 0,
+    flush: 1,
+};
 /// One set/way op that finds TVM set.
-const NEXT_SET_WAY: Counts = Counts { set_way: 1, vm_reg: 0, flush: 0 };
+const NEXT_SET_WAY: Counts = Counts {
+    set_way: 1,
+    vm_reg: 0,
+    flush: 0,
+};
 /// One VM register write that finds TVM set and does not toggle the cache.
-const VM_REG: Counts = Counts { set_way: 0, vm_reg: 1, flush: 0 };
+const VM_REG: Counts = Counts {
+    set_way: 0,
+    vm_reg: 1,
+    flush: 0,
+};
 /// One SCTLR write that finds TVM set and toggles the cache.
-const TOGGLE: Counts = Counts { set_way: 0, vm_reg: 1, flush: 1 };
+const TOGGLE: Counts = Counts {
+    set_way: 0,
+    vm_reg: 1,
+    flush: 1,
+};

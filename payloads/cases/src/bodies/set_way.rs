@@ -8,14 +8,18 @@ use crate::{
 
 /// One op, with the cache on and TVM clear.
 pub fn traps<I: Isa>(cx: &mut Context<I>, op: SetWay) {
-    cx.step("set/way op with TVM clear", FIRST_SET_WAY, || I::set_way(op, 0));
+    cx.step("set/way op with TVM clear", FIRST_SET_WAY, || {
+        I::set_way(op, 0)
+    });
 }
 
 /// A second and a third op do nothing; VM registers trap from the first on.
 pub fn repeat<I: Isa>(cx: &mut Context<I>) {
     cx.step("first op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
     cx.step("second op", NEXT_SET_WAY, || I::set_way(SetWay::Clean, 0));
-    cx.step("third op", NEXT_SET_WAY, || I::set_way(SetWay::Invalidate, 0));
+    cx.step("third op", NEXT_SET_WAY, || {
+        I::set_way(SetWay::Invalidate, 0)
+    });
     cx.step("CONTEXTIDR write", VM_REG, || I::write_contextidr(1));
 }
 
@@ -24,7 +28,14 @@ pub fn whole_cache<I: Isa>(cx: &mut Context<I>) {
     I::mark();
     let ops = each_line::<I>(|operand| I::set_way(SetWay::CleanInvalidate, operand));
     I::mark();
-    cx.measured("every level, set and way", Counts { set_way: ops, vm_reg: 0, flush: 1 });
+    cx.measured(
+        "every level, set and way",
+        Counts {
+            set_way: ops,
+            vm_reg: 0,
+            flush: 1,
+        },
+    );
 }
 
 /// Calls `op` with the operand of every line of every data or unified cache up to the level of

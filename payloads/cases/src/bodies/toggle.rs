@@ -22,9 +22,14 @@ pub fn transition<I: Isa>(cx: &mut Context<I>, from: Caches, to: Caches) {
     cx.step("SCTLR write", change, || I::set_caches(to.0, to.1));
     let next = if on(to) { NOTHING } else { VM_REG };
     cx.step("CONTEXTIDR write", next, || I::write_contextidr(2));
-    let rearm = Counts { flush: u64::from(on(to)), ..NEXT_SET_WAY };
+    let rearm = Counts {
+        flush: u64::from(on(to)),
+        ..NEXT_SET_WAY
+    };
     cx.step("set/way op", rearm, || I::set_way(SetWay::Clean, 0));
-    cx.step("CONTEXTIDR write after it", VM_REG, || I::write_contextidr(3));
+    cx.step("CONTEXTIDR write after it", VM_REG, || {
+        I::write_contextidr(3)
+    });
 
     I::set_caches(true, true);
     cx.check("CONTEXTIDR", 3, I::read_contextidr());

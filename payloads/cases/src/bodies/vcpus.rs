@@ -9,23 +9,47 @@ use crate::{
 /// CPU_ON gives a vCPU with its caches off and TVM set.
 pub fn reset<I: Isa>(cx: &mut Context<I>) {
     cx.check("CPU_ON succeeds", 1, u64::from(I::start_secondary()));
-    cx.check("M or C set at start", 0, u64::from(I::secondary_started_with_caches()));
-    cx.step("first CONTEXTIDR write of CPU 1", VM_REG, || I::on_secondary(Command::Contextidr));
+    cx.check(
+        "M or C set at start",
+        0,
+        u64::from(I::secondary_started_with_caches()),
+    );
+    cx.step("first CONTEXTIDR write of CPU 1", VM_REG, || {
+        I::on_secondary(Command::Contextidr)
+    });
     cx.step("cache on", TOGGLE, || I::on_secondary(Command::CachesOn));
-    cx.step("CONTEXTIDR write", NOTHING, || I::on_secondary(Command::Contextidr));
+    cx.step("CONTEXTIDR write", NOTHING, || {
+        I::on_secondary(Command::Contextidr)
+    });
     I::on_secondary(Command::Off);
 }
 
 /// What one vCPU does to its TVM, the other does not feel.
 pub fn own_tvm<I: Isa>(cx: &mut Context<I>) {
     cx.check("CPU_ON succeeds", 1, u64::from(I::start_secondary()));
-    cx.step("CPU 0 with TVM clear, CPU 1 with it set", NOTHING, || I::write_contextidr(1));
-    cx.step("cache on, CPU 1", TOGGLE, || I::on_secondary(Command::CachesOn));
-    cx.step("set/way op, CPU 1", FIRST_SET_WAY, || I::on_secondary(Command::SetWay));
-    cx.step("CONTEXTIDR write, CPU 0", NOTHING, || I::write_contextidr(2));
-    cx.step("set/way op, CPU 0", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
-    cx.step("second set/way op, CPU 1", NEXT_SET_WAY, || I::on_secondary(Command::SetWay));
-    cx.step("CONTEXTIDR write, CPU 1", VM_REG, || I::on_secondary(Command::Contextidr));
-    cx.step("CONTEXTIDR write, CPU 0, again", VM_REG, || I::write_contextidr(3));
+    cx.step("CPU 0 with TVM clear, CPU 1 with it set", NOTHING, || {
+        I::write_contextidr(1)
+    });
+    cx.step("cache on, CPU 1", TOGGLE, || {
+        I::on_secondary(Command::CachesOn)
+    });
+    cx.step("set/way op, CPU 1", FIRST_SET_WAY, || {
+        I::on_secondary(Command::SetWay)
+    });
+    cx.step("CONTEXTIDR write, CPU 0", NOTHING, || {
+        I::write_contextidr(2)
+    });
+    cx.step("set/way op, CPU 0", FIRST_SET_WAY, || {
+        I::set_way(SetWay::Clean, 0)
+    });
+    cx.step("second set/way op, CPU 1", NEXT_SET_WAY, || {
+        I::on_secondary(Command::SetWay)
+    });
+    cx.step("CONTEXTIDR write, CPU 1", VM_REG, || {
+        I::on_secondary(Command::Contextidr)
+    });
+    cx.step("CONTEXTIDR write, CPU 0, again", VM_REG, || {
+        I::write_contextidr(3)
+    });
     I::on_secondary(Command::Off);
 }

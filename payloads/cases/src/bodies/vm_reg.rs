@@ -54,7 +54,10 @@ fn both_ways<I: Isa>(cx: &mut Context<I>) -> ([Row; MOST], [Row; MOST]) {
         write_each(regs, &original, |n, row| direct[n] = row);
     });
     I::set_way(SetWay::Clean, 0);
-    let demanded = Counts { vm_reg: writes(regs), ..VM_REG };
+    let demanded = Counts {
+        vm_reg: writes(regs),
+        ..VM_REG
+    };
     cx.step("the same with TVM set", demanded, || {
         write_each(regs, &original, |n, row| trapped[n] = row);
     });
@@ -95,7 +98,9 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
     /// TTBCR.EAE: the long-descriptor format, in which TTBR0 and TTBR1 have 64 bits.
     const EAE: u64 = 1 << 31;
     let regs = I::vm_registers();
-    let Some(ttbcr) = regs.iter().find(|reg| reg.name == "TTBCR") else { return };
+    let Some(ttbcr) = regs.iter().find(|reg| reg.name == "TTBCR") else {
+        return;
+    };
     I::set_caches(false, false);
     I::set_way(SetWay::Clean, 0);
     let format = (ttbcr.read)();
@@ -104,20 +109,44 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
         let original = (reg.read)();
         cx.step(reg.name, VM_REG, || (reg.write)(BOTH));
         let both = (reg.read)();
-        cx.check(format_args!("{} low half", reg.name), BOTH & 0xffff_ffff, both & 0xffff_ffff);
-        cx.check(format_args!("{} high half", reg.name), BOTH >> 32, both >> 32);
-        let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else { continue };
+        cx.check(
+            format_args!("{} low half", reg.name),
+            BOTH & 0xffff_ffff,
+            both & 0xffff_ffff,
+        );
+        cx.check(
+            format_args!("{} high half", reg.name),
+            BOTH >> 32,
+            both >> 32,
+        );
+        let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else {
+            continue;
+        };
         cx.step(half.name, VM_REG, || (half.write)(0x9abc_4000));
         let both = (reg.read)();
-        cx.check(format_args!("{} low half", half.name), 0x9abc_4000, both & 0xffff_ffff);
-        cx.check(format_args!("{} leaves the high half", half.name), BOTH >> 32, both >> 32);
+        cx.check(
+            format_args!("{} low half", half.name),
+            0x9abc_4000,
+            both & 0xffff_ffff,
+        );
+        cx.check(
+            format_args!("{} leaves the high half", half.name),
+            BOTH >> 32,
+            both >> 32,
+        );
         (reg.write)(original);
     }
     for reg in regs.iter().filter(|reg| !reg.doubleword) {
-        let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else { continue };
+        let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else {
+            continue;
+        };
         let (original, other) = ((reg.read)(), (half.read)());
         (reg.write)((reg.value)(original));
-        cx.check(format_args!("{} after {}", half.name, reg.name), other, (half.read)());
+        cx.check(
+            format_args!("{} after {}", half.name, reg.name),
+            other,
+            (half.read)(),
+        );
         (reg.write)(original);
     }
     (ttbcr.write)(format);
