@@ -62,7 +62,7 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
         panic!("no guest: pass its image as the initial RAM disk (QEMU's -initrd)")
     };
     // SAFETY: called once, before there is another CPU.
-    let blob = unsafe { &mut *(&raw mut DTB.0) };
+    let blob = unsafe { &mut *(&raw mut DTB).cast::<[u8; DTB_SIZE]>() };
     copy_tree(dtb, blob);
     edit_tree(
         blob,
@@ -82,9 +82,10 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
     };
     let memory = stage2::guest_memory();
     let start = memory.start + image.offset;
-    // Behind the image, in a block of its own, and below 4 GiB for a 32-bit guest.
-    let tree = (start + image.size + (16 << 20)).next_multiple_of(2 << 20);
-    if tree + DTB_SIZE as u64 > memory.end {
+    // Where Linux's booting documents ask for it: out of the way of a kernel that unpacks itself, just
+    // above 128 MiB from the start of memory, or in the last block if there is less.
+    let tree = (memory.start + (128 << 20)).min(memory.end - (2 << 20)) & !((2 << 20) - 1);
+    if start + image.size > tree {
         panic!(
             "the guest's memory, {memory:#x?}, is too small for its image of {} bytes",
             image.size

@@ -9,6 +9,7 @@
 #![no_main]
 
 mod guest;
+mod ids;
 mod mmu;
 mod psci;
 mod report;

@@ -109,7 +109,7 @@ global_asm!(
 pub fn map_memory(memory: &Range<u64>) {
     let first = memory.start.div_ceil(GIB);
     for index in first..(memory.end / GIB).min(ENTRIES as u64) {
-        let entry = index * GIB | NORMAL_BLOCK;
+        let entry = (index * GIB) | NORMAL_BLOCK;
         // SAFETY: in bounds, and see `Sync`. What changes from device to memory here has not been
         // accessed yet, so break-before-make has nothing to break but a TLB entry, which goes next.
         unsafe {

@@ -4,7 +4,7 @@ use setway_emulate::sysreg::Backing;
 
 /// Reads a system register that EL2 may read without side effects.
 macro_rules! read {
-    ($name:literal) => {{
+    ($name:expr) => {{
         let value: u64;
         #[allow(unused_unsafe, reason = "used inside unsafe blocks too")]
         // SAFETY: reading one of the registers named in this crate changes nothing.

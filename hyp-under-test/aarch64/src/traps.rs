@@ -1,7 +1,7 @@
 //! The guest's synchronous exceptions to EL2, one arm of [`synchronous`] each.
 
 use crate::{
-    policy, psci, report, stage2, sysreg,
+    ids, policy, psci, report, stage2, sysreg,
     trace::{self, Event},
     vcpu::{self, Vcpu},
 };
@@ -18,6 +18,7 @@ pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
     let esr = Esr(sysreg::read!("esr_el2") as u32);
     match esr.class() {
         ec::SYS64 | ec::CP15_RT | ec::CP15_RRT => register_access(vcpu, esr),
+        ec::VMRS => vmrs(vcpu, esr),
         ec::DABT_LOWER | ec::IABT_LOWER => abort(vcpu, esr),
         ec::HVC64 | ec::HVC32 => psci::call(vcpu),
         ec::SMC64 | ec::SMC32 => {
@@ -59,9 +60,32 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     {
         write_vm_reg(vcpu, reg, esr);
         step(vcpu, esr);
+    } else if let Some(value) = ids::value(key)
+        && esr.is_read()
+    {
+        read(vcpu, esr, value);
     } else {
         inject_undef(vcpu, esr);
     }
+}
+
+/// AArch32's reads of the ID registers of SIMD and floating point.
+fn vmrs(vcpu: &mut Vcpu, esr: Esr) {
+    if !a32::passes(esr, vcpu.spsr) {
+        return step(vcpu, esr);
+    }
+    match ids::media_and_vfp(esr.vmrs_register()) {
+        Some(value) => read(vcpu, esr, value),
+        None => inject_undef(vcpu, esr),
+    }
+}
+
+/// Completes a read that trapped; a read to XZR only steps.
+fn read(vcpu: &mut Vcpu, esr: Esr, value: u64) {
+    if let Some(rt) = vcpu.x.get_mut(esr.rt()) {
+        *rt = value;
+    }
+    step(vcpu, esr);
 }
 
 /// A set/way op: what it means is the policy's business.

@@ -7,7 +7,7 @@
 use crate::{policy, stage2, sysreg, trace::Counters, vectors};
 use core::{
     mem::offset_of,
-    ptr::addr_of_mut,
+    ptr::addr_of,
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 use setway_policy::{Mutant, VcpuState};
@@ -23,6 +23,8 @@ mod hcr {
     pub const BSU_IS: u64 = 1 << 10;
     /// The guest's TLB and instruction cache maintenance reaches all CPUs.
     pub const FB: u64 = 1 << 9;
+    /// Reads of ID group 3 trap.
+    pub const TID3: u64 = 1 << 18;
     /// SMC traps.
     pub const TSC: u64 = 1 << 19;
     /// Set/way ops trap.
@@ -34,8 +36,8 @@ mod hcr {
 }
 
 /// HCR_EL2 but for TVM and RW.
-const HCR: u64 = hcr::VM | hcr::SWIO | hcr::FB | hcr::BSU_IS | hcr::TSC | hcr::TSW;
-/// MDCR_EL2.TPM: the guest has no PMU, so its registers trap.
+const HCR: u64 = hcr::VM | hcr::SWIO | hcr::FB | hcr::BSU_IS | hcr::TID3 | hcr::TSC | hcr::TSW;
+/// MDCR_EL2.TPM: the guest has no PMU, so its registers trap; `ids` hides it.
 const MDCR_TPM: u64 = 1 << 6;
 
 /// What a guest vCPU starts with.
@@ -162,10 +164,18 @@ pub fn set_power(index: usize, from: Power, to: Power) -> bool {
 pub fn counters() -> Counters {
     let mut sum = Counters::new();
     for index in 0..COUNT.load(Ordering::Relaxed) {
-        // SAFETY: the address of a static; the counters are plain words, read one by one.
-        sum.add(unsafe { &*addr_of_mut!(STACKS[index].vcpu.counters) });
+        // SAFETY: in bounds. Another CPU may be counting: what is copied are plain words, each of
+        // them whole, and no reference to them is made.
+        let counters = unsafe { addr_of!((*vcpu(index)).counters).read_volatile() };
+        sum.add(&counters);
     }
     sum
+}
+
+/// The place of vCPU `index`.
+fn vcpu(index: usize) -> *mut Vcpu {
+    // SAFETY: only the address is taken, and it is bounds-checked.
+    unsafe { &raw mut STACKS[index].vcpu }
 }
 
 /// Runs the first vCPU on this CPU.
@@ -181,7 +191,7 @@ pub fn run_boot_cpu(entry: Entry) -> ! {
 pub fn run(index: usize, entry: Entry) -> ! {
     let policy = policy();
     // SAFETY: each CPU runs its own vCPU only, and is not in it now: PSCI has turned it on.
-    let vcpu = unsafe { &mut *addr_of_mut!(STACKS[index].vcpu) };
+    let vcpu = unsafe { &mut *vcpu(index) };
     vcpu.x = [0; 31];
     (vcpu.x[0], vcpu.x[1], vcpu.x[2]) = (entry.x0, entry.x1, entry.x2);
     vcpu.pc = entry.pc;

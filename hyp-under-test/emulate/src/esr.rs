@@ -10,6 +10,8 @@ pub mod ec {
     pub const CP15_RRT: u32 = 0x04;
     /// AArch32 MCR or MRC to coprocessor 14.
     pub const CP14_RT: u32 = 0x05;
+    /// AArch32 VMRS of an ID register (MVFR0 to MVFR2).
+    pub const VMRS: u32 = 0x08;
     /// AArch32 HVC.
     pub const HVC32: u32 = 0x12;
     /// AArch32 SMC.
@@ -59,6 +61,11 @@ impl Esr {
     #[inline]
     pub const fn rt2(self) -> usize {
         (self.0 >> 10 & 0x1f) as usize
+    }
+
+    /// The number of the register that a trapped VMRS reads.
+    pub const fn vmrs_register(self) -> u32 {
+        self.0 >> 10 & 0xf
     }
 
     /// The condition code of a trapped AArch32 instruction, if the CPU says (ISS.CV).

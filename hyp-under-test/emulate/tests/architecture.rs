@@ -98,8 +98,9 @@ fn it_blocks() {
 #[test]
 fn conditions() {
     let flags = |nzcv: u64| nzcv << 28;
-    // (condition, NZCV values for which it holds)
-    let table: [(u32, fn(u64) -> bool); 16] = [
+    /// Whether a condition holds for a value of NZCV.
+    type Holds = fn(u64) -> bool;
+    let table: [(u32, Holds); 16] = [
         (0, |f| f & 4 != 0),
         (1, |f| f & 4 == 0),
         (2, |f| f & 2 != 0),
