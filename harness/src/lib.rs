@@ -1,1 +1,31 @@
-//! placeholder
+//! Setway's harness: boots payloads under hypervisors, observes from outside, and judges.
+//!
+//! The way of a run: [`plan`] chooses it, [`bench`] makes its command line, [`engine`] runs QEMU and
+//! keeps all it shows, [`observation`] puts records and exception log together, [`judge`] says what
+//! that means for the rule, [`expectation`] whether it is what was seen before, [`report`] tells.
+//! [`build`], [`fetch`], [`qemu`] and [`toolchain`] see to it that there is something to run, and
+//! something to run it on.
+
+pub mod bench;
+pub mod build;
+pub mod cli;
+pub mod commands;
+pub mod engine;
+mod error;
+pub mod expectation;
+pub mod fetch;
+pub mod hypervisor;
+pub mod isa;
+pub mod judge;
+pub mod machine;
+pub mod mutants;
+pub mod observation;
+pub mod paths;
+pub mod plan;
+pub mod qemu;
+pub mod report;
+mod toml_file;
+pub mod toolchain;
+pub mod traps;
+
+pub use error::Error;

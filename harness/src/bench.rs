@@ -1,0 +1,282 @@
+//! A hypervisor on a machine under a QEMU, ready to make runs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    Error,
+    build::Images,
+    engine::capture::{Capture, Limits, capture},
+    expectation::{Comparison, Expectation},
+    hypervisor::Hypervisor,
+    judge::{Judgement, Verdict, judge},
+    machine::Machine,
+    observation::Observation,
+    paths,
+    plan::Run,
+    qemu::{Arch, Qemu},
+};
+
+/// What runs are made with.
+#[derive(Debug)]
+pub struct Bench {
+    /// The hypervisor under test.
+    pub hypervisor: Hypervisor,
+    /// The machine it runs on.
+    pub machine: Machine,
+    /// What simulates the machine.
+    pub qemu: Qemu,
+    /// The files of the images, by name.
+    images: BTreeMap<String, PathBuf>,
+    /// What a run may use.
+    pub limits: Limits,
+    /// Where to leave the raw logs of runs that did not pass.
+    pub logs: Option<PathBuf>,
+    /// Whether to hold runs against the expectations.
+    pub expectations: bool,
+}
+
+/// A run that was made, or skipped.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run.
+    pub run: Run,
+    /// Its verdict, and why.
+    pub judgement: Judgement,
+    /// What it showed; nothing if it was skipped or QEMU did not start.
+    pub observation: Option<Observation>,
+    /// How it compares with the expectation, if it was held against one.
+    pub comparison: Option<Comparison>,
+    /// From start to end.
+    pub duration: Duration,
+    /// Where its raw logs are.
+    pub log_dir: Option<PathBuf>,
+}
+
+impl Bench {
+    /// Gets everything ready that `runs` need, fetching and building what is missing.
+    pub fn prepare(
+        hypervisor: Hypervisor,
+        machine: Machine,
+        qemu: Option<&str>,
+        runs: &[Run],
+    ) -> Result<Self, Error> {
+        let payloads = runs
+            .iter()
+            .filter_map(|run| hypervisor.payload.get(&run.isa));
+        let names: BTreeSet<&str> = payloads
+            .chain([&hypervisor.kernel])
+            .map(String::as_str)
+            .collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let qemu = Qemu::resolve(qemu, &paths::runners().join("qemu"))?;
+        if let Some(warning) = qemu.drift() {
+            eprintln!("{warning}");
+        }
+        let images = Images::build(&paths::root(), &paths::target(), &names)?;
+        let images = images
+            .iter()
+            .map(|image| (image.recipe.name.to_owned(), image.flat.clone()));
+        let images: BTreeMap<_, _> = images.collect();
+        let bench = Self {
+            hypervisor,
+            machine,
+            qemu,
+            images,
+            limits: Limits::default(),
+            logs: None,
+            expectations: false,
+        };
+        // A mistake in the data files is an error of the whole, not of each run.
+        runs.iter()
+            .try_for_each(|run| bench.command(run, "").map(drop))?;
+        Ok(bench)
+    }
+
+    /// Makes a run, unless it is to be skipped, and judges it.
+    pub fn run(&self, run: &Run) -> Outcome {
+        self.run_within(run, self.limits)
+    }
+
+    /// Like [`run`](Self::run), with limits of its own.
+    pub fn run_within(&self, run: &Run, limits: Limits) -> Outcome {
+        let skip = self
+            .hypervisor
+            .skips(run.case)
+            .or_else(|| self.machine.skips(run.case, run.isa));
+        if let Some(reason) = skip {
+            return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
+        }
+        let started = capture(
+            |log| {
+                self.command(run, log)
+                    .unwrap_or_else(|_| self.qemu.command(Arch::Aarch64))
+            },
+            limits,
+        );
+        let capture = match started {
+            Ok(capture) => capture,
+            Err(error) => {
+                let reason = format!("QEMU cannot be started: {error}");
+                return Outcome::without_observation(run, Judgement::new(Verdict::Crash, reason));
+            }
+        };
+        let mut observation = Observation::of(&capture, run, self.hypervisor.records);
+        observation.excuse(|check| self.machine.excuse(run.case, run.isa, check));
+        let mut judgement = judge(&observation);
+        let mut comparison = None;
+        if self.expectations && judgement.verdict == Verdict::Pass {
+            let compared = Expectation::of(&self.hypervisor.name, run).compare(&observation);
+            judgement = compared.judge();
+            comparison = Some(compared);
+        }
+        let log_dir = self.keep_logs(run, &judgement, &capture);
+        Outcome {
+            run: *run,
+            judgement,
+            observation: Some(observation),
+            comparison,
+            duration: capture.duration,
+            log_dir,
+        }
+    }
+
+    /// The command line of a run.
+    fn command(&self, run: &Run, exception_log: &str) -> Result<Command, Error> {
+        let payload = match self.hypervisor.payload.get(&run.isa) {
+            Some(name) => self.image(name)?,
+            None => "",
+        };
+        let vcpus = run.case.vcpus.to_string();
+        let values = [
+            ("{kernel}", self.image(&self.hypervisor.kernel)?),
+            ("{payload}", payload),
+            ("{defect}", run.defect_name()),
+            ("{case}", run.case.id),
+            ("{isa}", run.isa.name()),
+            ("{vcpus}", &vcpus),
+            ("{exception_log}", exception_log),
+        ];
+        let mut command = self.qemu.command(Arch::Aarch64);
+        for argument in self.machine.args.iter().chain(&self.hypervisor.args) {
+            let filled = values
+                .iter()
+                .fold(argument.clone(), |text, (placeholder, value)| {
+                    text.replace(placeholder, value)
+                });
+            if argument.matches('{').count() != values_used(argument, &values) {
+                return Err(Error::Placeholder {
+                    hypervisor: self.hypervisor.name.clone(),
+                    machine: self.machine.name.clone(),
+                    argument: argument.clone(),
+                });
+            }
+            command.arg(filled);
+        }
+        Ok(command)
+    }
+
+    fn image(&self, name: &str) -> Result<&str, Error> {
+        let path = self.images.get(name).and_then(|path| path.to_str());
+        path.ok_or_else(|| Error::NoImage {
+            hypervisor: self.hypervisor.name.clone(),
+            image: name.to_owned(),
+        })
+    }
+
+    /// Leaves what a person wants to see of a run that did not pass, and removes what an earlier run
+    /// left. Says so if it cannot: that does not change the verdict.
+    fn keep_logs(&self, run: &Run, judgement: &Judgement, capture: &Capture) -> Option<PathBuf> {
+        let dir = self.logs.as_ref()?.join(run.file_stem());
+        let clean = match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        let kept = clean.and_then(|()| match judgement.verdict.is_bad() {
+            true => self
+                .write_logs(&dir, run, capture)
+                .map(|()| Some(dir.clone())),
+            false => Ok(None),
+        });
+        kept.unwrap_or_else(|error| {
+            eprintln!(
+                "cannot keep the logs of {} in {}: {error}",
+                run.label(),
+                dir.display()
+            );
+            None
+        })
+    }
+
+    fn write_logs(&self, dir: &Path, run: &Run, capture: &Capture) -> std::io::Result<()> {
+        fs::create_dir_all(dir)?;
+        fs::write(dir.join("console.log"), &capture.console)?;
+        fs::write(dir.join("exceptions.log"), capture.log_text.to_bytes())?;
+        fs::write(dir.join("stderr.txt"), &capture.stderr)?;
+        let command = self
+            .command(run, "exceptions.log")
+            .map(|command| quote(&command));
+        fs::write(dir.join("command.txt"), command.unwrap_or_default())
+    }
+}
+
+/// How many placeholders `argument` has that mean something.
+fn values_used(argument: &str, values: &[(&str, &str)]) -> usize {
+    values
+        .iter()
+        .map(|(placeholder, _)| argument.matches(placeholder).count())
+        .sum()
+}
+
+/// A command as one would type it.
+fn quote(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| {
+        let word = word.to_string_lossy();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,=+".contains(&byte);
+        match !word.is_empty() && word.bytes().all(plain) {
+            true => word.into_owned(),
+            false => format!("'{}'", word.replace('\'', r"'\''")),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ") + "\n"
+}
+
+impl Outcome {
+    fn without_observation(run: &Run, judgement: Judgement) -> Self {
+        Self {
+            run: *run,
+            judgement,
+            observation: None,
+            comparison: None,
+            duration: Duration::ZERO,
+            log_dir: None,
+        }
+    }
+
+    /// Whether its checks of data would have been decisive on a machine with caches only, and it
+    /// passed on one without.
+    pub fn needs_cache_model(&self, machine: &Machine) -> bool {
+        self.run.case.needs_cache_model && !machine.cache_model
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quoted_for_a_shell() {
+        let mut command = Command::new("/bin/qemu");
+        command.args(["-M", "virt,gic-version=2", "-append", "a b", "it's", ""]);
+        assert_eq!(
+            quote(&command),
+            "/bin/qemu -M virt,gic-version=2 -append 'a b' 'it'\\''s' ''\n"
+        );
+    }
+}

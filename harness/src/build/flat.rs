@@ -1,0 +1,335 @@
+//! From an executable to bytes that run wherever they are loaded.
+//!
+//! Guests are linked at address 0 with `--emit-relocs`. The image is what would be in memory, then
+//! a table of the places that hold absolute addresses, which the boot code corrects by the address
+//! it finds itself at. An image may be loaded at any multiple of 64 KiB, so that only the upper
+//! halves of addresses change.
+//!
+//! The table is a sequence of little-endian words, sorted: the place's offset in the image in
+//! bits 29:0, and above it one of the `ABS…` and `…MOVT` kinds below. It starts at a multiple
+//! of 8. The image finds it by the words `__relocs_offset` and `__relocs_count`, which are filled
+//! in here, as is the hash of everything else in the 8 bytes at `__build_id`.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::ops::Range;
+
+use object::elf;
+use object::read::{File, Object, ObjectSection, ObjectSegment, ObjectSymbol};
+use object::{Architecture, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection};
+
+use super::Fnv;
+
+/// A 64-bit address.
+const ABS64: u32 = 0;
+/// A 32-bit address.
+const ABS32: u32 = 1;
+/// The A32 instruction that sets the upper half of a register.
+const MOVT: u32 = 2;
+/// The T32 instruction that does so.
+const THUMB_MOVT: u32 = 3;
+
+/// The kind of correction by the place's offset in the image.
+type Table = BTreeMap<u32, u32>;
+
+/// Makes the flat image of an ELF executable, or says what is wrong with it.
+pub fn flatten(elf: &[u8]) -> Result<Vec<u8>, String> {
+    let file = File::parse(elf).map_err(|error| error.to_string())?;
+    let mut memory = Memory::of(&file)?;
+    let table = relocations(&file, &memory)?;
+    memory.append_table(&file, &table)?;
+    Ok(memory.bytes)
+}
+
+/// The file-backed part of what the executable puts into memory.
+struct Memory {
+    base: u64,
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    fn of(file: &File) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        for segment in file.segments() {
+            let data = segment.data().map_err(|error| error.to_string())?;
+            if !data.is_empty() {
+                parts.push((segment.address(), data));
+            }
+        }
+        let end_of = |(address, data): &(u64, &[u8])| address + data.len() as u64;
+        let base = parts.iter().map(|part| part.0).min();
+        let (Some(base), Some(end)) = (base, parts.iter().map(end_of).max()) else {
+            return Err("there is nothing in it to load".to_owned());
+        };
+        if base != 0 {
+            return Err(format!("it is linked at {base:#x}, and should be at 0"));
+        }
+        if end - base >= 1 << 30 {
+            return Err(format!(
+                "its segments span {base:#x} to {end:#x}, a gigabyte or more"
+            ));
+        }
+        let mut memory = Self {
+            base,
+            bytes: vec![0; (end - base) as usize],
+        };
+        for (address, data) in parts {
+            let at = (address - base) as usize;
+            memory.bytes[at..at + data.len()].copy_from_slice(data);
+        }
+        Ok(memory)
+    }
+
+    /// Where these `size` bytes are in the image, if they are all in it.
+    fn range(&self, address: u64, size: usize) -> Option<Range<usize>> {
+        let start = usize::try_from(address.checked_sub(self.base)?).ok()?;
+        let end = start.checked_add(size)?;
+        (end <= self.bytes.len()).then_some(start..end)
+    }
+
+    fn word(&self, address: u64) -> Option<u32> {
+        let bytes = self.bytes.get(self.range(address, 4)?)?;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?))
+    }
+
+    /// Appends the table and tells the image about it.
+    fn append_table(&mut self, file: &File, table: &Table) -> Result<(), String> {
+        let places = ["__relocs_offset", "__relocs_count"].map(|name| self.place(file, name, 4));
+        let identity = self.place(file, "__build_id", 8);
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+        let offset = self.bytes.len() as u32;
+        for (place, kind) in table {
+            self.bytes.extend((place | kind << 30).to_le_bytes());
+        }
+        let mut hash = Fnv::default();
+        hash.write(&self.bytes);
+        for (place, value) in places.into_iter().zip([offset, table.len() as u32]) {
+            match place {
+                Ok(place) => self.bytes[place].copy_from_slice(&value.to_le_bytes()),
+                Err(_) if table.is_empty() => {}
+                Err(reason) => return Err(reason),
+            }
+        }
+        if let Ok(place) = identity {
+            self.bytes[place].copy_from_slice(&hash.finish().to_le_bytes());
+        }
+        Ok(())
+    }
+
+    fn place(&self, file: &File, name: &str, size: usize) -> Result<Range<usize>, String> {
+        let symbol = file
+            .symbol_by_name(name)
+            .ok_or_else(|| format!("it has addresses to relocate but no symbol `{name}`"))?;
+        self.range(symbol.address(), size)
+            .ok_or_else(|| format!("`{name}` is not in its initialised data"))
+    }
+}
+
+/// What a relocation of some type means for an image that moves.
+enum Effect {
+    /// The place needs nothing.
+    None,
+    /// The place needs nothing, unless the linker made a table of addresses for it.
+    Got,
+    /// The place is corrected in this way.
+    Entry(u32),
+    /// The place cannot be corrected.
+    Unsupported,
+}
+
+fn relocations(file: &File, memory: &Memory) -> Result<Table, String> {
+    let effect: fn(elf::RelocationType) -> Effect = match file.architecture() {
+        Architecture::Aarch64 => aarch64_effect,
+        Architecture::Arm => arm_effect,
+        other => return Err(format!("it is for {other:?}, which is no guest of ours")),
+    };
+    let has_got = file.sections().any(|section| {
+        section.size() > 0 && section.name().is_ok_and(|name| name.starts_with(".got"))
+    });
+    let mut table = Table::new();
+    for section in file.sections().filter(is_loaded) {
+        for (address, relocation) in section.relocations() {
+            let RelocationFlags::Elf { r_type } = relocation.flags() else {
+                continue;
+            };
+            let Some(place) = memory.range(address, 4) else {
+                continue;
+            };
+            let target = Target::of(file, relocation.target());
+            match effect(r_type) {
+                Effect::Entry(_) if target.is_fixed => {}
+                Effect::Entry(kind) => {
+                    table.insert(place.start as u32, kind);
+                }
+                Effect::Got if has_got => {
+                    return Err(unsupported(&section, address, r_type.0, &target));
+                }
+                Effect::None | Effect::Got => {}
+                Effect::Unsupported => {
+                    return Err(unsupported(&section, address, r_type.0, &target));
+                }
+            }
+        }
+    }
+    for thunk in file.symbols().filter_map(|symbol| thunk(&symbol, memory)) {
+        let (place, kind) = thunk?;
+        table.insert(place, kind);
+    }
+    Ok(table)
+}
+
+fn is_loaded<'a>(section: &impl ObjectSection<'a>) -> bool {
+    match section.flags() {
+        SectionFlags::Elf { sh_type, sh_flags } => {
+            sh_flags.contains(elf::SHF_ALLOC) && sh_type != elf::SHT_NOBITS
+        }
+        _ => false,
+    }
+}
+
+fn unsupported<'a>(
+    section: &impl ObjectSection<'a>,
+    address: u64,
+    kind: u32,
+    target: &Target,
+) -> String {
+    format!(
+        "relocation type {kind} at {address:#x} in section {} against `{}` cannot be applied at \
+         load time",
+        section.name().unwrap_or("?"),
+        target.name
+    )
+}
+
+/// What a relocation refers to.
+struct Target {
+    name: String,
+    /// Absolute and undefined (that is, weak) symbols stay where they are when the image moves.
+    is_fixed: bool,
+}
+
+impl Target {
+    fn of(file: &File, target: RelocationTarget) -> Self {
+        let RelocationTarget::Symbol(index) = target else {
+            return Self {
+                name: String::new(),
+                is_fixed: true,
+            };
+        };
+        let Ok(symbol) = file.symbol_by_index(index) else {
+            return Self {
+                name: format!("symbol {}", index.0),
+                is_fixed: false,
+            };
+        };
+        let section = symbol
+            .section_index()
+            .and_then(|index| file.section_by_index(index).ok());
+        let own = symbol.name().unwrap_or_default();
+        let name = match &section {
+            Some(section) if own.is_empty() => section.name().unwrap_or("?"),
+            _ => own,
+        };
+        Self {
+            name: name.to_owned(),
+            is_fixed: matches!(
+                symbol.section(),
+                SymbolSection::Absolute | SymbolSection::Undefined
+            ),
+        }
+    }
+}
+
+fn aarch64_effect(kind: elf::RelocationType) -> Effect {
+    match kind {
+        elf::R_AARCH64_ABS64 => Effect::Entry(ABS64),
+        elf::R_AARCH64_ADR_GOT_PAGE | elf::R_AARCH64_LD64_GOT_LO12_NC => Effect::Got,
+        elf::R_AARCH64_NONE
+        | elf::R_AARCH64_PREL64
+        | elf::R_AARCH64_PREL32
+        | elf::R_AARCH64_PREL16
+        | elf::R_AARCH64_PLT32
+        | elf::R_AARCH64_LD_PREL_LO19
+        | elf::R_AARCH64_ADR_PREL_LO21
+        | elf::R_AARCH64_ADR_PREL_PG_HI21
+        | elf::R_AARCH64_ADR_PREL_PG_HI21_NC
+        | elf::R_AARCH64_ADD_ABS_LO12_NC
+        | elf::R_AARCH64_LDST8_ABS_LO12_NC
+        | elf::R_AARCH64_LDST16_ABS_LO12_NC
+        | elf::R_AARCH64_LDST32_ABS_LO12_NC
+        | elf::R_AARCH64_LDST64_ABS_LO12_NC
+        | elf::R_AARCH64_LDST128_ABS_LO12_NC
+        | elf::R_AARCH64_TSTBR14
+        | elf::R_AARCH64_CONDBR19
+        | elf::R_AARCH64_JUMP26
+        | elf::R_AARCH64_CALL26 => Effect::None,
+        _ => Effect::Unsupported,
+    }
+}
+
+fn arm_effect(kind: elf::RelocationType) -> Effect {
+    match kind {
+        elf::R_ARM_ABS32 | elf::R_ARM_TARGET1 => Effect::Entry(ABS32),
+        elf::R_ARM_MOVT_ABS => Effect::Entry(MOVT),
+        elf::R_ARM_THM_MOVT_ABS => Effect::Entry(THUMB_MOVT),
+        // The lower half of an address does not change.
+        elf::R_ARM_MOVW_ABS_NC | elf::R_ARM_THM_MOVW_ABS_NC => Effect::None,
+        elf::R_ARM_NONE
+        | elf::R_ARM_PC24
+        | elf::R_ARM_REL32
+        | elf::R_ARM_PREL31
+        | elf::R_ARM_CALL
+        | elf::R_ARM_JUMP24
+        | elf::R_ARM_PLT32
+        | elf::R_ARM_V4BX
+        | elf::R_ARM_MOVW_PREL_NC
+        | elf::R_ARM_MOVT_PREL
+        | elf::R_ARM_ALU_PC_G0
+        | elf::R_ARM_ALU_PC_G0_NC
+        | elf::R_ARM_PC13
+        | elf::R_ARM_THM_PC22
+        | elf::R_ARM_THM_PC8
+        | elf::R_ARM_THM_PC12
+        | elf::R_ARM_THM_JUMP24
+        | elf::R_ARM_THM_JUMP19
+        | elf::R_ARM_THM_PC11
+        | elf::R_ARM_THM_PC9
+        | elf::R_ARM_THM_MOVW_PREL_NC
+        | elf::R_ARM_THM_MOVT_PREL
+        | elf::R_ARM_THM_ALU_PREL_11_0 => Effect::None,
+        _ => Effect::Unsupported,
+    }
+}
+
+/// The place to correct in code that the linker made up, to get from A32 to T32 for example. It
+/// emits no relocations for that, but names it, and leaves a form without an address where the
+/// target is near.
+fn thunk<'a>(
+    symbol: &impl ObjectSymbol<'a>,
+    memory: &Memory,
+) -> Option<Result<(u32, u32), String>> {
+    let name = symbol.name().ok()?;
+    let (kind_of_thunk, _) = name.strip_prefix("__")?.split_once("LongThunk_")?;
+    let start = symbol.address() & !1;
+    let (address, kind) = match kind_of_thunk {
+        // movw ip, #…; movt ip, #…
+        "ARMv7ABS" if memory.word(start + 4)? & 0xfff0_f000 == 0xe340_c000 => (start + 4, MOVT),
+        "Thumbv7ABS" if memory.word(start + 4)? & 0x8f00_fbf0 == 0x0c00_f2c0 => {
+            (start + 4, THUMB_MOVT)
+        }
+        // ldr x16, .+8; br x16
+        "AArch64Abs" if memory.word(start)? == 0x5800_0050 => (start + 8, ABS64),
+        "ARMv7ABS" | "Thumbv7ABS" | "AArch64Abs" => return None,
+        other if other.contains("ABS") => {
+            return Some(Err(format!(
+                "the linker made a thunk `{name}` of unknown form"
+            )));
+        }
+        _ => return None,
+    };
+    let place = memory.range(address, 4)?;
+    Some(Ok((place.start as u32, kind)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The command line. Scripts rely on it; its help teaches it.
+
+use std::{num::NonZero, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{hypervisor, isa::Isa};
+
+/// Boots set/way conformance payloads under Arm hypervisors and judges what they observe.
+#[derive(Debug, Parser)]
+#[command(name = "setway", bin_name = "setway", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Colour in what people read.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+const EXAMPLES: &str = "\
+In a checkout, `cargo run -- ARGS` is `setway ARGS`.
+
+Examples:
+  setway run                        every case in every ISA, on the reference hypervisor
+  setway run SW-LOOP --isa t32      one case in one ISA
+  setway run --mutant tvm-shared    what the suite says of a broken hypervisor
+  setway mutants                    which defects the suite finds, and by which cases
+  setway doctor                     what this machine lacks, and the commands that mend it
+
+Exit codes: 0 all is well, 1 something failed, 2 it could not be tried, 130 interrupted.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run cases and judge them.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Show the cases, rules, hypervisors and machines there are.
+    List(ListArgs),
+    /// Put each known defect into the reference hypervisor and see which cases notice.
+    #[command(after_help = MUTANTS_EXAMPLES)]
+    Mutants(MutantsArgs),
+    /// Say what is missing on this machine, and the command that mends it.
+    Doctor,
+    /// Build the guest images and print where they are.
+    Build,
+    /// The managed QEMU versions.
+    #[command(subcommand)]
+    Qemu(QemuCommand),
+}
+
+const RUN_EXAMPLES: &str = "\
+Exit code 0 only if every run met its rule and its expectation.
+
+A failed run leaves console.log, exceptions.log, stderr.txt and command.txt in the directory that the
+report names; a run that passes leaves nothing.
+
+Examples:
+  setway run TGL-MC                   all cases with TGL-MC in their id
+  setway run rule:EXA-RT --isa a32    all cases of a rule
+  setway run --format junit           for a CI system
+  setway run --qemu 7.2               on another managed QEMU; `setway qemu list` shows them
+  setway run --qemu ./qemu-system-aarch64
+  setway run --bless                  accept what is observed, after showing what changed";
+
+const MUTANTS_EXAMPLES: &str = "\
+Exit code 0 only if every mutant is killed and, without a filter, every case kills one.
+
+Examples:
+  setway mutants                every mutant against every case
+  setway mutants --quick        each mutant until a first case kills it
+  setway mutants tvm            the mutants with tvm in their name";
+
+/// Options that choose what runs are made on.
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// QEMU: a managed version, or the path of a qemu-system-aarch64.
+    #[arg(long, value_name = "VERSION|PATH")]
+    pub qemu: Option<String>,
+    /// Runs at once [default: the number of CPUs].
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
+    /// Seconds that a run may take.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+}
+
+impl EngineArgs {
+    /// How many runs to make at once.
+    pub fn workers(&self) -> NonZero<usize> {
+        let cpus = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        self.jobs.unwrap_or_else(cpus)
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration.is_zero() {
+        Err("no run ends in no time".to_owned())
+    } else {
+        Ok(duration)
+    }
+}
+
+/// `setway run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A case's id or a part of one, or `rule:` and a rule's id.
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+    /// Only these instruction sets.
+    #[arg(long, value_delimiter = ',')]
+    pub isa: Vec<Isa>,
+    /// The hypervisor under test.
+    #[arg(long, value_name = "NAME", default_value = hypervisor::DEFAULT)]
+    pub hyp: String,
+    /// Run this mutant of the hypervisor instead.
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Option<String>,
+    /// What runs are made on.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// How to report.
+    #[arg(long, default_value = "human")]
+    pub format: Format,
+    /// Write results.json and the raw logs of failed runs here.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Accept what is observed as the expectation, after showing what changed.
+    #[arg(long, conflicts_with_all = ["mutant"])]
+    pub bless: bool,
+}
+
+/// `setway list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How to show it.
+    #[arg(long, default_value = "human")]
+    pub format: ListFormat,
+}
+
+/// `setway mutants`.
+#[derive(Debug, Args)]
+pub struct MutantsArgs {
+    /// A mutant's name, or a part of one.
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+    /// Stop at the first case that kills a mutant.
+    #[arg(long)]
+    pub quick: bool,
+    /// What runs are made on.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// How to report.
+    #[arg(long, default_value = "human")]
+    pub format: ListFormat,
+    /// Remember which cases kill which mutant, for --quick to try first.
+    #[arg(long, conflicts_with_all = ["quick", "filters"])]
+    pub bless: bool,
+}
+
+/// `setway qemu`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum QemuCommand {
+    /// Fetch a version, or the default one.
+    Fetch {
+        /// As `setway qemu list` shows it.
+        version: Option<String>,
+    },
+    /// Show the versions there are, and which have been fetched.
+    List,
+}
+
+/// How results of runs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table, and what failed in detail.
+    Human,
+    /// The schema setway.run/1.
+    Json,
+    /// JUnit's XML.
+    Junit,
+    /// Test Anything Protocol, version 14.
+    Tap,
+}
+
+/// How lists are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn timeouts_are_positive() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        for text in ["0", "-1", "soon", "nan", "inf"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `setway list`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use setway_cases::{CASES, Case, RULES};
+
+use crate::{
+    Error,
+    cli::{ListArgs, ListFormat},
+    hypervisor::Hypervisor,
+    isa::Isa,
+    machine::Machine,
+};
+
+/// The schema `setway.list/1`.
+#[derive(Serialize)]
+struct Listing {
+    schema: &'static str,
+    rules: Vec<RuleEntry>,
+    cases: Vec<CaseEntry>,
+    hypervisors: Vec<HypervisorEntry>,
+    machines: Vec<MachineEntry>,
+}
+
+#[derive(Serialize)]
+struct RuleEntry {
+    id: &'static str,
+    title: &'static str,
+    source: &'static str,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct CaseEntry {
+    id: &'static str,
+    rule: &'static str,
+    isas: Vec<Isa>,
+    vcpus: u32,
+    needs_cache_model: bool,
+}
+
+#[derive(Serialize)]
+struct HypervisorEntry {
+    name: String,
+    about: String,
+    profile: String,
+}
+
+#[derive(Serialize)]
+struct MachineEntry {
+    name: String,
+    about: String,
+    isas: Vec<Isa>,
+    cpus: u32,
+    cache_model: bool,
+}
+
+/// Prints what there is.
+pub fn list(args: &ListArgs) -> Result<bool, Error> {
+    let hypervisors = Hypervisor::all()?
+        .into_iter()
+        .filter(|hypervisor| !hypervisor.self_test);
+    let listing = Listing {
+        schema: "setway.list/1",
+        rules: RULES
+            .iter()
+            .map(|rule| RuleEntry {
+                id: rule.id,
+                title: rule.title,
+                source: rule.source,
+                kind: rule.kind.name(),
+            })
+            .collect(),
+        cases: CASES.iter().map(case_entry).collect(),
+        hypervisors: hypervisors
+            .map(|it| HypervisorEntry {
+                name: it.name,
+                about: it.about,
+                profile: it.profile,
+            })
+            .collect(),
+        machines: Machine::all()?
+            .into_iter()
+            .map(|it| MachineEntry {
+                name: it.name,
+                about: it.about,
+                isas: it.isas,
+                cpus: it.cpus,
+                cache_model: it.cache_model,
+            })
+            .collect(),
+    };
+    let text = match args.format {
+        ListFormat::Json => crate::report::json::to_text(&listing)?,
+        ListFormat::Human => human(&listing),
+    };
+    super::print(&text)?;
+    Ok(true)
+}
+
+fn case_entry(case: &Case) -> CaseEntry {
+    CaseEntry {
+        id: case.id,
+        rule: case.rule.id,
+        isas: case.isas.iter().map(|isa| Isa::from(*isa)).collect(),
+        vcpus: case.vcpus,
+        needs_cache_model: case.needs_cache_model,
+    }
+}
+
+fn human(listing: &Listing) -> String {
+    let mut text = String::from("Rules and their cases\n");
+    // Writing to a string cannot fail.
+    for rule in &listing.rules {
+        let _ = writeln!(text, "\n  {} ({}): {}", rule.id, rule.kind, rule.title);
+        let _ = writeln!(
+            text,
+            "  {:width$}  {}",
+            "",
+            rule.source,
+            width = rule.id.len()
+        );
+        for case in listing.cases.iter().filter(|case| case.rule == rule.id) {
+            let isas: Vec<_> = case.isas.iter().map(|isa| isa.name()).collect();
+            let vcpus = if case.vcpus > 1 {
+                format!("  {} vCPUs", case.vcpus)
+            } else {
+                String::new()
+            };
+            let cache = if case.needs_cache_model {
+                "  needs the cache model"
+            } else {
+                ""
+            };
+            let _ = writeln!(text, "    {:<16} {}{vcpus}{cache}", case.id, isas.join(" "));
+        }
+    }
+    text.push_str("\nHypervisors\n");
+    for it in &listing.hypervisors {
+        let _ = writeln!(
+            text,
+            "  {:<16} {} (profile {})",
+            it.name, it.about, it.profile
+        );
+    }
+    text.push_str("\nMachines\n");
+    for it in &listing.machines {
+        let _ = writeln!(text, "  {:<16} {}", it.name, it.about);
+    }
+    text
+}

@@ -1,0 +1,170 @@
+//! `setway mutants`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use setway_policy::Mutant;
+
+use crate::{
+    Error,
+    bench::Bench,
+    cli::{ListFormat, MutantsArgs},
+    hypervisor::{self, Hypervisor},
+    machine::{self, Machine},
+    mutants::{self, Fate, Matrix},
+    plan::Run,
+    report::json,
+};
+
+/// The schema `setway.mutants/1`.
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    mutants: Vec<Entry>,
+    survivors: Vec<&'static str>,
+    idle_cases: Vec<&'static str>,
+    not_judged_cases: Vec<&'static str>,
+    red_without_defect: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    defect: &'static str,
+    killed_by: Vec<String>,
+}
+
+/// Makes the kill matrix.
+pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
+    let chosen = select(&args.filters)?;
+    let runs = Run::all();
+    let hypervisor = Hypervisor::load(hypervisor::DEFAULT)?;
+    let machine = Machine::load(machine::DEFAULT)?;
+    let mut bench = Bench::prepare(hypervisor, machine, args.engine.qemu.as_deref(), &runs)?;
+    bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
+
+    let workers = args.engine.workers();
+    let mut matrix = match args.quick {
+        true => mutants::quick(&bench, &chosen, &runs, workers)?,
+        false => mutants::full(&bench, &chosen, &runs, workers),
+    };
+    if !args.filters.is_empty() {
+        // Only all mutants together can say that a case kills none.
+        matrix.idle.clear();
+        matrix.not_judged.clear();
+    }
+    if args.bless {
+        mutants::remember(&matrix)?;
+    }
+    let document = document(&matrix);
+    super::print(&match args.format {
+        ListFormat::Json => json::to_text(&document)?,
+        ListFormat::Human => human(&matrix, &document, args.quick),
+    })?;
+    let wrong = [
+        document.survivors.len(),
+        document.idle_cases.len(),
+        document.red_without_defect.len(),
+    ];
+    Ok(wrong == [0; 3])
+}
+
+fn select(filters: &[String]) -> Result<Vec<Mutant>, Error> {
+    let matches = |mutant: &Mutant, filter: &String| mutant.name().contains(filter.as_str());
+    for filter in filters {
+        if !Mutant::ALL.iter().any(|mutant| matches(mutant, filter)) {
+            return Err(Error::Unknown {
+                what: "mutant",
+                name: filter.clone(),
+                known: Mutant::ALL
+                    .iter()
+                    .map(|mutant| mutant.name().to_owned())
+                    .collect(),
+            });
+        }
+    }
+    let chosen = Mutant::ALL.iter().filter(|mutant| {
+        filters.is_empty() || filters.iter().any(|filter| matches(mutant, filter))
+    });
+    Ok(chosen.copied().collect())
+}
+
+fn document(matrix: &Matrix) -> Document {
+    let ids = |cases: &[&'static setway_cases::Case]| cases.iter().map(|case| case.id).collect();
+    Document {
+        schema: "setway.mutants/1",
+        mutants: matrix
+            .fates
+            .iter()
+            .map(|fate| Entry {
+                name: fate.mutant.name(),
+                defect: fate.mutant.defect(),
+                killed_by: fate.killers.iter().map(|(run, _)| run.label()).collect(),
+            })
+            .collect(),
+        survivors: matrix.survivors().map(Mutant::name).collect(),
+        idle_cases: ids(&matrix.idle),
+        not_judged_cases: ids(&matrix.not_judged),
+        red_without_defect: matrix.red.iter().map(|(run, _)| run.label()).collect(),
+    }
+}
+
+fn human(matrix: &Matrix, document: &Document, quick: bool) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    for fate in &matrix.fates {
+        let _ = writeln!(text, "{}: {}", fate.mutant.name(), fate.mutant.defect());
+        match fate.killers.first() {
+            None => text.push_str("  SURVIVES\n"),
+            Some((run, judgement)) if quick => {
+                let reason = judgement.reason.as_deref().unwrap_or_default();
+                let _ = writeln!(
+                    text,
+                    "  killed by {}: {}: {reason}",
+                    run.label(),
+                    judgement.verdict
+                );
+            }
+            Some(_) => killers(&mut text, fate),
+        }
+    }
+    for (what, list) in [
+        ("cases that kill no mutant", &document.idle_cases),
+        (
+            "cases not judged on plain QEMU, as they need the cache model",
+            &document.not_judged_cases,
+        ),
+        ("survivors", &document.survivors),
+    ] {
+        if !list.is_empty() {
+            let _ = writeln!(text, "\n{what}: {}", list.join(" "));
+        }
+    }
+    for (run, judgement) in &matrix.red {
+        let reason = judgement.reason.as_deref().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "\n{} without any defect: {}: {reason}",
+            judgement.verdict,
+            run.label()
+        );
+    }
+    let killed = matrix.fates.len() - document.survivors.len();
+    let _ = writeln!(text, "\n{killed} of {} mutants killed", matrix.fates.len());
+    text
+}
+
+/// The killers of one mutant, one line per case.
+fn killers(text: &mut String, fate: &Fate) {
+    for case in fate
+        .killers
+        .chunk_by(|(a, _), (b, _)| a.case.id == b.case.id)
+    {
+        let verdicts: Vec<_> = case
+            .iter()
+            .map(|(run, judgement)| format!("{} {}", run.isa, judgement.verdict))
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {:<16} {}", case[0].0.case.id, verdicts.join(", "));
+    }
+}

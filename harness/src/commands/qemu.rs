@@ -1,0 +1,42 @@
+//! `setway qemu`.
+
+use std::fmt::Write as _;
+
+use crate::{
+    Error,
+    cli::QemuCommand,
+    paths,
+    qemu::{self, Arch, Qemu},
+};
+
+/// Fetches or lists the managed versions.
+pub fn qemu(command: &QemuCommand) -> Result<bool, Error> {
+    let dir = paths::runners().join("qemu");
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    match command {
+        QemuCommand::Fetch { version } => {
+            let qemu = Qemu::resolve(version.as_deref(), &dir)?;
+            let path = qemu.path(Arch::Aarch64);
+            let _ = writeln!(
+                text,
+                "{} {} {}",
+                qemu.name(),
+                qemu.version(),
+                path.display()
+            );
+        }
+        QemuCommand::List => {
+            for (index, listed) in qemu::list(&dir)?.iter().enumerate() {
+                let default = if index == 0 { "default" } else { "" };
+                let place = match listed.fetched {
+                    true => listed.path.display().to_string(),
+                    false => "not fetched".to_owned(),
+                };
+                let _ = writeln!(text, "{:<6} {default:<8} {place}", listed.file.name);
+            }
+        }
+    }
+    super::print(&text)?;
+    Ok(true)
+}

@@ -1,0 +1,193 @@
+//! QEMU's exception log (`-d int`), read while it is written.
+//!
+//! This is the account of a run that neither guest nor hypervisor can falsify. QEMU writes one block
+//! per exception:
+//!
+//! ```text
+//! Taking exception 1 [Undefined Instruction] on CPU 0
+//! ...from EL1 to EL2
+//! ...with ESR 0x18/0x62141c1c
+//! ...with ELR 0x40200000
+//! ...to EL2 PC 0x40000400 PSTATE 0x3c9
+//! ```
+//!
+//! Versions differ: before 7.0 the first line names no CPU. Interrupts print the ESR of an earlier
+//! exception, so they must be told by their number. QEMU takes exceptions under one lock, so that
+//! blocks of two CPUs do not mix, but lines about exception *returns* are written outside of it and
+//! may fall between.
+
+use setway_emulate::esr::Esr;
+
+/// QEMU's numbers of the asynchronous exceptions, which have no syndrome of their own: IRQ, FIQ,
+/// VIRQ, VFIQ, VSERR, NMI, VINMI, VFNMI.
+const ASYNCHRONOUS: [u32; 8] = [5, 6, 14, 15, 24, 26, 27, 28];
+
+/// A synchronous exception taken to EL2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// Its syndrome.
+    pub esr: Esr,
+    /// Its preferred return address.
+    pub elr: u64,
+}
+
+/// All that is kept of a log.
+#[derive(Clone, Debug, Default)]
+pub struct ExceptionLog {
+    /// The exceptions taken to EL2 from a lower level, in order.
+    pub exceptions: Vec<Exception>,
+    block: Option<Block>,
+}
+
+/// An exception of which not all lines have been read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    number: u32,
+    to_el2: bool,
+    esr: Option<u32>,
+    elr: Option<u64>,
+}
+
+impl ExceptionLog {
+    /// Takes the next line.
+    pub fn line(&mut self, line: &str) {
+        let line = line.trim_end();
+        if let Some(rest) = line.strip_prefix("Taking exception ") {
+            self.close();
+            let number = rest.split(' ').next().and_then(|word| word.parse().ok());
+            self.block = number.map(|number| Block {
+                number,
+                ..Block::default()
+            });
+            return;
+        }
+        let (Some(block), Some(rest)) = (&mut self.block, line.strip_prefix("...")) else {
+            return;
+        };
+        if let Some(levels) = rest.strip_prefix("from EL") {
+            block.to_el2 = matches!(levels, "0 to EL2" | "1 to EL2");
+        } else if let Some(esr) = rest.strip_prefix("with ESR ") {
+            block.esr = esr
+                .split('/')
+                .nth(1)
+                .and_then(hex)
+                .and_then(|esr| esr.try_into().ok());
+        } else if let Some(elr) = rest.strip_prefix("with ELR ") {
+            block.elr = hex(elr);
+        } else if rest.starts_with("to EL") || rest.starts_with("handled as") {
+            self.close();
+        }
+    }
+
+    /// Nothing follows. A block that was cut off is not counted.
+    pub fn close(&mut self) {
+        let Some(block) = self.block.take() else {
+            return;
+        };
+        if !block.to_el2 || ASYNCHRONOUS.contains(&block.number) {
+            return;
+        }
+        if let (Some(esr), Some(elr)) = (block.esr, block.elr) {
+            self.exceptions.push(Exception { esr: Esr(esr), elr });
+        }
+    }
+}
+
+fn hex(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Vec<Exception> {
+        let mut log = ExceptionLog::default();
+        text.lines().for_each(|line| log.line(line));
+        log.close();
+        log.exceptions
+    }
+
+    fn exception(esr: u32, elr: u64) -> Exception {
+        Exception { esr: Esr(esr), elr }
+    }
+
+    const NEW: &str = "\
+Exception return from AArch64 EL2 to AArch64 EL1 PC 0x40200000
+Taking exception 1 [Undefined Instruction] on CPU 0
+...from EL1 to EL2
+...with ESR 0x18/0x62141c1c
+...with SPSR 0x3c5
+...with ELR 0x40200000
+...to EL2 PC 0x40000400 PSTATE 0x3c9
+Exception return from AArch64 EL2 to AArch64 EL1 PC 0x40200004
+Taking exception 11 [Hypervisor Call] on CPU 0
+...from EL1 to EL2
+...with ESR 0x16/0x5a000000
+...with SPSR 0x3c5
+...with ELR 0x40200038
+...to EL2 PC 0x40200c00 PSTATE 0x3c9
+Taking exception 13 [Secure Monitor Call] on CPU 0
+...from EL1 to EL3
+...with ESR 0x17/0x5e000000
+...handled as PSCI call
+";
+
+    #[test]
+    fn a_log_of_qemu_11() {
+        assert_eq!(
+            read(NEW),
+            [
+                exception(0x62141c1c, 0x40200000),
+                exception(0x5a000000, 0x40200038)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_log_of_qemu_5() {
+        let old = "\
+Taking exception 1 [Undefined Instruction]
+...from EL1 to EL2
+...with ESR 0x3/0xfe41c1c
+...with ELR 0x40200010
+...to EL2 PC 0x40000600 PSTATE 0x3c9
+";
+        assert_eq!(read(old), [exception(0x0fe41c1c, 0x40200010)]);
+    }
+
+    #[test]
+    fn interrupts_repeat_a_stale_syndrome_and_are_skipped() {
+        let irq = NEW.replace("exception 1 [Undefined Instruction]", "exception 5 [IRQ]");
+        assert_eq!(read(&irq), [exception(0x5a000000, 0x40200038)]);
+    }
+
+    #[test]
+    fn exceptions_within_el1_and_el2_are_not_traps() {
+        assert_eq!(read(&NEW.replace("to EL2\n", "to EL1\n")), []);
+        assert_eq!(read(&NEW.replace("from EL1", "from EL2")), []);
+    }
+
+    #[test]
+    fn another_cpus_return_may_fall_into_a_block() {
+        let mixed = NEW.replace(
+            "...with SPSR 0x3c5\n",
+            "Exception return from AArch64 EL2 to AArch64 EL1 PC 0x44\n...with SPSR 0x3c5\n",
+        );
+        assert_eq!(read(&mixed), read(NEW));
+    }
+
+    #[test]
+    fn a_block_that_was_cut_off_is_not_counted() {
+        let (cut, _) = NEW.split_once("...with ELR 0x40200000").unwrap();
+        assert_eq!(read(cut), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in "(Taking exception |\\.\\.\\.(from EL|with ESR |with ELR |to EL)|[0-9a-fx/ \n]){0,60}") {
+            read(&text);
+        }
+    }
+}

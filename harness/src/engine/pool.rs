@@ -1,0 +1,67 @@
+//! Many jobs at once, their results in order.
+
+use std::{
+    num::NonZero,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+/// Does `work` for each of `items` on `workers` threads; tells `done` of each result as it comes,
+/// and returns all in the order of `items`.
+pub fn map<T: Sync, R: Send>(
+    items: &[T],
+    workers: NonZero<usize>,
+    work: impl Fn(&T) -> R + Sync,
+    mut done: impl FnMut(&T, &R),
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    thread::scope(|scope| {
+        let (send, receive) = mpsc::channel();
+        for _ in 0..workers.get().min(items.len()) {
+            let (send, next, work) = (send.clone(), &next, &work);
+            scope.spawn(move || {
+                while let Some((index, item)) = take(items, next) {
+                    if send.send((index, work(item))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        for (index, result) in receive {
+            done(&items[index], &result);
+            results[index] = Some(result);
+        }
+    });
+    // A worker that panicked has already ended the scope with its panic.
+    results.into_iter().flatten().collect()
+}
+
+fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    items.get(index).map(|item| (index, item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn results_come_in_order_whoever_is_first() {
+        let items: Vec<u64> = (0..20).collect();
+        let workers = NonZero::new(4).unwrap();
+        let mut told = 0;
+        let work = |item: &u64| {
+            thread::sleep(Duration::from_millis(20 - item));
+            item * 2
+        };
+        let results = map(&items, workers, work, |_, _| told += 1);
+        assert_eq!(results, (0..20).map(|item| item * 2).collect::<Vec<_>>());
+        assert_eq!(told, 20);
+    }
+}

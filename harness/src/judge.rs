@@ -1,0 +1,355 @@
+//! From observation to verdict: a pure function, so that every verdict can be tested.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    engine::capture::{End, Limit},
+    observation::{Counts, Observation},
+};
+
+/// What a run comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It met its rule.
+    Pass,
+    /// It did not.
+    Fail,
+    /// It was not made, for a reason known beforehand.
+    Skip,
+    /// Guest, hypervisor or QEMU gave up.
+    Crash,
+    /// It went over a limit and was killed.
+    Timeout,
+    /// It ended without proof of anything.
+    NoVerdict,
+}
+
+impl Verdict {
+    /// All, in the order of summaries.
+    pub const ALL: [Verdict; 6] = [
+        Verdict::Pass,
+        Verdict::Fail,
+        Verdict::Skip,
+        Verdict::Crash,
+        Verdict::Timeout,
+        Verdict::NoVerdict,
+    ];
+
+    /// The word for it, everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Skip => "skip",
+            Verdict::Crash => "crash",
+            Verdict::Timeout => "timeout",
+            Verdict::NoVerdict => "no_verdict",
+        }
+    }
+
+    /// Whether it makes the whole red.
+    pub const fn is_bad(self) -> bool {
+        !matches!(self, Verdict::Pass | Verdict::Skip)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A verdict and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why; nothing for a pass.
+    pub reason: Option<String>,
+}
+
+impl Judgement {
+    /// A verdict with its reason.
+    pub fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            reason: Some(reason.into()),
+        }
+    }
+}
+
+/// Finds the reason for one verdict, if there is one.
+type Ground = fn(&Observation) -> Option<String>;
+
+/// Judges. What says more about the cause comes first: a crash explains a timeout, and either
+/// explains missing records; only a complete observation can show a rule kept or broken.
+pub fn judge(observation: &Observation) -> Judgement {
+    let grounds: [(Verdict, Ground); 4] = [
+        (Verdict::Crash, crash),
+        (Verdict::Timeout, timeout),
+        (Verdict::NoVerdict, no_verdict),
+        (Verdict::Fail, fail),
+    ];
+    for (verdict, ground) in grounds {
+        if let Some(reason) = ground(observation) {
+            return Judgement::new(verdict, reason);
+        }
+    }
+    Judgement {
+        verdict: Verdict::Pass,
+        reason: None,
+    }
+}
+
+fn crash(observation: &Observation) -> Option<String> {
+    if let Some(crash) = observation.crashes.first() {
+        return Some(crash.clone());
+    }
+    match observation.end {
+        End::Exited(status) if !status.success() => {
+            let said = observation
+                .stderr
+                .lines()
+                .next()
+                .unwrap_or("and said nothing");
+            Some(format!("QEMU ended with {status}: {said}"))
+        }
+        End::Exited(_) | End::Stopped(_) => None,
+    }
+}
+
+fn timeout(observation: &Observation) -> Option<String> {
+    let reason = match observation.end {
+        End::Stopped(Limit::Time(limit)) => {
+            format!("still running after {} s", limit.as_secs_f64())
+        }
+        End::Stopped(Limit::Exceptions(limit)) => {
+            format!("more than {limit} exceptions to EL2: the guest traps without end")
+        }
+        End::Stopped(Limit::Console(_)) | End::Exited(_) => return None,
+    };
+    Some(match &observation.last {
+        Some(last) => format!("{reason}; the last record is `{last}`"),
+        None => format!("{reason}, without a single record"),
+    })
+}
+
+fn no_verdict(observation: &Observation) -> Option<String> {
+    if let End::Stopped(Limit::Console(limit)) = observation.end {
+        return Some(format!(
+            "killed after {limit} bytes on the console: the output has no end"
+        ));
+    }
+    let (first, more) = observation.gaps.split_first()?;
+    Some(match more.len() {
+        0 => first.to_string(),
+        more => format!("{first} (and {more} more such findings)"),
+    })
+}
+
+fn fail(observation: &Observation) -> Option<String> {
+    let steps = observation
+        .steps
+        .iter()
+        .enumerate()
+        .filter_map(|(n, step)| {
+            let what = difference(step.expected, step.observed)?;
+            Some(format!("step {n} ({}): {what}", step.name))
+        });
+    let checks = observation.checks.iter().filter(|check| !check.holds());
+    let checks =
+        checks.map(|check| format!("{}: expected {}, got {}", check.name, check.want, check.got));
+    let mut wrong = steps.chain(checks);
+    let first = wrong.next()?;
+    Some(match wrong.count() {
+        0 => first,
+        more => format!("{first} (and {more} more)"),
+    })
+}
+
+/// In what the counts of a step are not as demanded. What nobody counted cannot differ.
+fn difference(expected: Counts, observed: Counts) -> Option<String> {
+    let counts = [
+        (
+            "set/way traps",
+            Some(expected.set_way),
+            Some(observed.set_way),
+        ),
+        (
+            "VM register traps",
+            Some(expected.vm_reg),
+            Some(observed.vm_reg),
+        ),
+        ("flushes", expected.flush, observed.flush),
+    ];
+    let wrong: Vec<String> = counts
+        .into_iter()
+        .filter_map(|(what, expected, observed)| Some((what, expected?, observed?)))
+        .filter(|(_, expected, observed)| expected != observed)
+        .map(|(what, expected, observed)| {
+            format!("expected {expected} {what}, observed {observed}")
+        })
+        .collect();
+    (!wrong.is_empty()).then(|| wrong.join("; "))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{
+        collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus,
+        time::Duration,
+    };
+
+    use proptest::prelude::*;
+    use setway_protocol::Stream;
+
+    use super::*;
+    use crate::observation::{Account, Check, Gap, Step};
+
+    /// A complete observation of a run that met its rule.
+    pub(crate) fn passing() -> Observation {
+        let counts = Counts {
+            set_way: 1,
+            vm_reg: 2,
+            flush: Some(1),
+        };
+        Observation {
+            end: End::Exited(ExitStatus::from_raw(0)),
+            stderr: String::new(),
+            steps: vec![Step {
+                name: "first op".to_owned(),
+                expected: counts,
+                observed: counts,
+                hypervisor: None,
+            }],
+            checks: vec![Check {
+                name: "x19".to_owned(),
+                want: "0x11".to_owned(),
+                got: "0x11".to_owned(),
+                excuse: None,
+            }],
+            caches: Vec::new(),
+            account: Some(Account::default()),
+            traps: BTreeMap::new(),
+            registers: BTreeMap::new(),
+            crashes: Vec::new(),
+            gaps: Vec::new(),
+            last: Some("%sw g 3 end records=3".to_owned()),
+        }
+    }
+
+    /// Puts something wrong into an observation.
+    type Wrong = fn(&mut Observation);
+
+    /// What can be wrong with a run, by the verdict it leads to.
+    const WRONGS: [(Verdict, Wrong); 10] = [
+        (Verdict::Crash, |run| {
+            run.crashes.push("panic: at boot".to_owned())
+        }),
+        (Verdict::Crash, |run| {
+            run.end = End::Exited(ExitStatus::from_raw(1 << 8))
+        }),
+        (Verdict::Crash, |run| {
+            run.end = End::Exited(ExitStatus::from_raw(11))
+        }),
+        (Verdict::Timeout, |run| {
+            run.end = End::Stopped(Limit::Time(Duration::from_secs(20)))
+        }),
+        (Verdict::Timeout, |run| {
+            run.end = End::Stopped(Limit::Exceptions(400_000))
+        }),
+        (Verdict::NoVerdict, |run| {
+            run.end = End::Stopped(Limit::Console(100))
+        }),
+        (Verdict::NoVerdict, |run| {
+            run.gaps.push(Gap::Silent(Stream::Guest))
+        }),
+        (Verdict::Fail, |run| run.steps[0].observed.set_way += 1),
+        (Verdict::Fail, |run| run.steps[0].observed.flush = Some(0)),
+        (Verdict::Fail, |run| run.checks[0].got = "0x12".to_owned()),
+    ];
+
+    fn judged(wrongs: &[usize]) -> Judgement {
+        let mut run = passing();
+        wrongs.iter().for_each(|wrong| WRONGS[*wrong].1(&mut run));
+        judge(&run)
+    }
+
+    #[test]
+    fn a_complete_and_right_observation_passes() {
+        assert_eq!(
+            judge(&passing()),
+            Judgement {
+                verdict: Verdict::Pass,
+                reason: None
+            }
+        );
+    }
+
+    #[test]
+    fn every_wrong_has_its_verdict_and_a_reason() {
+        for (index, (verdict, _)) in WRONGS.iter().enumerate() {
+            let judgement = judged(&[index]);
+            assert_eq!(judgement.verdict, *verdict, "{judgement:?}");
+            assert!(judgement.reason.is_some_and(|reason| !reason.is_empty()));
+        }
+    }
+
+    #[test]
+    fn reasons_name_step_check_and_counts() {
+        let reason = |wrongs: &[usize]| judged(wrongs).reason.unwrap();
+        assert_eq!(
+            reason(&[7]),
+            "step 0 (first op): expected 1 set/way traps, observed 2"
+        );
+        assert_eq!(
+            reason(&[7, 8, 9]),
+            "step 0 (first op): expected 1 set/way traps, observed 2; expected 1 flushes, observed 0 (and 1 more)"
+        );
+        assert_eq!(reason(&[9]), "x19: expected 0x11, got 0x12");
+        assert_eq!(
+            reason(&[3]),
+            "still running after 20 s; the last record is `%sw g 3 end records=3`"
+        );
+        assert_eq!(
+            reason(&[2]),
+            "QEMU ended with signal: 11 (SIGSEGV): and said nothing"
+        );
+    }
+
+    #[test]
+    fn what_the_machine_gets_wrong_is_not_the_hypervisors() {
+        let mut run = passing();
+        run.checks[0].got = "0x12".to_owned();
+        run.excuse(|name| (name == "x20").then_some("this machine does"));
+        assert_eq!(judge(&run).verdict, Verdict::Fail);
+        run.excuse(|name| (name == "x19").then_some("this machine does"));
+        assert_eq!(judge(&run).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn uncounted_flushes_are_not_judged() {
+        let mut run = passing();
+        run.steps[0].observed.flush = None;
+        assert_eq!(judge(&run).verdict, Verdict::Pass);
+    }
+
+    proptest! {
+        /// Verdict::ALL is not in this order; the order of precedence is.
+        #[test]
+        fn the_verdict_that_explains_most_wins(wrongs in prop::collection::vec(0..WRONGS.len(), 1..6)) {
+            const PRECEDENCE: [Verdict; 4] =
+                [Verdict::Crash, Verdict::Timeout, Verdict::NoVerdict, Verdict::Fail];
+            // How QEMU ended is one thing: the last such wrong replaces the others.
+            let ends = |wrong: &usize| (1..=5).contains(wrong);
+            let last_end = wrongs.iter().rev().find(|wrong| ends(wrong));
+            let effective = wrongs.iter().filter(|wrong| !ends(wrong)).chain(last_end);
+            let rank = |wrong: &usize| PRECEDENCE.iter().position(|verdict| *verdict == WRONGS[*wrong].0);
+            let first = effective.filter_map(rank).min().unwrap();
+            prop_assert_eq!(judged(&wrongs).verdict, PRECEDENCE[first]);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Proof that the suite can fail: every mutant against every case.
+//!
+//! A case kills a mutant if it is red under it and green under the hypervisor without a defect.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZero,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use setway_cases::{CASES, Case};
+use setway_policy::Mutant;
+
+use crate::{
+    Error,
+    bench::{Bench, Outcome},
+    engine::{capture::Limits, pool},
+    judge::{Judgement, Verdict},
+    paths,
+    plan::Run,
+    report::progress::Progress,
+    toml_file,
+};
+
+/// How much slower than without a defect a run may be before it counts as hanging, and the least
+/// time that it is given.
+const SLOWER: u32 = 20;
+const LEAST: Duration = Duration::from_secs(1);
+
+/// How many of its killers are remembered for a mutant.
+const REMEMBERED: usize = 2;
+
+/// What became of one mutant.
+#[derive(Clone, Debug)]
+pub struct Fate {
+    /// The mutant.
+    pub mutant: Mutant,
+    /// The runs that killed it, with what they said, in the order of the catalogue.
+    pub killers: Vec<(Run, Judgement)>,
+}
+
+/// What became of all.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    /// Each mutant's fate.
+    pub fates: Vec<Fate>,
+    /// Runs that are red without any defect, and so kill nothing.
+    pub red: Vec<(Run, Judgement)>,
+    /// Cases that killed nothing.
+    pub idle: Vec<&'static Case>,
+    /// Cases whose checks cannot fail on this machine.
+    pub not_judged: Vec<&'static Case>,
+}
+
+impl Matrix {
+    /// The mutants that nothing killed.
+    pub fn survivors(&self) -> impl Iterator<Item = Mutant> {
+        self.fates
+            .iter()
+            .filter(|fate| fate.killers.is_empty())
+            .map(|fate| fate.mutant)
+    }
+}
+
+/// Runs all of `mutants` against all of `runs`.
+pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<usize>) -> Matrix {
+    let progress = Progress::start(runs.len() * (mutants.len() + 1));
+    let whole = |run: &Run| progress.during(&run.label(), || bench.run(run));
+    let done = |_: &Run, outcome: &Outcome| progress.done(outcome.judgement.verdict);
+    let baseline = pool::map(runs, workers, whole, done);
+    let (green, red): (Vec<_>, Vec<_>) = baseline
+        .into_iter()
+        .partition(|outcome| outcome.judgement.verdict == Verdict::Pass);
+    let red = red
+        .into_iter()
+        .map(|outcome| (outcome.run, outcome.judgement))
+        .collect();
+
+    let defects = mutants.iter().flat_map(|mutant| {
+        green.iter().map(|sound| {
+            (
+                sound.run.with_defect(Some(mutant.name())),
+                patience(bench, sound),
+            )
+        })
+    });
+    let defects: Vec<(Run, Limits)> = defects.collect();
+    let mutated = |(run, limits): &(Run, Limits)| {
+        progress.during(&run.file_stem(), || {
+            bench.run_within(run, *limits).judgement
+        })
+    };
+    let done = |_: &(Run, Limits), _: &Judgement| progress.done(Verdict::Pass);
+    let judged = pool::map(&defects, workers, mutated, done);
+    let mut judged = defects.iter().map(|(run, _)| *run).zip(judged);
+    progress.finish();
+
+    let fates: Vec<Fate> = mutants
+        .iter()
+        .map(|mutant| {
+            let own = judged.by_ref().take(green.len());
+            Fate {
+                mutant: *mutant,
+                killers: own.filter(|(_, it)| it.verdict.is_bad()).collect(),
+            }
+        })
+        .collect();
+    let kills = |case: &Case| {
+        fates
+            .iter()
+            .flat_map(|fate| &fate.killers)
+            .any(|(run, _)| run.case.id == case.id)
+    };
+    let model = |case: &Case| case.needs_cache_model && !bench.machine.cache_model;
+    let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
+    let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
+    let (not_judged, idle) = lazy.partition(|case| model(case));
+    Matrix {
+        fates,
+        red,
+        idle,
+        not_judged,
+    }
+}
+
+/// How long a mutated run may take. Many defects make a guest hang, so waiting as long as for an
+/// unknown hypervisor would take hours; how long this run takes without a defect is known.
+fn patience(bench: &Bench, sound: &Outcome) -> Limits {
+    let time = (sound.duration * SLOWER).clamp(LEAST.min(bench.limits.time), bench.limits.time);
+    Limits {
+        time,
+        ..bench.limits
+    }
+}
+
+/// Runs each of `mutants` until a first run kills it, trying remembered killers first.
+pub fn quick(
+    bench: &Bench,
+    mutants: &[Mutant],
+    runs: &[Run],
+    workers: NonZero<usize>,
+) -> Result<Matrix, Error> {
+    let hunter = Hunter::new(bench, runs)?;
+    let progress = Progress::start(mutants.len());
+    let hunt = |mutant: &Mutant| {
+        let killer = progress.during(mutant.name(), || hunter.first_kill(*mutant));
+        Fate {
+            mutant: *mutant,
+            killers: killer.into_iter().collect(),
+        }
+    };
+    let fates = pool::map(mutants, workers, hunt, |_, _| progress.done(Verdict::Pass));
+    progress.finish();
+    Ok(Matrix {
+        fates,
+        red: Vec::new(),
+        idle: Vec::new(),
+        not_judged: Vec::new(),
+    })
+}
+
+/// Looks for one kill, and knows what it has learned about the hypervisor without a defect.
+#[derive(Debug)]
+pub struct Hunter<'a> {
+    bench: &'a Bench,
+    runs: &'a [Run],
+    remembered: Kills,
+    green: Mutex<HashMap<String, Arc<OnceLock<bool>>>>,
+}
+
+impl<'a> Hunter<'a> {
+    /// A hunter that tries `runs`.
+    pub fn new(bench: &'a Bench, runs: &'a [Run]) -> Result<Self, Error> {
+        Ok(Self {
+            bench,
+            runs,
+            remembered: Kills::read()?,
+            green: Mutex::default(),
+        })
+    }
+
+    /// The first run that kills `mutant`.
+    pub fn first_kill(&self, mutant: Mutant) -> Option<(Run, Judgement)> {
+        let remembered = self.remembered.of(mutant);
+        let known = |run: &&Run| remembered.contains(&run.label());
+        let first = self.runs.iter().filter(known);
+        let rest = self.runs.iter().filter(|run| !known(run));
+        first.chain(rest).find_map(|run| {
+            let mutated = run.with_defect(Some(mutant.name()));
+            let judgement = self.bench.run(&mutated).judgement;
+            (judgement.verdict.is_bad() && self.is_green(run)).then_some((mutated, judgement))
+        })
+    }
+
+    /// Whether a run passes without a defect; asked once.
+    fn is_green(&self, run: &Run) -> bool {
+        let cell = {
+            let mut green = self.green.lock().unwrap_or_else(PoisonError::into_inner);
+            green.entry(run.label()).or_default().clone()
+        };
+        *cell.get_or_init(|| self.bench.run(run).judgement.verdict == Verdict::Pass)
+    }
+}
+
+/// The remembered killers: labels of runs, by the mutant's name.
+#[derive(Debug, Default)]
+struct Kills(BTreeMap<String, Vec<String>>);
+
+impl Kills {
+    fn path() -> PathBuf {
+        paths::expectations().join("kills.toml")
+    }
+
+    fn read() -> Result<Self, Error> {
+        let path = Self::path();
+        if path.exists() {
+            toml_file::read(&path).map(Self)
+        } else {
+            Ok(Self::default())
+        }
+    }
+
+    fn of(&self, mutant: Mutant) -> &[String] {
+        self.0.get(mutant.name()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Remembers the killers of `matrix` for [`quick`]. Those that a rule's own words condemn come
+/// before those that crash or hang, which cost more time.
+pub fn remember(matrix: &Matrix) -> Result<(), Error> {
+    let mut text = String::from(
+        "# Which runs kill a mutant, for `mutants --quick` and `cargo test` to try first.\n\
+         # Written by `setway mutants --bless`.\n",
+    );
+    for fate in &matrix.fates {
+        let mut killers: Vec<_> = fate.killers.iter().collect();
+        killers.sort_by_key(|(_, judgement)| judgement.verdict != Verdict::Fail);
+        let labels: Vec<_> = killers
+            .iter()
+            .take(REMEMBERED)
+            .map(|(run, _)| format!("\"{}\"", run.label()))
+            .collect();
+        text += &format!("{} = [{}]\n", fate.mutant.name(), labels.join(", "));
+    }
+    let path = Kills::path();
+    std::fs::write(&path, text).map_err(Error::io("write", &path))
+}

@@ -1,0 +1,662 @@
+//! Putting an observation together, and finding what is missing from it.
+
+use std::collections::BTreeMap;
+
+use setway_protocol::{Stream, VERSION, kind};
+
+use super::{Account, Cache, Check, Counts, Gap, Observation, Step};
+use crate::{
+    engine::{
+        capture::Capture,
+        console::{Console, Fault, Record, Records},
+    },
+    plan::Run,
+    traps::{self, Trapped},
+};
+
+impl Observation {
+    /// Puts together what `capture` holds of `run`. `speaks` says whether the hypervisor has a
+    /// stream of its own.
+    pub fn of(capture: &Capture, run: &Run, speaks: bool) -> Self {
+        let console = Console::read(&capture.console);
+        let exceptions = &capture.log.exceptions;
+        let mut gaps: Vec<Gap> = console.faults.iter().cloned().map(Gap::from).collect();
+
+        let isa = run.isa.name();
+        let guest_must_say = [("case", run.case.id), ("isa", isa)];
+        frame(Stream::Guest, &console.guest, &guest_must_say, &mut gaps);
+        if speaks {
+            let must_say = [("policy", run.defect_name())];
+            frame(
+                Stream::Hypervisor,
+                &console.hypervisor,
+                &must_say,
+                &mut gaps,
+            );
+        }
+        known_kinds(&console, &mut gaps);
+
+        let mut steps = collect(&console.guest, kind::STEP, step, &mut gaps);
+        let checks = collect(&console.guest, kind::CHECK, check, &mut gaps);
+        let caches = collect(&console.guest, kind::CACHE, cache, &mut gaps);
+        step_order(&console.guest, &mut gaps);
+        if steps.is_empty() && checks.is_empty() {
+            gaps.push(Gap::Nothing);
+        }
+
+        let registers = traps::by_register(exceptions);
+        let mark = console
+            .guest
+            .of(kind::BEGIN)
+            .find_map(|begin| begin.number("mark").ok());
+        let logged = mark.map_or_else(Vec::new, |mark| traps::at_marks(exceptions, mark));
+        match between(&logged, steps.len()) {
+            Some(counts) => {
+                for (step, (before, after)) in steps.iter_mut().zip(counts) {
+                    step.observed.set_way = after.set_way - before.set_way;
+                    step.observed.vm_reg = after.vm_reg - before.vm_reg;
+                }
+            }
+            None => gaps.push(Gap::Marks {
+                steps: steps.len(),
+                found: logged.len(),
+                whose: "QEMU's log".to_owned(),
+            }),
+        }
+        if speaks {
+            count_inside(&console.hypervisor, &mut steps, &mut gaps);
+            registers_agree(&console.hypervisor, &registers, &mut gaps);
+        }
+        let account = speaks.then(|| account(&console.hypervisor, &mut gaps));
+        steps_agree(&steps, &mut gaps);
+
+        let all = console
+            .guest
+            .records
+            .iter()
+            .chain(&console.hypervisor.records);
+        let crashed =
+            all.filter(|record| [kind::PANIC, kind::DIED].contains(&record.kind.as_str()));
+        let last = console
+            .hypervisor
+            .records
+            .last()
+            .or(console.guest.records.last());
+        Self {
+            end: capture.end,
+            stderr: capture.stderr.clone(),
+            steps,
+            checks,
+            caches,
+            account,
+            traps: traps::by_class(exceptions),
+            registers,
+            crashes: crashed.map(crash).collect(),
+            gaps,
+            last: last.map(|record| record.line.clone()),
+        }
+    }
+}
+
+/// A stream must begin and end, and begin with what was asked for.
+fn frame(
+    stream: Stream,
+    records: &Records,
+    must_say: &[(&'static str, &str)],
+    gaps: &mut Vec<Gap>,
+) {
+    let (Some(first), Some(last)) = (records.records.first(), records.records.last()) else {
+        gaps.push(Gap::Silent(stream));
+        return;
+    };
+    if first.kind != kind::BEGIN {
+        gaps.push(Gap::NoBegin {
+            stream,
+            line: first.line.clone(),
+        });
+        return;
+    }
+    let version = VERSION.to_string();
+    for (what, asked) in must_say.iter().chain(&[("proto", version.as_str())]) {
+        match first.text(what) {
+            Ok(said) if said == *asked => {}
+            Ok(said) => gaps.push(Gap::NotAsked {
+                stream,
+                what,
+                asked: (*asked).to_owned(),
+                said: said.to_owned(),
+            }),
+            Err(fault) => gaps.push(fault.into()),
+        }
+    }
+    if !records.ended() {
+        gaps.push(Gap::NoEnd {
+            stream,
+            last: last.line.clone(),
+        });
+    }
+}
+
+/// A record that this harness does not know may say something that matters.
+fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
+    const GUEST: [&str; 7] = [
+        kind::BEGIN,
+        kind::CACHE,
+        kind::STEP,
+        kind::CHECK,
+        kind::CASE,
+        kind::PANIC,
+        kind::END,
+    ];
+    const HYPERVISOR: [&str; 9] = [
+        kind::BEGIN,
+        kind::MARK,
+        kind::SET_WAY_FLUSH,
+        kind::TOGGLE_CACHE,
+        kind::TRAPS,
+        kind::TOTALS,
+        kind::DIED,
+        kind::PANIC,
+        kind::END,
+    ];
+    let guest = console
+        .guest
+        .records
+        .iter()
+        .filter(|record| !GUEST.contains(&record.kind.as_str()));
+    let hypervisor = console.hypervisor.records.iter();
+    let hypervisor = hypervisor.filter(|record| !HYPERVISOR.contains(&record.kind.as_str()));
+    gaps.extend(
+        guest
+            .chain(hypervisor)
+            .map(|record| Gap::UnknownKind(record.line.clone())),
+    );
+}
+
+/// Reads every record of a kind; one that cannot be read is a gap.
+fn collect<T>(
+    records: &Records,
+    kind: &str,
+    read: impl Fn(&Record) -> Result<T, Fault>,
+    gaps: &mut Vec<Gap>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    for record in records.of(kind) {
+        match read(record) {
+            Ok(item) => all.push(item),
+            Err(fault) => gaps.push(fault.into()),
+        }
+    }
+    all
+}
+
+fn step(record: &Record) -> Result<Step, Fault> {
+    let expected = Counts {
+        set_way: record.number("set_way")?,
+        vm_reg: record.number("vm_reg")?,
+        flush: Some(record.number("flush")?),
+    };
+    Ok(Step {
+        name: record.text("name")?.to_owned(),
+        expected,
+        observed: Counts {
+            set_way: 0,
+            vm_reg: 0,
+            flush: None,
+        },
+        hypervisor: None,
+    })
+}
+
+fn check(record: &Record) -> Result<Check, Fault> {
+    Ok(Check {
+        name: record.text("name")?.to_owned(),
+        want: record.text("want")?.to_owned(),
+        got: record.text("got")?.to_owned(),
+        excuse: None,
+    })
+}
+
+fn cache(record: &Record) -> Result<Cache, Fault> {
+    Ok(Cache {
+        level: record.number("level")?,
+        kind: record.text("type")?.to_owned(),
+        ccsidr: record.number("ccsidr")?,
+    })
+}
+
+fn step_order(records: &Records, gaps: &mut Vec<Gap>) {
+    for (expected, record) in (0..).zip(records.of(kind::STEP)) {
+        if record.number("n").is_ok_and(|n| n != expected) {
+            gaps.push(Gap::StepOrder {
+                expected,
+                line: record.line.clone(),
+            });
+        }
+    }
+}
+
+/// The totals before and after each step, if there are two marks for each.
+fn between<T: Copy>(marks: &[T], steps: usize) -> Option<impl Iterator<Item = (T, T)>> {
+    (marks.len() == steps * 2).then(|| marks.chunks_exact(2).map(|pair| (pair[0], pair[1])))
+}
+
+/// Adds the hypervisor's own counts to the steps.
+fn count_inside(records: &Records, steps: &mut [Step], gaps: &mut Vec<Gap>) {
+    let read = |record: &Record| {
+        let trapped = Trapped {
+            set_way: record.number("set_way")?,
+            vm_reg: record.number("vm_reg")?,
+        };
+        Ok((trapped, record.number("flush")?))
+    };
+    let marks = collect(records, kind::MARK, read, gaps);
+    let Some(counts) = between(&marks, steps.len()) else {
+        let lost = records
+            .of(kind::TOTALS)
+            .find_map(|totals| totals.number("lost").ok());
+        let whose = match lost {
+            Some(lost @ 1..) => format!("the hypervisor's stream, whose trace lost {lost} events"),
+            _ => "the hypervisor's stream".to_owned(),
+        };
+        gaps.push(Gap::Marks {
+            steps: steps.len(),
+            found: marks.len(),
+            whose,
+        });
+        return;
+    };
+    for (step, ((before, flushed_before), (after, flushed_after))) in steps.iter_mut().zip(counts) {
+        // Totals that shrink would be nonsense; they then disagree with the log.
+        step.hypervisor = Some(Trapped {
+            set_way: after.set_way.wrapping_sub(before.set_way),
+            vm_reg: after.vm_reg.wrapping_sub(before.vm_reg),
+        });
+        step.observed.flush = Some(flushed_after.wrapping_sub(flushed_before));
+    }
+}
+
+fn account(records: &Records, gaps: &mut Vec<Gap>) -> Account {
+    let totals = collect(
+        records,
+        kind::TOTALS,
+        |record| {
+            Ok((
+                record.number("flushes")?,
+                record.number("lines")?,
+                record.number("lost")?,
+            ))
+        },
+        gaps,
+    );
+    let (flushes, lines, lost) = totals.last().copied().unwrap_or_default();
+    let events = records.records.iter().filter_map(event).collect();
+    Account {
+        events,
+        flushes,
+        lines,
+        lost,
+    }
+}
+
+/// A trace record without what changes with every build.
+fn event(record: &Record) -> Option<String> {
+    if ![kind::SET_WAY_FLUSH, kind::TOGGLE_CACHE].contains(&record.kind.as_str()) {
+        return None;
+    }
+    let fields = record.fields.iter().filter(|(name, _)| name != "pc");
+    Some(fields.fold(record.kind.clone(), |text, (name, value)| {
+        text + " " + name + "=" + value
+    }))
+}
+
+/// Invariant 5 of the design: traps are counted from outside, and cross-checked. First step by step.
+fn steps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
+    for (n, step) in steps.iter().enumerate() {
+        let Some(inside) = step.hypervisor else {
+            continue;
+        };
+        let pairs = [
+            ("set/way ops", step.observed.set_way, inside.set_way),
+            ("VM register writes", step.observed.vm_reg, inside.vm_reg),
+        ];
+        for (what, log, hypervisor) in pairs.into_iter().filter(|(_, log, inside)| log != inside) {
+            let what = format!("{what} of step {n} ({})", step.name);
+            gaps.push(Gap::Disagreement {
+                what,
+                log,
+                hypervisor,
+            });
+        }
+    }
+}
+
+/// Then over the whole run, register by register.
+fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut Vec<Gap>) {
+    let read = |record: &Record| Ok((record.text("reg")?.to_owned(), record.number("count")?));
+    let inside: BTreeMap<String, u64> = collect(records, kind::TRAPS, read, gaps)
+        .into_iter()
+        .collect();
+    for what in traps::registers() {
+        let log = logged.get(what).copied().unwrap_or_default();
+        let hypervisor = inside.get(what).copied().unwrap_or_default();
+        if log != hypervisor {
+            gaps.push(Gap::Disagreement {
+                what: format!("all traps of {what}"),
+                log,
+                hypervisor,
+            });
+        }
+    }
+}
+
+fn crash(record: &Record) -> String {
+    let fields = record
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let fields: Vec<_> = fields.collect();
+    match record.text("msg") {
+        Ok(message) => format!("panic: {message}"),
+        Err(_) => format!("the guest died: {}", fields.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+
+    use setway_emulate::esr::Esr;
+    use setway_protocol::{
+        RecordWriter,
+        Value::{self, Count, Hex, Text},
+    };
+
+    use super::*;
+    use crate::{
+        engine::{capture::End, exception_log::Exception, excerpt::Excerpt},
+        judge::{Verdict, judge},
+    };
+
+    const MARK: u64 = 0x4800_1794;
+    const HVC: u32 = 0x5a00_0000;
+    const CISW: u32 = 0x6214_1c1c;
+
+    type Fields = Vec<(&'static str, Value<'static>)>;
+
+    /// What guest and hypervisor say, before it is written down.
+    struct Script {
+        guest: Vec<(&'static str, Fields)>,
+        hypervisor: Vec<(&'static str, Fields)>,
+        exceptions: Vec<(u32, u64)>,
+    }
+
+    fn run() -> Run {
+        *Run::all()
+            .iter()
+            .find(|run| run.label() == "SW-REPEAT.a64")
+            .unwrap()
+    }
+
+    /// A run that is in order: one step of one set/way op, and one check.
+    fn script() -> Script {
+        let mark = |n, total| {
+            (
+                kind::MARK,
+                vec![
+                    ("n", Count(n)),
+                    ("set_way", Count(total)),
+                    ("vm_reg", Count(0)),
+                    ("flush", Count(total)),
+                ],
+            )
+        };
+        Script {
+            guest: vec![
+                (
+                    kind::BEGIN,
+                    vec![
+                        ("proto", Count(1)),
+                        ("case", Text("SW-REPEAT")),
+                        ("isa", Text("a64")),
+                        ("mark", Hex(MARK)),
+                    ],
+                ),
+                (
+                    kind::STEP,
+                    vec![
+                        ("n", Count(0)),
+                        ("name", Text("op")),
+                        ("set_way", Count(1)),
+                        ("vm_reg", Count(0)),
+                        ("flush", Count(1)),
+                    ],
+                ),
+                (
+                    kind::CHECK,
+                    vec![("name", Text("x0")), ("want", Hex(1)), ("got", Hex(1))],
+                ),
+            ],
+            hypervisor: vec![
+                (
+                    kind::BEGIN,
+                    vec![("proto", Count(1)), ("policy", Text("none"))],
+                ),
+                mark(0, 0),
+                (
+                    kind::SET_WAY_FLUSH,
+                    vec![("vcpu", Count(0)), ("pc", Hex(4)), ("cache", Text("on"))],
+                ),
+                mark(1, 1),
+                (
+                    kind::TRAPS,
+                    vec![
+                        ("reg", Text("DC CISW")),
+                        ("dir", Text("w")),
+                        ("count", Count(1)),
+                    ],
+                ),
+                (
+                    kind::TOTALS,
+                    vec![
+                        ("flushes", Count(1)),
+                        ("lines", Count(9)),
+                        ("lost", Count(0)),
+                    ],
+                ),
+            ],
+            exceptions: vec![(HVC, MARK), (CISW, 4), (HVC, MARK)],
+        }
+    }
+
+    fn observe(script: &Script) -> Observation {
+        let mut console = String::new();
+        for (stream, records) in [
+            (Stream::Guest, &script.guest),
+            (Stream::Hypervisor, &script.hypervisor),
+        ] {
+            let mut writer = RecordWriter::new(stream);
+            for (kind, fields) in records {
+                writer.write(&mut console, kind, fields).unwrap();
+            }
+            if !records.is_empty() {
+                writer.end(&mut console).unwrap();
+            }
+        }
+        observe_console(script, console)
+    }
+
+    fn observe_console(script: &Script, console: String) -> Observation {
+        let mut log = crate::engine::exception_log::ExceptionLog::default();
+        let exceptions = script.exceptions.iter();
+        log.exceptions = exceptions
+            .map(|&(esr, elr)| Exception { esr: Esr(esr), elr })
+            .collect();
+        let capture = Capture {
+            console: console.into_bytes(),
+            log,
+            log_text: Excerpt::default(),
+            stderr: String::new(),
+            end: End::Exited(ExitStatus::from_raw(0)),
+            duration: Duration::ZERO,
+        };
+        Observation::of(&capture, &run(), true)
+    }
+
+    #[track_caller]
+    fn assert_no_verdict(script: &Script, because: &str) {
+        let judgement = judge(&observe(script));
+        assert_eq!(judgement.verdict, Verdict::NoVerdict, "{judgement:?}");
+        let reason = judgement.reason.unwrap();
+        assert!(reason.contains(because), "{reason}");
+    }
+
+    fn set(records: &mut [(&'static str, Fields)], at: usize, name: &str, value: Value<'static>) {
+        let field = records[at]
+            .1
+            .iter_mut()
+            .find(|(field, _)| *field == name)
+            .unwrap();
+        field.1 = value;
+    }
+
+    #[test]
+    fn a_run_in_order_has_no_gap() {
+        let observation = observe(&script());
+        assert_eq!(observation.gaps, []);
+        let counts = Counts {
+            set_way: 1,
+            vm_reg: 0,
+            flush: Some(1),
+        };
+        assert_eq!(
+            (observation.steps[0].expected, observation.steps[0].observed),
+            (counts, counts)
+        );
+        assert_eq!(
+            observation.account.unwrap().events,
+            ["set_way_flush vcpu=0 cache=on"]
+        );
+        assert_eq!(observation.registers["DC CISW"], 1);
+    }
+
+    #[test]
+    fn a_step_that_costs_something_else_fails() {
+        let mut script = script();
+        set(&mut script.guest, 1, "set_way", Count(2));
+        assert_eq!(judge(&observe(&script)).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_missing_stream_is_no_verdict() {
+        let mut script = script();
+        script.hypervisor.clear();
+        assert_no_verdict(&script, "no record of the hypervisor's stream");
+        script.guest.clear();
+        assert_no_verdict(&script, "no record of the guest's stream");
+    }
+
+    #[test]
+    fn another_case_isa_protocol_or_policy_is_no_verdict() {
+        for (name, value) in [
+            ("case", Text("SW-LOOP")),
+            ("isa", Text("a32")),
+            ("proto", Count(9)),
+        ] {
+            let mut script = script();
+            set(&mut script.guest, 0, name, value);
+            assert_no_verdict(&script, "was asked for");
+        }
+        let mut script = script();
+        set(&mut script.hypervisor, 0, "policy", Text("tvm-shared"));
+        assert_no_verdict(
+            &script,
+            "the hypervisor's stream was asked for policy `none` and says `tvm-shared`",
+        );
+    }
+
+    #[test]
+    fn a_stream_that_begins_in_the_middle_is_no_verdict() {
+        let mut script = script();
+        script.guest.swap(0, 1);
+        assert_no_verdict(&script, "does not begin with `begin`");
+    }
+
+    #[test]
+    fn missing_marks_are_no_verdict() {
+        let mut script = script();
+        script.exceptions.pop();
+        assert_no_verdict(&script, "1 steps need 2 marks, and 1 are in QEMU's log");
+        let mut script = self::script();
+        script.hypervisor.remove(3);
+        assert_no_verdict(&script, "1 are in the hypervisor's stream");
+    }
+
+    #[test]
+    fn observing_nothing_is_no_verdict() {
+        let mut script = script();
+        script.guest.truncate(1);
+        assert_no_verdict(&script, "neither steps nor checks");
+    }
+
+    #[test]
+    fn a_step_out_of_order_is_no_verdict() {
+        let mut script = script();
+        set(&mut script.guest, 1, "n", Count(1));
+        assert_no_verdict(&script, "step 0 is due");
+    }
+
+    #[test]
+    fn an_unknown_record_or_a_missing_field_is_no_verdict() {
+        let mut script = script();
+        script.guest[2].0 = "guess";
+        assert_no_verdict(&script, "unknown kind");
+        let mut script = self::script();
+        script.guest[2].1.pop();
+        assert_no_verdict(&script, "no usable field `got`");
+    }
+
+    #[test]
+    fn two_accounts_that_differ_are_our_own_error() {
+        let mut script = script();
+        script.exceptions.insert(1, (CISW, 8));
+        set(&mut script.guest, 1, "set_way", Count(2));
+        assert_no_verdict(&script, "an error of Setway's own");
+        let mut script = self::script();
+        script.exceptions.push((CISW, 8));
+        assert_no_verdict(
+            &script,
+            "for all traps of DC CISW QEMU's log counts 2 and the hypervisor 1",
+        );
+    }
+
+    #[test]
+    fn a_crash_explains_everything_else() {
+        let mut script = script();
+        script.guest[2] = (kind::PANIC, vec![("msg", Text("at boot"))]);
+        script.hypervisor.clear();
+        let judgement = judge(&observe(&script));
+        assert_eq!(
+            (judgement.verdict, judgement.reason.as_deref()),
+            (Verdict::Crash, Some("panic: at boot"))
+        );
+
+        let mut script = self::script();
+        script.hypervisor[4] = (
+            kind::DIED,
+            vec![("reason", Text("data abort")), ("pc", Hex(4))],
+        );
+        let judgement = judge(&observe(&script));
+        assert_eq!(judgement.verdict, Verdict::Crash);
+        assert_eq!(
+            judgement.reason.unwrap(),
+            "the guest died: reason=data abort pc=0x4"
+        );
+    }
+
+    #[test]
+    fn a_console_without_records_is_no_verdict() {
+        let observation = observe_console(&script(), "U-Boot 2024.01\r\n=> ".to_owned());
+        assert_eq!(judge(&observation).verdict, Verdict::NoVerdict);
+    }
+}

@@ -1,0 +1,149 @@
+//! Which runs there are to make.
+
+use setway_cases::{CASES, Case};
+
+use crate::{Error, isa::Isa};
+
+/// One case in one ISA, under the hypervisor with or without a defect.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The case.
+    pub case: &'static Case,
+    /// The ISA.
+    pub isa: Isa,
+    /// The mutant, if the hypervisor is to be one.
+    pub defect: Option<&'static str>,
+}
+
+impl Run {
+    /// The boot argument for the defect.
+    pub fn defect_name(&self) -> &'static str {
+        self.defect.unwrap_or("none")
+    }
+
+    /// What to call it where there is one hypervisor.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.case.id, self.isa)
+    }
+
+    /// A name for files that belong to it.
+    pub fn file_stem(&self) -> String {
+        let id = self.case.id.replace('/', "_");
+        match self.defect {
+            Some(defect) => format!("{id}.{}.{defect}", self.isa),
+            None => format!("{id}.{}", self.isa),
+        }
+    }
+
+    /// Every run without a defect, in the order of reports.
+    pub fn all() -> Vec<Run> {
+        let runs = CASES.iter().flat_map(|case| {
+            let isas = case.isas.iter().map(|isa| Isa::from(*isa));
+            isas.map(move |isa| Run {
+                case,
+                isa,
+                defect: None,
+            })
+        });
+        runs.collect()
+    }
+
+    /// The same run with a defect.
+    pub fn with_defect(self, defect: Option<&'static str>) -> Run {
+        Run { defect, ..self }
+    }
+}
+
+/// The runs that match any of `filters` and any of `isas`; none given means all.
+///
+/// A filter is a case's id, or part of some, or `rule:` and a rule's id.
+pub fn select(filters: &[String], isas: &[Isa]) -> Result<Vec<Run>, Error> {
+    let wanted = |run: &Run| {
+        (filters.is_empty() || filters.iter().any(|filter| matches(filter, run.case)))
+            && (isas.is_empty() || isas.contains(&run.isa))
+    };
+    let runs: Vec<Run> = Run::all().into_iter().filter(wanted).collect();
+    // Each filter must mean something: a mistyped one would silently test less.
+    let idle = filters
+        .iter()
+        .filter(|filter| !CASES.iter().any(|case| matches(filter, case)));
+    let idle: Vec<String> = idle.map(|filter| format!("`{filter}`")).collect();
+    if !idle.is_empty() {
+        return Err(Error::NoMatch {
+            filters: idle.join(" nor "),
+        });
+    }
+    if runs.is_empty() {
+        let isas: Vec<_> = isas.iter().map(|isa| isa.name()).collect();
+        let filters = if filters.is_empty() {
+            "all cases".to_owned()
+        } else {
+            filters.join(" ")
+        };
+        return Err(Error::NoMatch {
+            filters: format!("`{filters}` in {}", isas.join(", ")),
+        });
+    }
+    Ok(runs)
+}
+
+fn matches(filter: &str, case: &Case) -> bool {
+    if let Some(rule) = filter.strip_prefix("rule:") {
+        return case.rule.id.eq_ignore_ascii_case(rule);
+    }
+    let exact = |case: &Case| case.id.eq_ignore_ascii_case(filter);
+    if CASES.iter().any(exact) {
+        return exact(case);
+    }
+    case.id
+        .to_ascii_lowercase()
+        .contains(&filter.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(filters: &[&str], isas: &[Isa]) -> Vec<String> {
+        let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
+        select(&filters, isas)
+            .unwrap()
+            .iter()
+            .map(Run::label)
+            .collect()
+    }
+
+    #[test]
+    fn no_filter_means_everything() {
+        assert_eq!(ids(&[], &[]).len(), Run::all().len());
+        assert!(ids(&[], &[Isa::T32]).iter().all(|id| id.ends_with(".t32")));
+    }
+
+    #[test]
+    fn a_part_of_an_id_matches() {
+        assert_eq!(
+            ids(&["sw-trap/C"], &[Isa::A64]),
+            ["SW-TRAP/csw.a64", "SW-TRAP/cisw.a64"]
+        );
+    }
+
+    #[test]
+    fn a_whole_id_matches_that_case_alone() {
+        for run in Run::all() {
+            assert_eq!(ids(&[run.case.id], &[run.isa]), [run.label()]);
+        }
+    }
+
+    #[test]
+    fn a_rule_matches_all_its_cases() {
+        assert_eq!(ids(&["rule:TGL-MC"], &[Isa::A32]).len(), 16);
+        assert!(select(&["rule:TGL".to_owned()], &[]).is_err());
+    }
+
+    #[test]
+    fn matching_nothing_is_an_error() {
+        assert!(select(&["no-such".to_owned(), "SW".to_owned()], &[]).is_err());
+        let error = select(&["EXA-ZR".to_owned()], &[Isa::T32]).unwrap_err();
+        assert!(error.to_string().contains("`EXA-ZR` in t32"), "{error}");
+    }
+}

@@ -1,0 +1,340 @@
+//! The report that people read: a table of verdicts, then each red run in detail, then the sum.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
+
+use anstyle::{AnsiColor, Style};
+
+use super::Report;
+use crate::{
+    bench::Outcome,
+    isa::Isa,
+    judge::Verdict,
+    observation::{Counts, Observation},
+};
+
+const BOLD: Style = Style::new().bold();
+
+/// The width of a verdict, the longest being `no_verdict`.
+const COLUMN: usize = 10;
+
+fn style(verdict: Verdict) -> Style {
+    let color = match verdict {
+        Verdict::Pass => AnsiColor::Green,
+        Verdict::Skip => AnsiColor::Cyan,
+        Verdict::Fail | Verdict::Crash => AnsiColor::Red,
+        Verdict::Timeout | Verdict::NoVerdict => AnsiColor::Magenta,
+    };
+    color.on_default()
+}
+
+/// The whole report.
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = table(&mut text, report);
+    for outcome in report
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.judgement.verdict.is_bad())
+    {
+        text.push('\n');
+        text.push_str(&details(report, outcome));
+    }
+    let _ = skips(&mut text, report);
+    let _ = summary(&mut text, report);
+    text
+}
+
+/// Everything about one run.
+pub fn details(report: &Report, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_details(&mut text, report, outcome);
+    text
+}
+
+/// Rows are cases, columns are ISAs.
+fn table(text: &mut String, report: &Report) -> fmt::Result {
+    let width = report
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.run.case.id.len())
+        .max()
+        .unwrap_or(0);
+    let isas = Isa::ALL.into_iter();
+    let isas: Vec<Isa> = isas
+        .filter(|isa| {
+            report
+                .outcomes
+                .iter()
+                .any(|outcome| outcome.run.isa == *isa)
+        })
+        .collect();
+    write!(text, "{BOLD}{:width$}{BOLD:#}", "case")?;
+    for isa in &isas {
+        write!(
+            text,
+            "  {BOLD}{isa}{BOLD:#}{:padding$}",
+            "",
+            padding = COLUMN - isa.name().len()
+        )?;
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    for row in report
+        .outcomes
+        .chunk_by(|a, b| a.run.case.id == b.run.case.id)
+    {
+        let case = row[0].run.case;
+        write!(text, "{:width$}", case.id)?;
+        for isa in &isas {
+            match row.iter().find(|outcome| outcome.run.isa == *isa) {
+                Some(outcome) => {
+                    let verdict = outcome.judgement.verdict;
+                    let style = style(verdict);
+                    let word = word(outcome, report);
+                    let padding = COLUMN.saturating_sub(word.len());
+                    write!(text, "  {style}{word}{style:#}{:padding$}", "")?;
+                }
+                None => write!(text, "  {:COLUMN$}", "-")?,
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    Ok(())
+}
+
+/// A pass that could not have been a fail is marked.
+fn word(outcome: &Outcome, report: &Report) -> String {
+    let verdict = outcome.judgement.verdict;
+    let mark = verdict == Verdict::Pass && outcome.needs_cache_model(&report.bench.machine);
+    format!("{verdict}{}", if mark { "*" } else { "" })
+}
+
+fn write_details(text: &mut String, report: &Report, outcome: &Outcome) -> fmt::Result {
+    let (run, rule) = (&outcome.run, outcome.run.case.rule);
+    let verdict = outcome.judgement.verdict;
+    let style = style(verdict);
+    let under = match run.defect {
+        Some(defect) => format!("{}, mutant {defect}", report.bench.hypervisor.name),
+        None => report.bench.hypervisor.name.clone(),
+    };
+    writeln!(
+        text,
+        "{style}{verdict}{style:#} {BOLD}{}{BOLD:#} under {under}",
+        run.label()
+    )?;
+    writeln!(
+        text,
+        "  rule    {} ({}): {}",
+        rule.id,
+        rule.kind.name(),
+        rule.title
+    )?;
+    writeln!(text, "  source  {}", rule.source)?;
+    writeln!(
+        text,
+        "  reason  {}",
+        outcome.judgement.reason.as_deref().unwrap_or("none")
+    )?;
+    if let Some(observation) = &outcome.observation {
+        side_by_side(text, observation)?;
+        if !observation.stderr.is_empty() {
+            writeln!(
+                text,
+                "  QEMU    {}",
+                observation.stderr.replace('\n', "\n          ")
+            )?;
+        }
+    }
+    if let Some(diff) = outcome
+        .comparison
+        .as_ref()
+        .and_then(|comparison| comparison.diff())
+    {
+        writeln!(text, "    {}", diff.trim_end().replace('\n', "\n    "))?;
+    }
+    writeln!(text, "  repeat  {}", report.repeat_command(outcome))?;
+    if let Some(dir) = &outcome.log_dir {
+        writeln!(text, "  logs    {}", dir.display())?;
+    }
+    Ok(())
+}
+
+/// Steps and wrong checks, expected beside observed; what differs is marked.
+fn side_by_side(text: &mut String, observation: &Observation) -> fmt::Result {
+    let steps = observation.steps.iter().enumerate().map(|(n, step)| {
+        let name = format!("step {n} {}", step.name);
+        (
+            name,
+            counts(step.expected),
+            counts(step.observed),
+            differs(step.expected, step.observed),
+        )
+    });
+    let wrong = observation.checks.iter().filter(|check| !check.holds());
+    let checks = wrong.map(|check| {
+        (
+            format!("check {}", check.name),
+            check.want.clone(),
+            check.got.clone(),
+            true,
+        )
+    });
+    let rows: Vec<_> = steps.chain(checks).collect();
+    let name_width = rows
+        .iter()
+        .map(|row| row.0.chars().count())
+        .max()
+        .unwrap_or(0);
+    let want_width = rows
+        .iter()
+        .map(|row| row.1.len())
+        .max()
+        .unwrap_or(0)
+        .max("expected".len());
+    if !rows.is_empty() {
+        writeln!(
+            text,
+            "    {:name_width$}  {:want_width$}  observed",
+            "", "expected"
+        )?;
+    }
+    for (name, want, got, differs) in rows {
+        let mark = if differs { '!' } else { ' ' };
+        writeln!(
+            text,
+            "  {mark} {name:name_width$}  {want:want_width$}  {got}"
+        )?;
+    }
+    let right = observation
+        .checks
+        .iter()
+        .filter(|check| check.holds())
+        .count();
+    if right > 0 {
+        let of = observation.checks.len();
+        writeln!(text, "    checks right: {right} of {of}")?;
+    }
+    Ok(())
+}
+
+fn counts(counts: Counts) -> String {
+    let flush = counts
+        .flush
+        .map_or_else(|| "?".to_owned(), |flush| flush.to_string());
+    format!(
+        "S/W {}, VM registers {}, flushes {flush}",
+        counts.set_way, counts.vm_reg
+    )
+}
+
+fn differs(expected: Counts, observed: Counts) -> bool {
+    let flush = observed.flush.is_some() && observed.flush != expected.flush;
+    flush || (expected.set_way, expected.vm_reg) != (observed.set_way, observed.vm_reg)
+}
+
+/// Why runs were skipped, each reason once.
+fn skips(text: &mut String, report: &Report) -> fmt::Result {
+    let skipped = report
+        .outcomes
+        .iter()
+        .filter(|it| it.judgement.verdict == Verdict::Skip);
+    let mut reasons: Vec<&str> = skipped
+        .filter_map(|it| it.judgement.reason.as_deref())
+        .collect();
+    reasons.dedup();
+    for reason in reasons {
+        writeln!(text, "skipped: {reason}")?;
+    }
+    Ok(())
+}
+
+/// What was wrong and is the machine's own doing, each reason once.
+fn excuses(text: &mut String, report: &Report) -> fmt::Result {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for outcome in &report.outcomes[..] {
+        let checks = outcome
+            .observation
+            .iter()
+            .flat_map(|observation| &observation.checks);
+        for check in checks.filter(|check| !check.is_right()) {
+            if let Some(why) = check.excuse.as_deref() {
+                reasons.entry(why).or_default().push(format!(
+                    "{} {}",
+                    outcome.run.label(),
+                    check.name
+                ));
+            }
+        }
+    }
+    for (why, checks) in reasons {
+        writeln!(text, "{} wrong values excused: {why}", checks.len())?;
+        checks
+            .iter()
+            .try_for_each(|check| writeln!(text, "    {check}"))?;
+    }
+    Ok(())
+}
+
+fn summary(text: &mut String, report: &Report) -> fmt::Result {
+    let bench = report.bench;
+    let model = report
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.judgement.verdict == Verdict::Pass)
+        .filter(|outcome| outcome.needs_cache_model(&bench.machine))
+        .count();
+    text.push('\n');
+    excuses(text, report)?;
+    if model > 0 {
+        writeln!(
+            text,
+            "* {model} of these checks of data need the cache model: {} has no caches that could spoil them.",
+            bench.machine.name
+        )?;
+    }
+    let made = report.outcomes.len() - report.count(Verdict::Skip);
+    let runs = if made == 1 { "run" } else { "runs" };
+    let seconds = report.wall.as_secs_f64();
+    let rate = if seconds > 0.0 {
+        made as f64 / seconds
+    } else {
+        0.0
+    };
+    writeln!(
+        text,
+        "{made} {runs} in {seconds:.1} s ({rate:.1} runs/s) on QEMU {}, {}",
+        bench.qemu.version(),
+        bench.machine.name
+    )?;
+    let counts = Verdict::ALL.map(|verdict| (verdict, report.count(verdict)));
+    let counts = counts
+        .into_iter()
+        .filter(|(verdict, count)| *count > 0 || *verdict < Verdict::Crash);
+    let counts: Vec<String> = counts
+        .map(|(verdict, count)| tally(verdict, count))
+        .collect();
+    writeln!(text, "{}", counts.join(", "))
+}
+
+fn tally(verdict: Verdict, count: usize) -> String {
+    let word = match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "failed",
+        Verdict::Skip => "skipped",
+        Verdict::Crash => "crashed",
+        Verdict::Timeout => "timed out",
+        Verdict::NoVerdict => "without verdict",
+    };
+    let style = if count > 0 {
+        style(verdict)
+    } else {
+        Style::new()
+    };
+    format!("{style}{count} {word}{style:#}")
+}

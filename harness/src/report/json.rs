@@ -1,0 +1,128 @@
+//! The schema `setway.run/1`. Fields may be added; what is here stays.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Report;
+use crate::{
+    Error,
+    bench::Outcome,
+    judge::Verdict,
+    observation::{Account, Cache, Check, Observation, Step},
+};
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    results: Vec<Entry>,
+    summary: BTreeMap<&'static str, usize>,
+    wall_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    case: &'static str,
+    rule: &'static str,
+    isa: &'static str,
+    hypervisor: String,
+    mutant: Option<&'static str>,
+    machine: String,
+    qemu: String,
+    verdict: Verdict,
+    reason: Option<String>,
+    observed: Option<Observed>,
+    traps: BTreeMap<String, u64>,
+    duration_ms: u64,
+    needs_cache_model: bool,
+    log_dir: Option<String>,
+    repeat: String,
+}
+
+#[derive(Serialize)]
+struct Observed {
+    steps: Vec<Step>,
+    checks: Vec<CheckEntry>,
+    caches: Vec<Cache>,
+    registers: BTreeMap<String, u64>,
+    hypervisor: Option<Account>,
+}
+
+#[derive(Serialize)]
+struct CheckEntry {
+    #[serde(flatten)]
+    check: Check,
+    ok: bool,
+}
+
+/// The whole report.
+pub fn text(report: &Report) -> Result<String, Error> {
+    let document = Document {
+        schema: "setway.run/1",
+        results: report
+            .outcomes
+            .iter()
+            .map(|outcome| entry(report, outcome))
+            .collect(),
+        summary: Verdict::ALL
+            .map(|verdict| (verdict.name(), report.count(verdict)))
+            .into(),
+        wall_ms: milliseconds(report.wall),
+    };
+    to_text(&document)
+}
+
+/// Any of our documents as text, with a newline at its end.
+pub fn to_text(document: &impl Serialize) -> Result<String, Error> {
+    let text = serde_json::to_string_pretty(document);
+    text.map(|text| text + "\n")
+        .map_err(|error| Error::Report(error.to_string()))
+}
+
+fn entry(report: &Report, outcome: &Outcome) -> Entry {
+    let (bench, run) = (report.bench, &outcome.run);
+    Entry {
+        case: run.case.id,
+        rule: run.case.rule.id,
+        isa: run.isa.name(),
+        hypervisor: bench.hypervisor.name.clone(),
+        mutant: run.defect,
+        machine: bench.machine.name.clone(),
+        qemu: bench.qemu.version().to_string(),
+        verdict: outcome.judgement.verdict,
+        reason: outcome.judgement.reason.clone(),
+        observed: outcome.observation.as_ref().map(observed),
+        traps: outcome
+            .observation
+            .as_ref()
+            .map(|it| it.traps.clone())
+            .unwrap_or_default(),
+        duration_ms: milliseconds(outcome.duration),
+        needs_cache_model: outcome.needs_cache_model(&bench.machine),
+        log_dir: outcome
+            .log_dir
+            .as_ref()
+            .map(|dir| dir.display().to_string()),
+        repeat: report.repeat_command(outcome),
+    }
+}
+
+fn observed(observation: &Observation) -> Observed {
+    let checks = observation.checks.iter().cloned();
+    Observed {
+        steps: observation.steps.clone(),
+        checks: checks
+            .map(|check| CheckEntry {
+                ok: check.is_right(),
+                check,
+            })
+            .collect(),
+        caches: observation.caches.clone(),
+        registers: observation.registers.clone(),
+        hypervisor: observation.account.clone(),
+    }
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,53 @@
+//! JUnit's XML, for CI systems. A crash, a timeout and a missing verdict are errors, a broken rule is
+//! a failure.
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Report, human};
+use crate::{Error, bench::Outcome, judge::Verdict};
+
+/// The whole report.
+pub fn text(report: &Report) -> Result<String, Error> {
+    let mut suite = TestSuite::new(format!("setway.{}", report.bench.hypervisor.name));
+    suite.set_time(report.wall);
+    suite.add_property(("machine", report.bench.machine.name.as_str()));
+    suite.add_property(("qemu", report.bench.qemu.version().to_string().as_str()));
+    suite.add_test_cases(
+        report
+            .outcomes
+            .iter()
+            .map(|outcome| test_case(report, outcome)),
+    );
+    let mut document = quick_junit::Report::new("setway");
+    document.set_time(report.wall);
+    document.add_test_suite(suite);
+    let text = document
+        .to_string()
+        .map_err(|error| Error::Report(error.to_string()))?;
+    Ok(text + "\n")
+}
+
+fn test_case(report: &Report, outcome: &Outcome) -> TestCase {
+    let verdict = outcome.judgement.verdict;
+    let mut status = match verdict {
+        Verdict::Pass => TestCaseStatus::success(),
+        Verdict::Skip => TestCaseStatus::skipped(),
+        Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Crash | Verdict::Timeout | Verdict::NoVerdict => {
+            TestCaseStatus::non_success(NonSuccessKind::Error)
+        }
+    };
+    if let Some(reason) = &outcome.judgement.reason {
+        status.set_message(reason.as_str());
+    }
+    if verdict.is_bad() {
+        status.set_type(verdict.name());
+        status.set_description(
+            anstream::adapter::strip_str(&human::details(report, outcome)).to_string(),
+        );
+    }
+    let mut case = TestCase::new(outcome.run.label(), status);
+    case.set_classname(outcome.run.case.rule.id);
+    case.set_time(outcome.duration);
+    case
+}

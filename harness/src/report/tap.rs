@@ -1,0 +1,34 @@
+//! Test Anything Protocol, version 14.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::judge::Verdict;
+
+/// The whole report.
+pub fn text(report: &Report) -> String {
+    let mut text = format!("TAP version 14\n1..{}\n", report.outcomes.len());
+    for (number, outcome) in (1..).zip(report.outcomes) {
+        let verdict = outcome.judgement.verdict;
+        let not = if verdict.is_bad() { "not " } else { "" };
+        let label = outcome.run.label();
+        let reason = outcome.judgement.reason.as_deref().unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ = match verdict {
+            Verdict::Pass => writeln!(text, "ok {number} - {label}"),
+            Verdict::Skip => writeln!(
+                text,
+                "ok {number} - {label} # SKIP {}",
+                reason.replace('#', "\\#")
+            ),
+            _ => writeln!(
+                text,
+                "{not}ok {number} - {label}\n  ---\n  verdict: {verdict}\n  reason: {}\n  rule: {}\n  repeat: {}\n  ...",
+                serde_json::Value::from(reason),
+                serde_json::Value::from(outcome.run.case.rule.title),
+                serde_json::Value::from(report.repeat_command(outcome)),
+            ),
+        };
+    }
+    text
+}

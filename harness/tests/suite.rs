@@ -1,0 +1,242 @@
+//! The suite as tests: one per case and ISA, one per mutant, one per misbehaviour of a payload.
+//!
+//! They run on the same engine as `setway run`. cargo-nextest starts this program anew for each of
+//! them, so listing must cost nothing: images are built by the first test that needs them.
+
+use std::{
+    num::NonZero,
+    panic::{self, AssertUnwindSafe},
+    sync::{Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use setway::{
+    bench::{Bench, Outcome},
+    engine::process,
+    expectation,
+    hypervisor::{self, Hypervisor},
+    isa::Isa,
+    judge::Verdict,
+    machine::{self, Machine},
+    mutants::Hunter,
+    paths,
+    plan::Run,
+    report::{Report, human},
+};
+use setway_cases::{Case, IsaName, RULES};
+use setway_policy::Mutant;
+
+fn main() {
+    if let Err(error) = process::die_on_signals() {
+        eprintln!("cannot catch signals: {error}");
+    }
+    let mut arguments = Arguments::from_args();
+    // Every test is a QEMU; more of them than CPUs only makes deadlines tight.
+    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads.get_or_insert(cpus);
+    let runs = Run::all().into_iter().map(|run| {
+        let name = format!("run::{}::{}", run.case.id, run.isa);
+        Trial::test(name, move || meets_rule_and_expectation(&run))
+    });
+    let mutants = Mutant::ALL
+        .iter()
+        .map(|mutant| Trial::test(format!("mutants::{}", mutant.name()), || is_killed(*mutant)));
+    let misbehaviours = MISBEHAVIOURS
+        .iter()
+        .map(|it| Trial::test(format!("misbehave::{}", it.name), || has_its_verdict(it)));
+    let strays = Trial::test("expectations::belong_to_runs", expectations_belong_to_runs);
+    let trials = runs
+        .chain(mutants)
+        .chain(misbehaviours)
+        .chain([strays])
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// The reference hypervisor and everything else that runs share, prepared once.
+fn reference() -> Result<&'static Bench, Failed> {
+    static BENCH: Shared = Shared::new();
+    BENCH.get(|| {
+        let mut bench = prepare(hypervisor::DEFAULT, &Run::all())?;
+        bench.expectations = true;
+        bench.logs = Some(paths::logs());
+        Ok(bench)
+    })
+}
+
+/// A bench that is made when first asked for.
+struct Shared {
+    bench: OnceLock<Bench>,
+    making: Mutex<()>,
+}
+
+impl Shared {
+    const fn new() -> Self {
+        Self {
+            bench: OnceLock::new(),
+            making: Mutex::new(()),
+        }
+    }
+
+    fn get(&self, make: impl FnOnce() -> Result<Bench, setway::Error>) -> Result<&Bench, Failed> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bench) = self.bench.get() {
+            return Ok(bench);
+        }
+        let bench = make()?;
+        Ok(self.bench.get_or_init(|| bench))
+    }
+}
+
+fn prepare(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
+    let hypervisor = Hypervisor::load(hypervisor)?;
+    Bench::prepare(hypervisor, Machine::load(machine::DEFAULT)?, None, runs)
+}
+
+fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
+    let bench = reference()?;
+    let outcome = bench.run(run);
+    if let (Some(_), Some(observation)) = (&outcome.comparison, &outcome.observation) {
+        propose_to_insta(run, expectation::render(observation));
+    }
+    if outcome.judgement.verdict.is_bad() {
+        return Err(details(bench, outcome).into());
+    }
+    Ok(())
+}
+
+/// Lets insta see what was observed: where it differs, `cargo insta` can show and accept it. What
+/// insta thinks of it, which environment variables decide, does not touch the verdict.
+fn propose_to_insta(run: &Run, observed: String) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(paths::expectations().join(hypervisor::DEFAULT));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let assert = || insta::assert_snapshot!(run.file_stem(), observed);
+    // Insta panics where it does not agree; our own comparison has the same to say.
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| settings.bind(assert)));
+}
+
+/// What `setway run` would say.
+fn details(bench: &Bench, outcome: Outcome) -> String {
+    let wall = outcome.duration;
+    let outcomes = [outcome];
+    let report = Report {
+        bench,
+        outcomes: &outcomes,
+        wall,
+        repeat: "",
+    };
+    let text = human::details(&report, &outcomes[0]);
+    anstream::adapter::strip_str(&text).to_string()
+}
+
+fn is_killed(mutant: Mutant) -> Result<(), Failed> {
+    let runs = Run::all();
+    let hunter = Hunter::new(reference()?, &runs)?;
+    match hunter.first_kill(mutant) {
+        Some(_) => Ok(()),
+        None => Err(format!("no case notices that {}", mutant.defect()).into()),
+    }
+}
+
+/// A way in which a payload breaks the protocol, and what the harness must make of it.
+struct Misbehaviour {
+    name: &'static str,
+    verdict: Verdict,
+    /// A part of the reason.
+    because: &'static str,
+}
+
+const fn misbehaviour(name: &'static str, verdict: Verdict, because: &'static str) -> Misbehaviour {
+    Misbehaviour {
+        name,
+        verdict,
+        because,
+    }
+}
+
+static MISBEHAVIOURS: [Misbehaviour; 8] = [
+    misbehaviour(
+        "silent",
+        Verdict::NoVerdict,
+        "no record of the guest's stream",
+    ),
+    misbehaviour("hang", Verdict::Timeout, "still running after"),
+    misbehaviour("garbage", Verdict::NoVerdict, "~zzzzzzzz"),
+    misbehaviour("truncated", Verdict::NoVerdict, "cut off"),
+    misbehaviour("duplicate", Verdict::NoVerdict, "duplicate"),
+    misbehaviour("panic", Verdict::Crash, "panic"),
+    misbehaviour("early-off", Verdict::NoVerdict, "has no end"),
+    misbehaviour("endless", Verdict::NoVerdict, "the output has no end"),
+];
+
+/// How long the harness may take to see through a misbehaviour that does not hang.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a misbehaviour that does hang may go on.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
+    static BENCH: Shared = Shared::new();
+    // The image says that it runs this case.
+    static CASE: Case = Case {
+        id: "misbehave",
+        rule: RULES[0],
+        isas: &[IsaName::A64],
+        vcpus: 1,
+        needs_cache_model: false,
+    };
+    let run = Run {
+        case: &CASE,
+        isa: Isa::A64,
+        defect: Some(expected.name),
+    };
+    let bench = BENCH.get(|| {
+        let mut bench = prepare("misbehave", &[run])?;
+        bench.limits.time = TIMEOUT;
+        bench.limits.console = 1 << 20;
+        Ok(bench)
+    })?;
+    let start = Instant::now();
+    let judgement = bench.run(&run).judgement;
+    let reason = judgement.reason.unwrap_or_default();
+    if judgement.verdict != expected.verdict || !reason.contains(expected.because) {
+        let Misbehaviour {
+            verdict, because, ..
+        } = expected;
+        let found = format!("{}: {reason}", judgement.verdict);
+        return Err(format!("expected {verdict} because of {because:?}, got {found}").into());
+    }
+    if start.elapsed() > PATIENCE {
+        return Err(format!("it took {:?} to see", start.elapsed()).into());
+    }
+    Ok(())
+}
+
+/// A snapshot that no run is held against would rot unseen.
+fn expectations_belong_to_runs() -> Result<(), Failed> {
+    let dir = paths::expectations().join(hypervisor::DEFAULT);
+    let known: Vec<String> = Run::all()
+        .iter()
+        .map(|run| run.file_stem() + ".snap")
+        .collect();
+    let strays: Vec<String> = paths::files(&dir, "snap")?
+        .iter()
+        .filter_map(|file| {
+            file.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        })
+        .filter(|name| !known.contains(name))
+        .collect();
+    match strays.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "no run belongs to {} in {}",
+            strays.join(", "),
+            dir.display()
+        )
+        .into()),
+    }
+}
