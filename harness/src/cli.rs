@@ -44,7 +44,7 @@ pub enum Command {
     /// Say what is missing on this machine, and the command that mends it.
     Doctor,
     /// Build the guest images and print where they are.
-    Build,
+    Build(BuildArgs),
     /// The managed QEMU versions.
     #[command(subcommand)]
     Qemu(QemuCommand),
@@ -104,6 +104,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     } else {
         Ok(duration)
     }
+}
+
+/// `setway build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Check the images' sources with clippy instead, warnings being errors.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `setway run`.

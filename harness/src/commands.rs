@@ -31,7 +31,7 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
         Command::List(args) => list::list(&args),
         Command::Mutants(args) => mutants::mutants(&args),
         Command::Doctor => doctor::doctor(),
-        Command::Build => build::build(),
+        Command::Build(args) => build::build(&args),
         Command::Qemu(command) => qemu::qemu(&command),
     }
 }

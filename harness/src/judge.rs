@@ -127,7 +127,7 @@ fn timeout(observation: &Observation) -> Option<String> {
             format!("still running after {} s", limit.as_secs_f64())
         }
         End::Stopped(Limit::Exceptions(limit)) => {
-            format!("more than {limit} exceptions to EL2: the guest traps without end")
+            format!("more than {limit} exceptions: the guest traps without end")
         }
         End::Stopped(Limit::Console(_)) | End::Exited(_) => return None,
     };

@@ -19,6 +19,8 @@ pub struct Machine {
     pub cpus: u32,
     /// Guests see caches that are not coherent, so that checks of data are decisive.
     pub cache_model: bool,
+    /// A read of a set/way encoding traps to EL2 before it is UNDEFINED.
+    pub trapped_reads: bool,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
     /// What it gets wrong, whatever the hypervisor does.
@@ -71,6 +73,17 @@ impl Machine {
             .iter()
             .find(concerns)
             .map(|quirk| quirk.why.as_str())
+    }
+
+    /// What `case` would need to be able to fail here, if it cannot.
+    pub fn lacks(&self, case: &Case) -> Option<&'static str> {
+        if case.needs_cache_model && !self.cache_model {
+            return Some("needs the cache model: here no cache can spoil data");
+        }
+        if case.needs_trapped_reads && !self.trapped_reads {
+            return Some("needs trapped reads: here the CPU decides before the hypervisor can");
+        }
+        None
     }
 
     /// Why `case` cannot run here, if so.

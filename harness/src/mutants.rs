@@ -113,10 +113,9 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
             .flat_map(|fate| &fate.killers)
             .any(|(run, _)| run.case.id == case.id)
     };
-    let model = |case: &Case| case.needs_cache_model && !bench.machine.cache_model;
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
-    let (not_judged, idle) = lazy.partition(|case| model(case));
+    let (not_judged, idle) = lazy.partition(|case| bench.machine.lacks(case).is_some());
     Matrix {
         fates,
         red,

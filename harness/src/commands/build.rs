@@ -2,10 +2,19 @@
 
 use std::fmt::Write as _;
 
-use crate::{Error, build::Images, paths};
+use crate::{
+    Error,
+    build::{self, Images},
+    cli::BuildArgs,
+    paths,
+};
 
-/// Builds every image and prints where it is.
-pub fn build() -> Result<bool, Error> {
+/// Builds every image and prints where it is, or only checks the sources.
+pub fn build(args: &BuildArgs) -> Result<bool, Error> {
+    if args.check {
+        build::check_all(&paths::root(), &paths::target())?;
+        return Ok(true);
+    }
     let images = Images::build_all(&paths::root(), &paths::target())?;
     let mut text = String::new();
     for image in images.iter() {

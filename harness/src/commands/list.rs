@@ -38,6 +38,7 @@ struct CaseEntry {
     isas: Vec<Isa>,
     vcpus: u32,
     needs_cache_model: bool,
+    needs_trapped_reads: bool,
 }
 
 #[derive(Serialize)]
@@ -106,6 +107,7 @@ fn case_entry(case: &Case) -> CaseEntry {
         isas: case.isas.iter().map(|isa| Isa::from(*isa)).collect(),
         vcpus: case.vcpus,
         needs_cache_model: case.needs_cache_model,
+        needs_trapped_reads: case.needs_trapped_reads,
     }
 }
 
@@ -128,10 +130,10 @@ fn human(listing: &Listing) -> String {
             } else {
                 String::new()
             };
-            let cache = if case.needs_cache_model {
-                "  needs the cache model"
-            } else {
-                ""
+            let cache = match (case.needs_cache_model, case.needs_trapped_reads) {
+                (true, _) => "  needs the cache model",
+                (_, true) => "  needs trapped reads",
+                _ => "",
             };
             let _ = writeln!(text, "    {:<16} {}{vcpus}{cache}", case.id, isas.join(" "));
         }

@@ -131,7 +131,7 @@ fn human(matrix: &Matrix, document: &Document, quick: bool) -> String {
     for (what, list) in [
         ("cases that kill no mutant", &document.idle_cases),
         (
-            "cases not judged on plain QEMU, as they need the cache model",
+            "cases that cannot fail on this machine, see `setway list`",
             &document.not_judged_cases,
         ),
         ("survivors", &document.survivors),

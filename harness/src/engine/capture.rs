@@ -16,7 +16,7 @@ use super::{exception_log::ExceptionLog, excerpt::Excerpt, process::Child};
 pub struct Limits {
     /// Wall time.
     pub time: Duration,
-    /// Exceptions taken to EL2. The longest case needs about 35 000.
+    /// Exceptions taken, to whichever level. The longest case needs about 35 000.
     pub exceptions: usize,
     /// Bytes on the console.
     pub console: usize,
@@ -37,7 +37,7 @@ impl Default for Limits {
 pub enum Limit {
     /// It was still running after this time.
     Time(Duration),
-    /// It had taken this many exceptions to EL2.
+    /// It had taken this many exceptions.
     Exceptions(usize),
     /// It had written this many bytes to the console.
     Console(usize),
@@ -153,7 +153,7 @@ fn read_log(from: PipeReader, limit: usize, stop: &Sender<Limit>) -> (ExceptionL
         text.push(&line);
         log.line(&String::from_utf8_lossy(&line));
         line.clear();
-        if log.exceptions.len() > limit {
+        if log.taken > limit {
             // Nobody listens any more if another limit came first.
             let _ = stop.send(Limit::Exceptions(limit));
             break;

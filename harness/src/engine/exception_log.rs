@@ -36,6 +36,8 @@ pub struct Exception {
 pub struct ExceptionLog {
     /// The exceptions taken to EL2 from a lower level, in order.
     pub exceptions: Vec<Exception>,
+    /// How many exceptions there were in all, whatever their target.
+    pub taken: usize,
     block: Option<Block>,
 }
 
@@ -54,6 +56,7 @@ impl ExceptionLog {
         let line = line.trim_end();
         if let Some(rest) = line.strip_prefix("Taking exception ") {
             self.close();
+            self.taken += 1;
             let number = rest.split(' ').next().and_then(|word| word.parse().ok());
             self.block = number.map(|number| Block {
                 number,

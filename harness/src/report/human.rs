@@ -111,7 +111,7 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
 /// A pass that could not have been a fail is marked.
 fn word(outcome: &Outcome, report: &Report) -> String {
     let verdict = outcome.judgement.verdict;
-    let mark = verdict == Verdict::Pass && outcome.needs_cache_model(&report.bench.machine);
+    let mark = verdict == Verdict::Pass && report.bench.machine.lacks(outcome.run.case).is_some();
     format!("{verdict}{}", if mark { "*" } else { "" })
 }
 
@@ -257,7 +257,7 @@ fn skips(text: &mut String, report: &Report) -> fmt::Result {
 /// What was wrong and is the machine's own doing, each reason once.
 fn excuses(text: &mut String, report: &Report) -> fmt::Result {
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for outcome in &report.outcomes[..] {
+    for outcome in report.outcomes {
         let checks = outcome
             .observation
             .iter()
@@ -281,21 +281,28 @@ fn excuses(text: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-fn summary(text: &mut String, report: &Report) -> fmt::Result {
-    let bench = report.bench;
-    let model = report
+/// How many passes there are that could not have been anything else, by what they lack.
+fn undecided(report: &Report) -> BTreeMap<&'static str, usize> {
+    let mut lacks = BTreeMap::new();
+    let passed = report
         .outcomes
         .iter()
-        .filter(|outcome| outcome.judgement.verdict == Verdict::Pass)
-        .filter(|outcome| outcome.needs_cache_model(&bench.machine))
-        .count();
+        .filter(|it| it.judgement.verdict == Verdict::Pass);
+    for lack in passed.filter_map(|outcome| report.bench.machine.lacks(outcome.run.case)) {
+        *lacks.entry(lack).or_default() += 1;
+    }
+    lacks
+}
+
+fn summary(text: &mut String, report: &Report) -> fmt::Result {
+    let bench = report.bench;
     text.push('\n');
     excuses(text, report)?;
-    if model > 0 {
+    for (lack, cases) in undecided(report) {
         writeln!(
             text,
-            "* {model} of these checks of data need the cache model: {} has no caches that could spoil them.",
-            bench.machine.name
+            "* {cases} passes cannot fail on {}: each {lack}.",
+            report.bench.machine.name
         )?;
     }
     let made = report.outcomes.len() - report.count(Verdict::Skip);

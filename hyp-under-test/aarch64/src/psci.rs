@@ -2,7 +2,7 @@
 
 use crate::{
     policy, report,
-    trace::{self, Event},
+    trace::MARKS,
     vcpu::{self, Entry, Power, Vcpu},
 };
 use core::ptr::addr_of_mut;
@@ -50,7 +50,7 @@ pub fn call(vcpu: &mut Vcpu) {
     };
     let value = match id & !function::SMC64 {
         function::VERSION => {
-            trace::push(Event::Mark(vcpu::counters().totals()));
+            MARKS.push(vcpu::counters().totals());
             result::VERSION
         }
         function::CPU_ON => cpu_on(vcpu.aarch64, arg(1), arg(2), arg(3)),

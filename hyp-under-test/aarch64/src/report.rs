@@ -2,7 +2,7 @@
 
 use crate::{
     policy, sysreg,
-    trace::{self, Event},
+    trace::{EVENTS, Event, MARKS},
     vcpu::{self, Vcpu},
 };
 use setway_emulate::{
@@ -76,12 +76,21 @@ fn traps(records: &mut Records, name: &str, count: u64) {
     }
 }
 
-/// Emits the trace; returns how many events it has lost.
+/// Emits marks and events; returns how many were lost.
 fn events(records: &mut Records) -> u64 {
     let on_off = |on| Text(if on { "on" } else { "off" });
-    let mut marks = 0;
-    let (events, lost) = trace::events();
-    for event in events {
+    for (n, totals) in (0..).zip(MARKS.kept()) {
+        records.emit(
+            kind::MARK,
+            &[
+                ("n", Count(n)),
+                ("set_way", Count(totals.set_way)),
+                ("vm_reg", Count(totals.vm_reg)),
+                ("flush", Count(totals.flush)),
+            ],
+        );
+    }
+    for event in EVENTS.kept() {
         match event {
             Event::SetWayFlush { vcpu, pc, cache_on } => records.emit(
                 kind::SET_WAY_FLUSH,
@@ -100,19 +109,7 @@ fn events(records: &mut Records) -> u64 {
                     ("now", on_off(now)),
                 ],
             ),
-            Event::Mark(totals) => {
-                records.emit(
-                    kind::MARK,
-                    &[
-                        ("n", Count(marks)),
-                        ("set_way", Count(totals.set_way)),
-                        ("vm_reg", Count(totals.vm_reg)),
-                        ("flush", Count(totals.flush)),
-                    ],
-                );
-                marks += 1;
-            }
         }
     }
-    lost
+    MARKS.lost() + EVENTS.lost()
 }

@@ -1,4 +1,4 @@
-//! What the hypervisor saw: counters of each vCPU, and a ring of the events that matter.
+//! What the hypervisor saw: counters of each vCPU, and a log of the events that matter.
 //!
 //! Nothing is printed while the guest runs. The marks with which a guest brackets its steps take a
 //! copy of the counters, so that what happened in each step can be told afterwards and compared with
@@ -89,43 +89,54 @@ pub enum Event {
         was: bool,
         now: bool,
     },
-    /// The guest's mark.
-    Mark(Totals),
 }
 
-/// Events kept; what comes later is counted as lost.
-const CAPACITY: usize = 1024;
-
-struct Ring(UnsafeCell<[Option<Event>; CAPACITY]>);
+/// The first so many of something; what comes later is counted as lost.
+pub struct Log<T, const CAPACITY: usize> {
+    slots: UnsafeCell<[Option<T>; CAPACITY]>,
+    used: AtomicUsize,
+}
 
 // SAFETY: each slot is written once, by the CPU that took its number, and read when all are done.
-unsafe impl Sync for Ring {}
+unsafe impl<T: Send, const CAPACITY: usize> Sync for Log<T, CAPACITY> {}
 
-static RING: Ring = Ring(UnsafeCell::new([None; CAPACITY]));
-static USED: AtomicUsize = AtomicUsize::new(0);
+/// What the policy did.
+pub static EVENTS: Log<Event, 1024> = Log::new();
+/// The guest's marks. They have a log of their own, so that no number of events can displace them.
+pub static MARKS: Log<Totals, 64> = Log::new();
 
-/// Keeps an event.
-pub fn push(event: Event) {
-    let slot = USED.fetch_add(1, Ordering::Relaxed);
-    if slot < CAPACITY {
-        // SAFETY: in bounds, and see `Sync`.
-        unsafe {
-            RING.0
-                .get()
-                .cast::<Option<Event>>()
-                .add(slot)
-                .write(Some(event))
+impl<T: Copy, const CAPACITY: usize> Log<T, CAPACITY> {
+    const fn new() -> Self {
+        Self {
+            slots: UnsafeCell::new([None; CAPACITY]),
+            used: AtomicUsize::new(0),
         }
     }
-}
 
-/// The events kept, in order, and how many were lost. Only when no vCPU runs any more.
-pub fn events() -> (impl Iterator<Item = Event>, u64) {
-    let used = USED.load(Ordering::Relaxed);
-    // SAFETY: nobody writes any more.
-    let ring = unsafe { &*RING.0.get() };
-    (
-        ring[..used.min(CAPACITY)].iter().flatten().copied(),
-        used.saturating_sub(CAPACITY) as u64,
-    )
+    /// Keeps `item`.
+    pub fn push(&self, item: T) {
+        let slot = self.used.fetch_add(1, Ordering::Relaxed);
+        if slot < CAPACITY {
+            // SAFETY: in bounds, and see `Sync`.
+            unsafe {
+                self.slots
+                    .get()
+                    .cast::<Option<T>>()
+                    .add(slot)
+                    .write(Some(item))
+            }
+        }
+    }
+
+    /// What was kept, in order. Only when no vCPU runs any more.
+    pub fn kept(&self) -> impl Iterator<Item = T> {
+        // SAFETY: nobody writes any more.
+        let slots = unsafe { &*self.slots.get() };
+        slots.iter().flatten().copied()
+    }
+
+    /// How many did not fit.
+    pub fn lost(&self) -> u64 {
+        self.used.load(Ordering::Relaxed).saturating_sub(CAPACITY) as u64
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     ids, policy, psci, report, stage2, sysreg,
-    trace::{self, Event},
+    trace::{EVENTS, Event},
     vcpu::{self, Vcpu},
 };
 use setway_emulate::{
@@ -97,7 +97,7 @@ fn set_way(vcpu: &mut Vcpu, op: usize) {
     if outcome.flush {
         let cache_on = policy.cache_on(sysreg::get(Backing::SctlrEl1));
         flush(vcpu);
-        trace::push(Event::SetWayFlush {
+        EVENTS.push(Event::SetWayFlush {
             vcpu: vcpu.index,
             pc: vcpu.pc,
             cache_on,
@@ -145,7 +145,7 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
         flush(vcpu);
     }
     let (was, now) = (outcome.was, outcome.now);
-    trace::push(Event::ToggleCache {
+    EVENTS.push(Event::ToggleCache {
         vcpu: vcpu.index,
         pc: vcpu.pc,
         was,
@@ -263,8 +263,7 @@ fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) -> ! {
 #[cold]
 fn clobber(vcpu: &mut Vcpu, policy: Policy) {
     match policy.mutant {
-        Some(Mutant::X19Clobbered) => vcpu.x[19] = 0,
-        Some(Mutant::R4Clobbered) => vcpu.x[4] = 0,
+        Some(Mutant::CalleeSavedClobbered) => vcpu.x[if vcpu.aarch64 { 19 } else { 4 }] = 0,
         Some(Mutant::FlagsClobbered) => vcpu.spsr &= !psr::FLAGS,
         Some(Mutant::SimdClobbered) => {
             // SAFETY: not safe for the guest, which is the point.

@@ -144,6 +144,8 @@ global_asm!(
     "    ldp     x26, x27, [sp, #208]",
     "    ldp     x28, x29, [sp, #224]",
     "    ldr     x30, [sp, #240]",
+    // What the vector's first instruction saves must come from it: a vector entered behind it shows.
+    "    stp     xzr, xzr, [sp]",
     "    eret",
     // Every way out of a probe comes here: SP_EL1 is the frame, x0 and x1 are saved, x0 holds the
     // vector's offset.

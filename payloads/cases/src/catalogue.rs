@@ -22,6 +22,9 @@ pub struct Case {
     pub vcpus: u32,
     /// Its checks of data cannot fail on a machine without caches.
     pub needs_cache_model: bool,
+    /// It cannot fail on a machine that makes a read of a set/way encoding UNDEFINED before the
+    /// hypervisor can trap it.
+    pub needs_trapped_reads: bool,
 }
 
 const ALL: &[IsaName] = &[A64, A32, T32];
@@ -32,7 +35,7 @@ macro_rules! catalogue {
         /// Every case, in the order of reports.
         pub static CASES: &[Case] = &[$({
             #[allow(unused_mut, reason = "most cases set no option")]
-            let mut case = Case { id: $id, rule: &rule::$rule, isas: $isas, vcpus: 1, needs_cache_model: false };
+            let mut case = Case { id: $id, rule: &rule::$rule, isas: $isas, vcpus: 1, needs_cache_model: false, needs_trapped_reads: false };
             $(case.$option = $value;)*
             case
         }),*];
@@ -86,7 +89,7 @@ catalogue! {
     "EXA-LEN" EXA_LEN &[T32], [] => exact::lengths;
     "EXA-BANK" EXA_BANK AARCH32, [] => exact::banks;
 
-    "UND-READ" UND_READ ALL, [] => undef::set_way_read;
+    "UND-READ" UND_READ ALL, [needs_trapped_reads = true] => undef::set_way_read;
     "UND-INJECT" UND_INJECT ALL, [] => undef::injected;
 
     "COH-CLEAN/csw" COH_CLEAN ALL, [needs_cache_model = true] => |cx| coherence::clean(cx, SetWay::Clean);
