@@ -140,34 +140,63 @@ fn is_killed(mutant: Mutant) -> Result<(), Failed> {
 
 /// A way in which a payload breaks the protocol, and what the harness must make of it.
 struct Misbehaviour {
+    /// Under what it runs: a directory of `runners/`.
+    under: Under,
     name: &'static str,
     verdict: Verdict,
     /// A part of the reason.
     because: &'static str,
 }
 
-const fn misbehaviour(name: &'static str, verdict: Verdict, because: &'static str) -> Misbehaviour {
+/// What a misbehaving payload runs under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Under {
+    /// Nothing.
+    Bare,
+    /// The reference hypervisor.
+    Reference,
+}
+
+impl Under {
+    /// The runner's name.
+    const fn runner(self) -> &'static str {
+        match self {
+            Under::Bare => "misbehave",
+            Under::Reference => "doomed",
+        }
+    }
+}
+
+const fn misbehaviour(
+    under: Under,
+    name: &'static str,
+    verdict: Verdict,
+    because: &'static str,
+) -> Misbehaviour {
     Misbehaviour {
+        under,
         name,
         verdict,
         because,
     }
 }
 
-static MISBEHAVIOURS: [Misbehaviour; 8] = [
-    misbehaviour(
-        "silent",
-        Verdict::NoVerdict,
-        "no record of the guest's stream",
-    ),
-    misbehaviour("hang", Verdict::Timeout, "still running after"),
-    misbehaviour("garbage", Verdict::NoVerdict, "~zzzzzzzz"),
-    misbehaviour("truncated", Verdict::NoVerdict, "cut off"),
-    misbehaviour("duplicate", Verdict::NoVerdict, "duplicate"),
-    misbehaviour("panic", Verdict::Crash, "panic"),
-    misbehaviour("early-off", Verdict::NoVerdict, "has no end"),
-    misbehaviour("endless", Verdict::NoVerdict, "the output has no end"),
-];
+static MISBEHAVIOURS: [Misbehaviour; 10] = {
+    use Under::*;
+    use Verdict::*;
+    [
+        misbehaviour(Bare, "silent", NoVerdict, "no record of the guest's stream"),
+        misbehaviour(Bare, "hang", Timeout, "still running after"),
+        misbehaviour(Bare, "garbage", NoVerdict, "~zzzzzzzz"),
+        misbehaviour(Bare, "truncated", NoVerdict, "cut off"),
+        misbehaviour(Bare, "duplicate", NoVerdict, "duplicate"),
+        misbehaviour(Bare, "panic", Crash, "panic"),
+        misbehaviour(Bare, "early-off", NoVerdict, "has no end"),
+        misbehaviour(Bare, "endless", NoVerdict, "the output has no end"),
+        misbehaviour(Reference, "stray", Crash, "memory that is not the guest's"),
+        misbehaviour(Reference, "trap-storm", Timeout, "traps without end"),
+    ]
+};
 
 /// How long the harness may take to see through a misbehaviour that does not hang.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -176,7 +205,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
-    static BENCH: Shared = Shared::new();
+    static BARE: Shared = Shared::new();
+    static REFERENCE: Shared = Shared::new();
     // The image says that it runs this case.
     static CASE: Case = Case {
         id: "misbehave",
@@ -191,8 +221,12 @@ fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
         isa: Isa::A64,
         defect: Some(expected.name),
     };
-    let bench = BENCH.get(|| {
-        let mut bench = prepare("misbehave", &[run])?;
+    let shared = match expected.under {
+        Under::Bare => &BARE,
+        Under::Reference => &REFERENCE,
+    };
+    let bench = shared.get(|| {
+        let mut bench = prepare(expected.under.runner(), &[run])?;
         bench.limits.time = TIMEOUT;
         bench.limits.console = 1 << 16;
         Ok(bench)

@@ -286,6 +286,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         secondary::command(command);
     }
 
+    fn stop_secondary() -> bool {
+        secondary::stop()
+    }
+
     fn secondary_started_with_caches() -> bool {
         secondary::started_with_caches()
     }

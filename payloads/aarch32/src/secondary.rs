@@ -7,7 +7,10 @@ use core::{
 };
 use setway_cases::Command;
 use setway_runtime::{board::Board, mailbox::Mailbox};
-use smccc::{Hvc, psci};
+use smccc::{
+    Hvc,
+    psci::{self, AffinityState, LowestAffinityLevel},
+};
 
 #[unsafe(link_section = ".arena.mailbox")]
 static mut MAILBOX: Mailbox = Mailbox::new();
@@ -47,6 +50,8 @@ fn mailbox() -> *mut Mailbox {
 pub fn start() -> bool {
     // The new CPU reads its code and stack past the caches: have them in memory.
     caches::set(true, true);
+    // SAFETY: the mailbox, past the caches, while the second CPU is off.
+    unsafe { mailbox().write_volatile(Mailbox::new()) }
     let entry = secondary_entry as *const () as u32;
     let stack_end = (&raw mut STACK) as u32 + size_of::<Stack>() as u32;
     let started = psci::cpu_on_32::<Hvc>(MPIDR.load(Ordering::Relaxed), entry, stack_end).is_ok();
@@ -54,6 +59,16 @@ pub fn start() -> bool {
         started_with_caches();
     }
     started
+}
+
+/// Has the second CPU turn itself off, and waits until PSCI says that it is. False if it never does.
+pub fn stop() -> bool {
+    command(Command::Off);
+    let mpidr = MPIDR.load(Ordering::Relaxed);
+    (0..1_000_000).any(|_| {
+        let state = psci::affinity_info_32::<Hvc>(mpidr, LowestAffinityLevel::All);
+        state == Ok(AffinityState::Off)
+    })
 }
 
 /// Has the second CPU do `command`, and waits until it has.

@@ -154,6 +154,10 @@ impl Isa for A64 {
         secondary::command(command);
     }
 
+    fn stop_secondary() -> bool {
+        secondary::stop()
+    }
+
     fn secondary_started_with_caches() -> bool {
         secondary::started_with_caches()
     }

@@ -99,6 +99,7 @@ catalogue! {
     "COH-ISW" COH_ISW ALL, [needs_cache_model = true] => coherence::invalidate;
     "COH-ALIAS" COH_ALIAS ALL, [needs_cache_model = true] => coherence::alias;
 
-    "CPU-RESET" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
+    "CPU-RESET/first" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
+    "CPU-RESET/again" CPU_RESET ALL, [vcpus = 2] => vcpus::reset_again;
     "CPU-TVM" CPU_TVM ALL, [vcpus = 2] => vcpus::own_tvm;
 }

@@ -258,6 +258,10 @@ pub trait Isa: Sized + 'static {
     /// Has the second CPU do `command`, and returns when it has.
     fn on_secondary(command: Command);
 
+    /// Has the second CPU turn itself off by CPU_OFF, and returns once AFFINITY_INFO says that it is;
+    /// false if it never does.
+    fn stop_secondary() -> bool;
+
     /// Whether the second CPU found M or C set when it started.
     fn secondary_started_with_caches() -> bool;
 }

@@ -1,6 +1,7 @@
 //! Guests that misbehave on purpose. The harness has to give each its own right verdict.
 //!
-//! Boots without a hypervisor, as an arm64 `Image`; `misbehave=` on the command line says how.
+//! An arm64 `Image`; `misbehave=` on the command line says how. Most ways need no hypervisor; `stray`
+//! and `trap-storm` are for guests of one.
 #![no_std]
 #![no_main]
 
@@ -18,15 +19,17 @@ use smccc::{Hvc, psci};
 entry!(main, 16);
 
 /// What there is to do wrong.
-static WAYS: &[(&str, fn())] = &[
-    ("silent", || {}),
-    ("hang", hang),
-    ("garbage", garbage),
-    ("truncated", truncated),
-    ("duplicate", duplicate),
-    ("panic", || panic!("on purpose")),
-    ("early-off", early_off),
-    ("endless", endless),
+static WAYS: &[(&str, fn(&Board<'_>))] = &[
+    ("silent", |_| {}),
+    ("hang", |_| hang()),
+    ("garbage", |_| garbage()),
+    ("truncated", |_| truncated()),
+    ("duplicate", |_| duplicate()),
+    ("panic", |_| panic!("on purpose")),
+    ("early-off", |_| early_off()),
+    ("endless", |_| endless()),
+    ("stray", stray),
+    ("trap-storm", |_| trap_storm()),
 ];
 
 fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
@@ -39,7 +42,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     }
     let name = bootargs::value(board.bootargs, "misbehave").unwrap_or("");
     match WAYS.iter().find(|(way, _)| *way == name) {
-        Some((_, misbehave)) => misbehave(),
+        Some((_, misbehave)) => misbehave(&board),
         None => panic!("misbehave={name} is none of the ways"),
     }
     power_off()
@@ -133,6 +136,23 @@ fn endless() {
     begun();
     loop {
         let _ = Console.write_str("all work and no play makes a dull guest\r\n");
+    }
+}
+
+/// Reads memory that is the hypervisor's.
+fn stray(board: &Board<'_>) {
+    begun();
+    let outside = (board.memory.start - 4096) as *const u64;
+    // SAFETY: not safe, which is the point: the hypervisor ends us here.
+    unsafe { outside.read_volatile() };
+}
+
+/// Traps forever.
+fn trap_storm() {
+    begun();
+    loop {
+        // SAFETY: changes no data.
+        unsafe { core::arch::asm!("dc cisw, xzr", options(nostack)) }
     }
 }
 

@@ -8,12 +8,36 @@ use crate::{
 
 /// CPU_ON gives a vCPU with its caches off and TVM set.
 pub fn reset<I: Isa>(cx: &mut Context<I>) {
+    start(cx);
+    from_reset(cx);
+    stop(cx);
+}
+
+/// So does CPU_ON after CPU_OFF, whatever the vCPU did before.
+pub fn reset_again<I: Isa>(cx: &mut Context<I>) {
+    start(cx);
+    I::on_secondary(Command::CachesOn);
+    stop(cx);
+    start(cx);
+    from_reset(cx);
+    stop(cx);
+}
+
+fn start<I: Isa>(cx: &mut Context<I>) {
     cx.check("CPU_ON succeeds", 1, u64::from(I::start_secondary()));
     cx.check(
         "M or C set at start",
         0,
         u64::from(I::secondary_started_with_caches()),
     );
+}
+
+fn stop<I: Isa>(cx: &mut Context<I>) {
+    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
+}
+
+/// What a vCPU costs that starts with TVM set.
+fn from_reset<I: Isa>(cx: &mut Context<I>) {
     cx.step("first CONTEXTIDR write of CPU 1", VM_REG, || {
         I::on_secondary(Command::Contextidr)
     });
@@ -21,12 +45,11 @@ pub fn reset<I: Isa>(cx: &mut Context<I>) {
     cx.step("CONTEXTIDR write", NOTHING, || {
         I::on_secondary(Command::Contextidr)
     });
-    I::on_secondary(Command::Off);
 }
 
 /// What one vCPU does to its TVM, the other does not feel.
 pub fn own_tvm<I: Isa>(cx: &mut Context<I>) {
-    cx.check("CPU_ON succeeds", 1, u64::from(I::start_secondary()));
+    start(cx);
     cx.step("CPU 0 with TVM clear, CPU 1 with it set", NOTHING, || {
         I::write_contextidr(1)
     });
