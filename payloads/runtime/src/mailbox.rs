@@ -10,12 +10,13 @@ use setway_cases::{Command, Isa, SetWay};
 /// What the CPUs tell each other; each field has one writer.
 #[repr(C, align(4096))]
 pub struct Mailbox {
-    /// The number of commands given, in the upper half, and the last of them.
-    command: u64,
+    /// The number of commands given, from bit 8, and the last of them. One word, so that the other
+    /// CPU sees all of it or nothing, in AArch32 too.
+    command: u32,
     /// The same, once it is done.
-    done: u64,
+    done: u32,
     /// 1 if the second CPU found its M and C clear, 2 if not, 0 before it runs.
-    started: u64,
+    started: u32,
 }
 
 impl Mailbox {
@@ -36,8 +37,8 @@ impl Mailbox {
     pub unsafe fn command(mailbox: *mut Mailbox, command: Command) {
         // SAFETY: our caller's, and this CPU is the only writer of `command`.
         unsafe {
-            let next = ((&raw const (*mailbox).command).read_volatile() >> 32) + 1;
-            let word = next << 32 | command as u64;
+            let next = ((&raw const (*mailbox).command).read_volatile() >> 8) + 1;
+            let word = next << 8 | command as u32;
             (&raw mut (*mailbox).command).write_volatile(word);
             barrier();
             while (&raw const (*mailbox).done).read_volatile() != word {
@@ -79,7 +80,7 @@ impl Mailbox {
                 continue;
             }
             last = word;
-            let goes_on = obey::<I>(word as u32);
+            let goes_on = obey::<I>(word & 0xff);
             barrier();
             // SAFETY: likewise.
             unsafe { (&raw mut (*locate()).done).write_volatile(word) }
