@@ -5,6 +5,7 @@
 //! AArch64 names (DDI 0487, D24.2, "AArch64 system register to AArch32 mapping").
 
 use setway_emulate::sysreg::Key;
+use setway_runtime::mrs;
 
 /// Evaluates to the value of ID register S3_0_C0_C\<crm\>_\<op2\>, of those that group 3 has.
 macro_rules! id_registers {
@@ -18,7 +19,7 @@ macro_rules! id_registers {
     };
     (@row $crm:literal $op2:ident $($n:literal)*) => {
         match $op2 {
-            $($n => crate::sysreg::read!(concat!("S3_0_C0_C", $crm, "_", $n)),)*
+            $($n => mrs!(concat!("S3_0_C0_C", $crm, "_", $n)),)*
             _ => 0,
         }
     };

@@ -1,7 +1,7 @@
 //! What the hypervisor says when the guest is over.
 
 use crate::{
-    policy, sysreg,
+    policy,
     trace::{EVENTS, Event, MARKS},
     vcpu::{self, Vcpu},
 };
@@ -10,6 +10,7 @@ use setway_emulate::{
     sysreg::{SET_WAY_OPS, VM_REGS},
 };
 use setway_protocol::{Stream, VERSION, Value::*, kind};
+use setway_runtime::mrs;
 use setway_runtime::{console::Records, head};
 
 /// The guest has ended by itself.
@@ -30,7 +31,7 @@ pub fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) {
             ("reason", Text(reason)),
             ("pc", Hex(vcpu.pc)),
             ("esr", Hex(esr.0.into())),
-            ("far", Hex(sysreg::read!("far_el2"))),
+            ("far", Hex(mrs!("far_el2"))),
         ],
     );
     records.end();

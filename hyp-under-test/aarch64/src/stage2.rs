@@ -5,13 +5,13 @@
 //! and the device tree lie in, which a small guest uses thinly, in 2 MiB blocks elsewhere. What is
 //! not the guest's memory and not the hypervisor's is a device, mapped in 2 MiB blocks.
 
-use crate::sysreg;
 use core::{
     cell::UnsafeCell,
     hint::spin_loop,
     ops::Range,
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
+use setway_runtime::{mrs, msr};
 
 const ENTRIES: usize = 512;
 const PAGE: u64 = 4096;
@@ -107,8 +107,8 @@ fn is_paged(ipa: u64) -> bool {
 pub fn enable() {
     // SAFETY: governs the guest only, which does not run yet.
     unsafe {
-        sysreg::write!("vtcr_el2", VTCR);
-        sysreg::write!("vttbr_el2", &raw const ROOT);
+        msr!("vtcr_el2", VTCR);
+        msr!("vttbr_el2", &raw const ROOT);
         core::arch::asm!("isb", "tlbi vmalls12e1", "dsb nsh", "isb", options(nostack));
     }
 }
@@ -253,7 +253,7 @@ fn clean(leaf: u64, size: u64) -> u64 {
 
 /// Cleans and invalidates `range` by VA to the point of coherency. Returns the number of lines.
 pub fn clean_range(range: Range<u64>) -> u64 {
-    let line = 4 << (sysreg::read!("ctr_el0") >> 16 & 0xf);
+    let line = 4 << (mrs!("ctr_el0") >> 16 & 0xf);
     let mut lines = 0;
     for address in range.step_by(line) {
         // SAFETY: memory that is mapped write-back at its physical address; no data changes.

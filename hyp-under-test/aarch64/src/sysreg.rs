@@ -1,41 +1,20 @@
-//! System registers: by name, and the guest's EL1 registers by the tables of `setway-emulate`.
+//! The guest's EL1 registers, by the tables of `setway-emulate`.
 
 use setway_emulate::sysreg::Backing;
-
-/// Reads a system register that EL2 may read without side effects.
-macro_rules! read {
-    ($name:expr) => {{
-        let value: u64;
-        #[allow(unused_unsafe, reason = "used inside unsafe blocks too")]
-        // SAFETY: reading one of the registers named in this crate changes nothing.
-        unsafe {
-            core::arch::asm!(concat!("mrs {}, ", $name), out(reg) value, options(nomem, nostack, preserves_flags));
-        }
-        value
-    }};
-}
-
-/// Writes a system register. Unsafe where it stands, because what it does depends on the register.
-macro_rules! write {
-    ($name:literal, $value:expr) => {
-        core::arch::asm!(concat!("msr ", $name, ", {}"), in(reg) $value as u64, options(nostack, preserves_flags))
-    };
-}
-
-pub(crate) use {read, write};
+use setway_runtime::{mrs, msr};
 
 macro_rules! backing {
     ($($variant:ident $name:literal)*) => {
         /// The guest's value of a register.
         pub fn get(reg: Backing) -> u64 {
-            match reg { $(Backing::$variant => read!($name),)* }
+            match reg { $(Backing::$variant => mrs!($name),)* }
         }
 
         /// Sets the guest's value of a register.
         pub fn set(reg: Backing, value: u64) {
             // SAFETY: these registers govern EL1 and EL0 only; EL2 does not depend on any.
             unsafe {
-                match reg { $(Backing::$variant => write!($name, value),)* }
+                match reg { $(Backing::$variant => msr!($name, value),)* }
             }
         }
     };

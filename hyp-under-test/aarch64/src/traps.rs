@@ -12,10 +12,11 @@ use setway_emulate::{
     undef::{self, Features},
 };
 use setway_policy::{Mutant, Policy};
+use setway_runtime::{mrs, msr};
 
 /// A synchronous exception of the guest. Called by the vector, with this CPU's vCPU.
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
-    let esr = Esr(sysreg::read!("esr_el2") as u32);
+    let esr = Esr(mrs!("esr_el2") as u32);
     match esr.class() {
         ec::SYS64 | ec::CP15_RT | ec::CP15_RRT => register_access(vcpu, esr),
         ec::VMRS => vmrs(vcpu, esr),
@@ -38,7 +39,7 @@ pub extern "C" fn unexpected(vcpu: &mut Vcpu) {
     died(
         vcpu,
         "interrupt or SError at EL2",
-        Esr(sysreg::read!("esr_el2") as u32),
+        Esr(mrs!("esr_el2") as u32),
     )
 }
 
@@ -199,7 +200,7 @@ fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     let policy = policy();
     vcpu.counters.undef += 1;
     let sctlr = sysreg::get(Backing::SctlrEl1);
-    let vbar = sysreg::read!("vbar_el1");
+    let vbar = mrs!("vbar_el1");
     let wrong_vector = policy.is(Mutant::UndefWrongVector);
     let return_after = policy.is(Mutant::UndefReturnAfter);
     if vcpu.aarch64 {
@@ -207,9 +208,9 @@ fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
         let elr = entry.elr_el1 + if return_after { esr.length() } else { 0 };
         // SAFETY: the guest's registers of an exception taken to EL1.
         unsafe {
-            sysreg::write!("elr_el1", elr);
-            sysreg::write!("spsr_el1", entry.spsr_el1);
-            sysreg::write!("esr_el1", entry.esr_el1);
+            msr!("elr_el1", elr);
+            msr!("spsr_el1", entry.spsr_el1);
+            msr!("esr_el1", entry.esr_el1);
         }
         vcpu.pc = entry.pc + if wrong_vector { 0x400 } else { 0 };
         vcpu.spsr = entry.pstate;
@@ -218,7 +219,7 @@ fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
         // LR_und is x22 (DDI 0487, D1.20.1).
         vcpu.x[22] = entry.lr_und + u64::from(return_after);
         // SAFETY: the guest's register of an exception taken to Undefined mode.
-        unsafe { sysreg::write!("spsr_und", entry.spsr_und) }
+        unsafe { msr!("spsr_und", entry.spsr_und) }
         vcpu.pc = entry.pc + if wrong_vector { 4 } else { 0 };
         vcpu.spsr = entry.cpsr;
     }
@@ -231,16 +232,16 @@ fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
 fn features() -> Features {
     let field = |reg: u64, at: u32| reg >> at & 0xf;
     Features {
-        pan: field(sysreg::read!("id_aa64mmfr1_el1"), 20) != 0,
-        ssbs: field(sysreg::read!("id_aa64pfr1_el1"), 4) != 0,
-        mte: field(sysreg::read!("id_aa64pfr1_el1"), 8) >= 2,
+        pan: field(mrs!("id_aa64mmfr1_el1"), 20) != 0,
+        ssbs: field(mrs!("id_aa64pfr1_el1"), 4) != 0,
+        mte: field(mrs!("id_aa64pfr1_el1"), 8) >= 2,
     }
 }
 
 /// A stage 2 abort: memory that is touched for the first time.
 fn abort(vcpu: &mut Vcpu, esr: Esr) {
     // HPFAR_EL2.FIPA is IPA[51:12], from bit 4.
-    let ipa = sysreg::read!("hpfar_el2") >> 4 << 12;
+    let ipa = mrs!("hpfar_el2") >> 4 << 12;
     if !esr.is_translation_fault() {
         died(vcpu, "abort that is no translation fault", esr);
     }

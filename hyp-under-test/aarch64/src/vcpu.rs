@@ -4,7 +4,7 @@
 //! the vector saves the guest's registers where it finds SP, and the stack of the handler grows
 //! below them.
 
-use crate::{policy, stage2, sysreg, trace::Counters, vectors};
+use crate::{policy, stage2, trace::Counters, vectors};
 use core::{
     mem::offset_of,
     ptr::addr_of,
@@ -12,6 +12,7 @@ use core::{
 };
 use setway_policy::{Mutant, VcpuState};
 use setway_runtime::board::MAX_CPUS;
+use setway_runtime::{mrs, msr};
 
 /// HCR_EL2 bits (DDI 0487, D24.2.55).
 mod hcr {
@@ -180,7 +181,7 @@ fn vcpu(index: usize) -> *mut Vcpu {
 
 /// Runs the first vCPU on this CPU.
 pub fn run_boot_cpu(entry: Entry) -> ! {
-    let own = sysreg::read!("mpidr_el1") & AFFINITY;
+    let own = mrs!("mpidr_el1") & AFFINITY;
     let Some(index) = by_mpidr(own) else {
         panic!("the device tree has no CPU {own:#x}")
     };
@@ -204,7 +205,7 @@ pub fn run(index: usize, entry: Entry) -> ! {
     vcpu.index = index;
     vcpu.aarch64 = entry.aarch64;
     vcpu.state = policy.reset();
-    if policy.is(Mutant::SecondaryTvmClear) && sysreg::read!("mpidr_el1") & AFFINITY != mpidr(0) {
+    if policy.is(Mutant::SecondaryTvmClear) && mrs!("mpidr_el1") & AFFINITY != mpidr(0) {
         vcpu.state.tvm = false;
     }
     reset_registers(vcpu);
@@ -219,15 +220,15 @@ fn reset_registers(vcpu: &Vcpu) {
     // SAFETY: EL2 controls and the guest's own registers, before the guest runs.
     unsafe {
         vectors::install();
-        sysreg::write!("mdcr_el2", sysreg::read!("mdcr_el2") & 0x1f | MDCR_TPM);
-        sysreg::write!("hstr_el2", 0);
+        msr!("mdcr_el2", mrs!("mdcr_el2") & 0x1f | MDCR_TPM);
+        msr!("hstr_el2", 0);
         // The guest uses both timers without traps, and sees the physical count in the virtual one.
-        sysreg::write!("cnthctl_el2", 0b11);
-        sysreg::write!("cntvoff_el2", 0);
-        sysreg::write!("vpidr_el2", sysreg::read!("midr_el1"));
-        sysreg::write!("vmpidr_el2", sysreg::read!("mpidr_el1"));
+        msr!("cnthctl_el2", 0b11);
+        msr!("cntvoff_el2", 0);
+        msr!("vpidr_el2", mrs!("midr_el1"));
+        msr!("vmpidr_el2", mrs!("mpidr_el1"));
         // The RES1 bits of SCTLR_EL1 and of AArch32's SCTLR (with CP15BEN, nTWE and nTWI).
-        sysreg::write!(
+        msr!(
             "sctlr_el1",
             if vcpu.aarch64 {
                 0x30d0_0800
@@ -235,11 +236,11 @@ fn reset_registers(vcpu: &Vcpu) {
                 0x00c5_0078
             }
         );
-        sysreg::write!("cpacr_el1", 0);
-        sysreg::write!("vbar_el1", 0);
-        sysreg::write!("tcr_el1", 0);
-        sysreg::write!("contextidr_el1", 0);
-        if sysreg::read!("id_aa64pfr0_el1") >> 24 & 0xf != 0 {
+        msr!("cpacr_el1", 0);
+        msr!("vbar_el1", 0);
+        msr!("tcr_el1", 0);
+        msr!("contextidr_el1", 0);
+        if mrs!("id_aa64pfr0_el1") >> 24 & 0xf != 0 {
             // GICv3 CPU interface: EL1 may use its system registers.
             core::arch::asm!("msr S3_4_C12_C9_5, {}", in(reg) 0xfu64, options(nostack));
         }
@@ -252,7 +253,7 @@ pub fn load_hcr(vcpu: &Vcpu) {
     let tvm = if vcpu.state.tvm { hcr::TVM } else { 0 };
     let rw = if vcpu.aarch64 { hcr::RW } else { 0 };
     // SAFETY: governs the guest; the exception return that follows synchronizes it.
-    unsafe { sysreg::write!("hcr_el2", HCR | tvm | rw) }
+    unsafe { msr!("hcr_el2", HCR | tvm | rw) }
 }
 
 /// The one TVM that all vCPUs of the mutant `tvm-shared` have.

@@ -2,6 +2,7 @@
 
 use crate::{traps, vcpu::Vcpu};
 use core::arch::global_asm;
+use setway_runtime::{mrs, msr};
 
 unsafe extern "C" {
     static vector_table_el2: u8;
@@ -15,7 +16,7 @@ unsafe extern "C" {
 /// Must be called at EL2, on a stack.
 pub unsafe fn install() {
     // SAFETY: the table below.
-    unsafe { crate::sysreg::write!("vbar_el2", &raw const vector_table_el2) }
+    unsafe { msr!("vbar_el2", &raw const vector_table_el2) }
 }
 
 /// Leaves the current stack for good and runs the guest.
@@ -29,9 +30,9 @@ pub fn enter(vcpu: &mut Vcpu) -> ! {
 extern "C" fn own_exception(vector: u64) -> ! {
     panic!(
         "exception at EL2, vector {vector:#x}: ESR {:#x}, ELR {:#x}, FAR {:#x}",
-        crate::sysreg::read!("esr_el2"),
-        crate::sysreg::read!("elr_el2"),
-        crate::sysreg::read!("far_el2")
+        mrs!("esr_el2"),
+        mrs!("elr_el2"),
+        mrs!("far_el2")
     )
 }
 

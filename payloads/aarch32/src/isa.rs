@@ -5,6 +5,7 @@ use core::arch::{asm, global_asm};
 use setway_cases::{
     Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
 };
+use setway_runtime::secondary::{self as shared, PastCaches};
 
 /// AArch32 in one instruction set.
 pub enum AArch32<const T32: bool> {}
@@ -279,18 +280,29 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     }
 
     fn start_secondary() -> bool {
-        secondary::start()
+        secondary::start::<Self>()
     }
 
     fn on_secondary(command: Command) {
-        secondary::command(command);
+        shared::command::<Self>(command);
     }
 
     fn stop_secondary() -> bool {
-        secondary::stop()
+        shared::stop::<Self>()
     }
 
     fn secondary_started_with_caches() -> bool {
-        secondary::started_with_caches()
+        shared::started_with_caches::<Self>()
+    }
+}
+
+// SAFETY: with the MMU on, the address of the non-cacheable mapping, which covers the mailbox as well
+// as the arena; with it off, no access is cacheable.
+unsafe impl<const IS_T32: bool> PastCaches for AArch32<IS_T32> {
+    fn past_caches(address: usize) -> usize {
+        if cp15::read!("p15, 0, {}, c1, c0, 0") & 1 == 0 {
+            return address;
+        }
+        stage1::uncached(address as u32) as usize
     }
 }

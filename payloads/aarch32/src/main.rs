@@ -17,11 +17,11 @@ mod stage1;
 use setway_cases::IsaName;
 use setway_protocol::Stream;
 use setway_runtime::{
-    board::{Board, Conduit},
+    board::Board,
     console, head,
     payload::{self, Identity},
+    psci,
 };
-use smccc::{Hvc, Smc, psci};
 
 /// The main program; `dtb` is r2 of the Linux boot protocol.
 extern "C" fn main(dtb: u32) -> ! {
@@ -36,7 +36,10 @@ extern "C" fn main(dtb: u32) -> ! {
         unsafe { console::init(uart) }
     }
     stage1::init(&board.memory);
-    secondary::init(&board);
+    setway_runtime::secondary::init(
+        &board,
+        u64::from(cp15::read!("p15, 0, {}, c0, c0, 5") & 0xff_ffff),
+    );
     caches::set(true, true);
 
     match payload::requested_isa(&board) {
@@ -44,7 +47,7 @@ extern "C" fn main(dtb: u32) -> ! {
         Some(IsaName::T32) => payload::run::<isa::T32>(&board, identity()),
         Some(other) => panic!("this image has no {}", other.name()),
     }
-    power_off(board.psci)
+    psci::system_off(board.psci)
 }
 
 fn identity() -> Identity {
@@ -56,19 +59,8 @@ fn identity() -> Identity {
     }
 }
 
-fn power_off(conduit: Option<Conduit>) -> ! {
-    // Neither call returns where PSCI is right; nothing is to be done where it is not.
-    let _ = match conduit {
-        Some(Conduit::Smc) => psci::system_off::<Smc>(),
-        _ => psci::system_off::<Hvc>(),
-    };
-    loop {
-        core::hint::spin_loop();
-    }
-}
-
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     console::panic(Stream::Guest, info);
-    power_off(None)
+    psci::system_off(None)
 }

@@ -12,6 +12,7 @@
 //! fetches on its own are clean copies of the truth.
 
 use core::arch::global_asm;
+use setway_runtime::mrs;
 
 global_asm!(
     // Sets SCTLR_EL1.M and .C to the bits of w0, by exactly one write of SCTLR_EL1.
@@ -67,5 +68,5 @@ pub fn set(m: bool, c: bool) {
 
 /// Whether SCTLR_EL1.M or SCTLR_EL1.C is set.
 pub fn any_on() -> bool {
-    crate::sysreg::read!("sctlr_el1") & (M | C) != 0
+    mrs!("sctlr_el1") & (M | C) != 0
 }

@@ -5,9 +5,9 @@
 //! meanwhile SP_EL1 points at the [`Frame`], so the vector can save all registers there without
 //! needing one.
 
-use crate::sysreg;
 use core::{arch::global_asm, mem::offset_of};
 use setway_cases::{Exit, Probe, Registers};
+use setway_runtime::{mrs, msr};
 
 /// Registers going in and out of a probe, and what the vector found.
 #[repr(C, align(16))]
@@ -75,7 +75,7 @@ pub fn install_vectors() {
     }
     // SAFETY: the table below.
     unsafe {
-        sysreg::write!("vbar_el1", &raw const vectors);
+        msr!("vbar_el1", &raw const vectors);
         core::arch::asm!("isb", options(nostack));
     }
 }
@@ -85,9 +85,9 @@ pub fn install_vectors() {
 extern "C" fn unexpected_exception(vector: u64) -> ! {
     panic!(
         "exception at vector {vector:#x}: ESR {:#x}, ELR {:#x}, FAR {:#x}",
-        sysreg::read!("esr_el1"),
-        sysreg::read!("elr_el1"),
-        sysreg::read!("far_el1")
+        mrs!("esr_el1"),
+        mrs!("elr_el1"),
+        mrs!("far_el1")
     )
 }
 

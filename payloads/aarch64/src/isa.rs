@@ -1,10 +1,12 @@
 //! The [`Isa`] of A64.
 
-use crate::{caches, execute, probes, secondary, stage1, sysreg};
+use crate::{caches, execute, probes, secondary, stage1};
 use core::arch::{asm, global_asm};
 use setway_cases::{
     Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
 };
+use setway_runtime::secondary::{self as shared, PastCaches};
+use setway_runtime::{mrs, msr};
 
 /// A64.
 pub enum A64 {}
@@ -48,11 +50,11 @@ macro_rules! vm_register {
     ($name:literal, $reg:literal, $value:expr) => {
         VmRegister {
             name: $name,
-            read: || sysreg::read!($reg),
+            read: || mrs!($reg),
             // SAFETY: the cases write these registers only with the MMU off, when they mean
             // nothing, and put them back; SCTLR_EL1 they change only in ways that `value` allows.
             write: |value| unsafe {
-                sysreg::write!($reg, value);
+                msr!($reg, value);
                 asm!("isb", options(nostack));
             },
             value: $value,
@@ -101,16 +103,16 @@ impl Isa for A64 {
     }
 
     fn clidr() -> u64 {
-        sysreg::read!("clidr_el1")
+        mrs!("clidr_el1")
     }
 
     fn ccsidr(level: u64, instruction: bool) -> u64 {
         // SAFETY: CSSELR_EL1 only selects what CCSIDR_EL1 shows.
         unsafe {
-            sysreg::write!("csselr_el1", level << 1 | u64::from(instruction));
+            msr!("csselr_el1", level << 1 | u64::from(instruction));
             asm!("isb", options(nostack));
         }
-        sysreg::read!("ccsidr_el1")
+        mrs!("ccsidr_el1")
     }
 
     fn set_caches(m: bool, c: bool) {
@@ -119,11 +121,11 @@ impl Isa for A64 {
 
     fn write_contextidr(value: u64) {
         // SAFETY: without a debugger CONTEXTIDR_EL1 means nothing.
-        unsafe { sysreg::write!("contextidr_el1", value) }
+        unsafe { msr!("contextidr_el1", value) }
     }
 
     fn read_contextidr() -> u64 {
-        sysreg::read!("contextidr_el1") & 0xffff_ffff
+        mrs!("contextidr_el1") & 0xffff_ffff
     }
 
     fn vm_registers() -> &'static [VmRegister] {
@@ -147,18 +149,29 @@ impl Isa for A64 {
     }
 
     fn start_secondary() -> bool {
-        secondary::start()
+        secondary::start::<Self>()
     }
 
     fn on_secondary(command: Command) {
-        secondary::command(command);
+        shared::command::<Self>(command);
     }
 
     fn stop_secondary() -> bool {
-        secondary::stop()
+        shared::stop::<Self>()
     }
 
     fn secondary_started_with_caches() -> bool {
-        secondary::started_with_caches()
+        shared::started_with_caches::<Self>()
+    }
+}
+
+// SAFETY: with the MMU on, the address of the non-cacheable mapping, which covers the mailbox as well
+// as the arena; with it off, no access is cacheable.
+unsafe impl PastCaches for A64 {
+    fn past_caches(address: usize) -> usize {
+        if mrs!("sctlr_el1") & 1 == 0 {
+            return address;
+        }
+        stage1::uncached(address as u64) as usize
     }
 }

@@ -8,17 +8,17 @@ mod isa;
 mod probes;
 mod secondary;
 mod stage1;
-mod sysreg;
 
 use aarch64_rt::entry;
 use setway_cases::IsaName;
 use setway_protocol::Stream;
+use setway_runtime::mrs;
 use setway_runtime::{
-    board::{Board, Conduit},
+    board::Board,
     console, head,
     payload::{self, Identity},
+    psci,
 };
-use smccc::{Hvc, Smc, psci};
 
 // 16 pages of stack.
 entry!(main, 16);
@@ -35,7 +35,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         unsafe { console::init(uart) }
     }
     stage1::init(&board.memory);
-    secondary::init(&board);
+    setway_runtime::secondary::init(&board, mrs!("mpidr_el1") & 0xff_00ff_ffff);
     caches::set(true, true);
 
     match payload::requested_isa(&board) {
@@ -43,31 +43,20 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Some(other) => panic!("this image has no {}", other.name()),
     }
     payload::run::<isa::A64>(&board, identity());
-    power_off(board.psci)
+    psci::system_off(board.psci)
 }
 
 fn identity() -> Identity {
     Identity {
         build: head::build_id(),
         mark: isa::mark_address(),
-        midr: sysreg::read!("midr_el1"),
-        ctr: sysreg::read!("ctr_el0"),
-    }
-}
-
-fn power_off(conduit: Option<Conduit>) -> ! {
-    // Neither call returns where PSCI is right; nothing is to be done where it is not.
-    let _ = match conduit {
-        Some(Conduit::Smc) => psci::system_off::<Smc>(),
-        _ => psci::system_off::<Hvc>(),
-    };
-    loop {
-        core::hint::spin_loop();
+        midr: mrs!("midr_el1"),
+        ctr: mrs!("ctr_el0"),
     }
 }
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     console::panic(Stream::Guest, info);
-    power_off(None)
+    psci::system_off(None)
 }

@@ -1,8 +1,8 @@
 //! The payload's own translation: all memory at its physical address, and the arena once more past
 //! the cache.
 
-use crate::sysreg;
 use core::{cell::UnsafeCell, ops::Range};
+use setway_runtime::{mrs, msr};
 
 const ENTRIES: usize = 512;
 const GIB: u64 = 1 << 30;
@@ -88,13 +88,13 @@ pub fn init(memory: &Range<u64>) {
 
 /// Points this CPU at the tables, its MMU and cache still off.
 pub fn set_registers() {
-    let physical_size = sysreg::read!("id_aa64mmfr0_el1") & 7;
+    let physical_size = mrs!("id_aa64mmfr0_el1") & 7;
     // SAFETY: with the MMU off the values mean nothing yet, and `init` has made them right.
     unsafe {
-        sysreg::write!("mair_el1", MAIR);
-        sysreg::write!("tcr_el1", TCR | physical_size << 32);
-        sysreg::write!("ttbr0_el1", LEVEL1.address());
-        sysreg::write!("sctlr_el1", SCTLR);
+        msr!("mair_el1", MAIR);
+        msr!("tcr_el1", TCR | physical_size << 32);
+        msr!("ttbr0_el1", LEVEL1.address());
+        msr!("sctlr_el1", SCTLR);
         core::arch::asm!(
             "isb",
             "ic iallu",

@@ -12,9 +12,8 @@ use setway_runtime::{
     board::Board,
     bootargs,
     console::{self, Console, Records},
-    head,
+    head, psci,
 };
-use smccc::{Hvc, psci};
 
 entry!(main, 16);
 
@@ -45,15 +44,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Some((_, misbehave)) => misbehave(&board),
         None => panic!("misbehave={name} is none of the ways"),
     }
-    power_off()
-}
-
-fn power_off() -> ! {
-    // Does not return where PSCI is right.
-    let _ = psci::system_off::<Hvc>();
-    loop {
-        core::hint::spin_loop();
-    }
+    psci::system_off(None)
 }
 
 /// The fields of a good first record.
@@ -159,5 +150,5 @@ fn trap_storm() {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     console::panic(Stream::Guest, info);
-    power_off()
+    psci::system_off(None)
 }

@@ -13,3 +13,9 @@ pub mod head;
 #[cfg(target_os = "none")]
 pub mod mailbox;
 pub mod payload;
+#[cfg(target_os = "none")]
+pub mod psci;
+#[cfg(target_os = "none")]
+pub mod secondary;
+#[cfg(target_arch = "aarch64")]
+mod sysreg;
