@@ -17,8 +17,11 @@ use setway_runtime::{
 
 entry!(main, 16);
 
+/// Does something wrong; what comes after it is a clean end.
+type Way = fn(&Board<'_>);
+
 /// What there is to do wrong.
-static WAYS: &[(&str, fn(&Board<'_>))] = &[
+static WAYS: &[(&str, Way)] = &[
     ("silent", |_| {}),
     ("hang", |_| hang()),
     ("garbage", |_| garbage()),
