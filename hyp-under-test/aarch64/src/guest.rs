@@ -229,6 +229,9 @@ fn set_text(value: &mut [u8], text: &str) {
 
 fn set_memory(reg: &mut [u8], memory: &Range<u64>) {
     let size = memory.end - memory.start;
+    // Further ranges become empty: the guest gets one.
+    let used = if reg.len() >= 16 { 16 } else { 8 };
+    reg[used..].fill(0);
     if reg.len() >= 16 {
         reg[..8].copy_from_slice(&memory.start.to_be_bytes());
         reg[8..16].copy_from_slice(&size.to_be_bytes());

@@ -1,8 +1,8 @@
-//! The guest's view of the ID registers: the CPU's, less the PMU that the guest does not have.
+//! The guest's view of the ID registers: the CPU's, less what the guest does not have.
 //!
 //! A guest that finds a PMU in its ID registers uses it, and would die of the UNDEF. So the registers
-//! of ID group 3 trap (HCR_EL2.TID3) and are read here. AArch32's have the same CRm and opc2 as their
-//! AArch64 names (DDI 0487, D24.2, "AArch64 system register to AArch32 mapping").
+//! of ID group 3 trap (HCR_EL2.TID3) and are read here. AArch32's have the CRm and opc2 of the AArch64
+//! registers that they are mapped to.
 
 use setway_emulate::sysreg::Key;
 use setway_runtime::mrs;
@@ -27,10 +27,22 @@ macro_rules! id_registers {
 
 id_registers!(1 2 3 4 5 6 7);
 
-/// ID_AA64DFR0_EL1.PMUVer.
-const PMU_VER: u64 = 0xf << 8;
-/// ID_DFR0_EL1.PerfMon.
-const PERF_MON: u64 = 0xf << 24;
+/// Features that the guest does not have although the CPU may: CRm, op2, and the fields.
+const HIDDEN: [(u32, u32, u64); 7] = [
+    // ID_DFR0_EL1.PerfMon.
+    (1, 2, 0xf << 24),
+    // ID_AA64PFR0_EL1: SVE and AMU.
+    (4, 0, 0xf << 32 | 0xf << 44),
+    // ID_AA64PFR1_EL1: MTE and SME.
+    (4, 1, 0xf << 8 | 0xf << 24),
+    // ID_AA64ZFR0_EL1 and ID_AA64SMFR0_EL1: SVE and SME.
+    (4, 4, !0),
+    (4, 5, !0),
+    // ID_AA64DFR0_EL1: PMU, statistical profiling, trace.
+    (5, 0, 0xf << 8 | 0xf << 32 | 0xf << 40 | 0xf << 44),
+    // ID_AA64MMFR3_EL1: the extended translation registers.
+    (7, 3, !0),
+];
 
 /// What the guest reads by VMRS from MVFR0 to MVFR2, registers 7 to 5.
 pub fn media_and_vfp(register: u32) -> Option<u64> {
@@ -41,15 +53,20 @@ pub fn media_and_vfp(register: u32) -> Option<u64> {
 pub fn value(key: Key) -> Option<u64> {
     for crm in 1..8 {
         for op2 in 0..8 {
-            if key == Key::a64(3, 0, 0, crm, op2) || key == Key::cp15(0, 0, crm, op2) {
-                let hidden = match (crm, op2) {
-                    (5, 0) => PMU_VER,
-                    (1, 2) => PERF_MON,
-                    _ => 0,
-                };
-                return Some(read(crm, op2) & !hidden);
+            if key == Key::a64(3, 0, 0, crm, op2) {
+                return Some(shown(crm, op2));
+            }
+            // AArch32 has CRm 1 and 2 and half of 3; what else traps is reserved and reads as zero.
+            if key == Key::cp15(0, 0, crm, op2) {
+                let exists = crm < 3 || crm == 3 && op2 >= 4;
+                return Some(if exists { shown(crm, op2) } else { 0 });
             }
         }
     }
     None
+}
+
+fn shown(crm: u32, op2: u32) -> u64 {
+    let hidden = HIDDEN.iter().find(|row| (row.0, row.1) == (crm, op2));
+    read(crm, op2) & !hidden.map_or(0, |row| row.2)
 }

@@ -1,5 +1,7 @@
 //! The hypervisor's own translation: everything at its physical address, memory write-back.
 //!
+//! Blocks of 1 GiB suit boards that keep memory and devices in different gigabytes, as `virt` does.
+//!
 //! aarch64-rt calls [`enable_mmu`] first thing on every CPU, before there is a stack. Its own version
 //! for EL2 does not suit: it sets TCR_EL2 as if it were TCR_EL1. This one maps the gigabyte that the
 //! image runs in as memory and all else as devices; [`map_memory`] adds the rest of the memory once
@@ -25,10 +27,10 @@ static LEVEL1: Level1 = Level1(UnsafeCell::new([0; ENTRIES]));
 #[unsafe(link_section = ".data.level1_filled")]
 static LEVEL1_FILLED: AtomicU64 = AtomicU64::new(0);
 
-/// A block, accessed, inner shareable, AttrIndx 1: Normal write-back.
-const NORMAL_BLOCK: u64 = 0b01 | 1 << 10 | 0b11 << 8 | 1 << 2;
+/// A block, AP\[1\] (RES1 at EL2), accessed, inner shareable, AttrIndx 1: Normal write-back.
+const NORMAL_BLOCK: u64 = 0b01 | 1 << 6 | 1 << 10 | 0b11 << 8 | 1 << 2;
 /// A block, accessed, never executed, AttrIndx 0: Device-nGnRE.
-const DEVICE_BLOCK: u64 = 0b01 | 1 << 10 | 1 << 54;
+const DEVICE_BLOCK: u64 = 0b01 | 1 << 6 | 1 << 10 | 1 << 54;
 /// Device-nGnRE, Normal write-back.
 const MAIR: u64 = 0x04 | 0xff << 8;
 /// 39 bits of VA, 4 KiB granule, walks write-back inner shareable, RES1 bits (DDI 0487, TCR_EL2).
@@ -44,6 +46,10 @@ global_asm!(
     ".section .init.enable_mmu, \"ax\"",
     ".global enable_mmu",
     "enable_mmu:",
+    // Without FEAT_VHE's E2H, which would change what the registers below mean.
+    "    mov     x8, #1 << 31",
+    "    msr     hcr_el2, x8",
+    "    isb",
     "    adrp    x8, {table}",
     "    add     x8, x8, :lo12:{table}",
     // A secondary CPU finds the table filled, and the flag in memory, where caches were still off.
@@ -52,6 +58,8 @@ global_asm!(
     "    cbnz    x10, 3f",
     "    mov     x10, #1",
     "    str     x10, [x13, :lo12:{filled}]",
+    "    add     x13, x13, :lo12:{filled}",
+    "    dc      ivac, x13",
     "    adrp    x9, image_begin",
     "    lsr     x9, x9, #30",
     "    ldr     x10, ={device}",

@@ -1,26 +1,49 @@
 //! PSCI (Arm DEN0022) for the guest, by HVC; and the firmware's PSCI for us, by SMC.
 
 use crate::{
-    policy, report,
-    trace::MARKS,
+    report,
+    trace::{COUNTERS, MARKS},
     vcpu::{self, Entry, Power, Vcpu},
 };
 use core::ptr::addr_of_mut;
-use setway_policy::Mutant;
 use setway_runtime::board::MAX_CPUS;
 use smccc::Smc;
 
-/// Function ids, of the 32-bit calls; bit 30 makes them 64-bit.
+/// Function ids (DEN0022, 5). The 64-bit forms, which only AArch64 callers have, take wider arguments.
 mod function {
     pub const VERSION: u32 = 0x8400_0000;
+    pub const CPU_SUSPEND: u32 = 0x8400_0001;
+    pub const CPU_SUSPEND_64: u32 = 0xc400_0001;
     pub const CPU_OFF: u32 = 0x8400_0002;
     pub const CPU_ON: u32 = 0x8400_0003;
+    pub const CPU_ON_64: u32 = 0xc400_0003;
     pub const AFFINITY_INFO: u32 = 0x8400_0004;
+    pub const AFFINITY_INFO_64: u32 = 0xc400_0004;
     pub const MIGRATE_INFO_TYPE: u32 = 0x8400_0006;
     pub const SYSTEM_OFF: u32 = 0x8400_0008;
     pub const SYSTEM_RESET: u32 = 0x8400_0009;
     pub const FEATURES: u32 = 0x8400_000a;
-    pub const SMC64: u32 = 1 << 30;
+
+    /// All that there are.
+    pub const ALL: [u32; 12] = [
+        VERSION,
+        CPU_SUSPEND,
+        CPU_SUSPEND_64,
+        CPU_OFF,
+        CPU_ON,
+        CPU_ON_64,
+        AFFINITY_INFO,
+        AFFINITY_INFO_64,
+        MIGRATE_INFO_TYPE,
+        SYSTEM_OFF,
+        SYSTEM_RESET,
+        FEATURES,
+    ];
+
+    /// Whether a guest may call it.
+    pub fn exists(id: u32, aarch64: bool) -> bool {
+        ALL.contains(&id) && (aarch64 || id & 1 << 30 == 0)
+    }
 }
 
 /// Return values.
@@ -40,7 +63,7 @@ mod result {
 /// A call of the guest. HVC has been executed: the PC is behind it already.
 pub fn call(vcpu: &mut Vcpu) {
     let id = vcpu.x[0] as u32;
-    let wide = id & function::SMC64 != 0;
+    let wide = id & 1 << 30 != 0;
     let arg = |n: usize| {
         if wide {
             vcpu.x[n]
@@ -48,29 +71,21 @@ pub fn call(vcpu: &mut Vcpu) {
             vcpu.x[n] & 0xffff_ffff
         }
     };
-    let value = match id & !function::SMC64 {
+    let value = match id {
+        _ if !function::exists(id, vcpu.aarch64) => result::NOT_SUPPORTED,
         function::VERSION => {
-            MARKS.push(vcpu::counters().totals());
+            MARKS.push(COUNTERS.totals());
             result::VERSION
         }
-        function::CPU_ON => cpu_on(vcpu.aarch64, arg(1), arg(2), arg(3)),
+        function::CPU_SUSPEND | function::CPU_SUSPEND_64 => cpu_suspend(arg(1)),
+        function::CPU_ON | function::CPU_ON_64 => cpu_on(vcpu.aarch64, arg(1), arg(2), arg(3)),
         function::CPU_OFF => cpu_off(vcpu),
-        function::AFFINITY_INFO => match vcpu::by_mpidr(arg(1)) {
+        function::AFFINITY_INFO | function::AFFINITY_INFO_64 => match vcpu::by_mpidr(arg(1)) {
             Some(index) => vcpu::power(index) as u64,
             None => result::INVALID_PARAMETERS,
         },
         function::MIGRATE_INFO_TYPE => result::NO_TRUSTED_OS,
-        function::FEATURES => match arg(1) as u32 & !function::SMC64 {
-            function::VERSION
-            | function::CPU_ON
-            | function::CPU_OFF
-            | function::AFFINITY_INFO
-            | function::MIGRATE_INFO_TYPE
-            | function::SYSTEM_OFF
-            | function::SYSTEM_RESET
-            | function::FEATURES => result::SUCCESS,
-            _ => result::NOT_SUPPORTED,
-        },
+        function::FEATURES if function::exists(arg(1) as u32, vcpu.aarch64) => result::SUCCESS,
         function::SYSTEM_OFF => {
             report::ended();
             system_off()
@@ -82,8 +97,15 @@ pub fn call(vcpu: &mut Vcpu) {
         _ => result::NOT_SUPPORTED,
     };
     vcpu.x[0] = value;
-    if policy().is(Mutant::TvmShared) {
-        vcpu::adopt_shared_tvm(vcpu);
+}
+
+/// The power states of CPU_SUSPEND: there is standby, from which a CPU may wake at once, and no
+/// powerdown (bit 16 of the original format).
+fn cpu_suspend(power_state: u64) -> u64 {
+    if power_state & 1 << 16 == 0 {
+        result::SUCCESS
+    } else {
+        result::INVALID_PARAMETERS
     }
 }
 
@@ -101,7 +123,7 @@ fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> u64 {
             _ => result::ALREADY_ON,
         };
     }
-    // AArch32: bit 0 of the entry point chooses T32 (DEN0022, 5.6).
+    // AArch32: bit 0 of the entry point chooses T32.
     let t32 = !aarch64 && pc & 1 != 0;
     let pc = if aarch64 { pc } else { pc & !1 };
     let entry = Entry {

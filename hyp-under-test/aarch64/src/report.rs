@@ -2,8 +2,8 @@
 
 use crate::{
     policy,
-    trace::{EVENTS, Event, MARKS},
-    vcpu::{self, Vcpu},
+    trace::{COUNTERS, Counter, EVENTS, Event, MARKS},
+    vcpu::Vcpu,
 };
 use setway_emulate::{
     esr::Esr,
@@ -46,25 +46,25 @@ fn all(records: &mut Records) {
     ];
     records.emit(kind::BEGIN, &fields);
     let lost = events(records);
-    let counters = vcpu::counters();
-    for (op, count) in SET_WAY_OPS.iter().zip(counters.set_way) {
+    for (op, count) in SET_WAY_OPS.iter().zip(&COUNTERS.set_way) {
         traps(records, op.name, count);
     }
-    for (reg, count) in VM_REGS.iter().zip(counters.vm_reg) {
+    for (reg, count) in VM_REGS.iter().zip(&COUNTERS.vm_reg) {
         traps(records, reg.name, count);
     }
-    traps(records, "UNDEF injected", counters.undef);
+    traps(records, "UNDEF injected", &COUNTERS.undef);
     records.emit(
         kind::TOTALS,
         &[
-            ("flushes", Count(counters.flushes)),
-            ("lines", Count(counters.lines)),
+            ("flushes", Count(COUNTERS.flushes.get())),
+            ("lines", Count(COUNTERS.lines.get())),
             ("lost", Count(lost)),
         ],
     );
 }
 
-fn traps(records: &mut Records, name: &str, count: u64) {
+fn traps(records: &mut Records, name: &str, counter: &Counter) {
+    let count = counter.get();
     if count > 0 {
         records.emit(
             kind::TRAPS,

@@ -23,7 +23,7 @@ const IPA_SIZE: u64 = 1 << 40;
 /// VTCR_EL2: T0SZ 24, start at level 1, 4 KiB granule, walks write-back inner shareable, PS 40 bits.
 const VTCR: u64 = 24 | 0b01 << 6 | 0b01 << 8 | 0b01 << 10 | 0b11 << 12 | 0b010 << 16 | 1 << 31;
 
-/// Stage 2 descriptors (DDI 0487, D8.3.1.2).
+/// Stage 2 descriptors (DDI 0487, "Translation table descriptor formats").
 mod descriptor {
     pub const VALID: u64 = 1;
     /// A table at levels 1 and 2, a page at level 3.

@@ -1,4 +1,4 @@
-//! What the hypervisor saw: counters of each vCPU, and a log of the events that matter.
+//! What the hypervisor saw: counters, and a log of the events that matter.
 //!
 //! Nothing is printed while the guest runs. The marks with which a guest brackets its steps take a
 //! copy of the counters, so that what happened in each step can be told afterwards and compared with
@@ -6,58 +6,60 @@
 
 use core::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 use setway_emulate::sysreg::{SET_WAY_OPS, VM_REGS};
 
-/// What one vCPU trapped for, and the work it caused.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Counters {
-    /// Writes, by place in [`SET_WAY_OPS`].
-    pub set_way: [u64; SET_WAY_OPS.len()],
-    /// Writes, by place in [`VM_REGS`].
-    pub vm_reg: [u64; VM_REGS.len()],
-    /// UNDEFs injected.
-    pub undef: u64,
-    /// Flushes of the guest's memory.
-    pub flushes: u64,
-    /// Lines that they cleaned and invalidated.
-    pub lines: u64,
+/// A count to which any vCPU may add.
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds to it.
+    #[inline]
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Its value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
+/// What all vCPUs together trapped for, and the work it caused.
+pub struct Counters {
+    /// Writes, by place in [`SET_WAY_OPS`].
+    pub set_way: [Counter; SET_WAY_OPS.len()],
+    /// Writes, by place in [`VM_REGS`].
+    pub vm_reg: [Counter; VM_REGS.len()],
+    /// UNDEFs injected.
+    pub undef: Counter,
+    /// Flushes of the guest's memory.
+    pub flushes: Counter,
+    /// Lines that they cleaned and invalidated.
+    pub lines: Counter,
+}
+
+/// The counters.
+pub static COUNTERS: Counters = Counters {
+    set_way: [const { Counter::new() }; SET_WAY_OPS.len()],
+    vm_reg: [const { Counter::new() }; VM_REGS.len()],
+    undef: Counter::new(),
+    flushes: Counter::new(),
+    lines: Counter::new(),
+};
+
 impl Counters {
-    /// All zero.
-    pub const fn new() -> Self {
-        Self {
-            set_way: [0; SET_WAY_OPS.len()],
-            vm_reg: [0; VM_REGS.len()],
-            undef: 0,
-            flushes: 0,
-            lines: 0,
-        }
-    }
-
-    /// Adds another vCPU's.
-    pub fn add(&mut self, other: &Counters) {
-        let add = |ours: &mut [u64], theirs: &[u64]| {
-            ours.iter_mut()
-                .zip(theirs)
-                .for_each(|(our, their)| *our += their);
-        };
-        add(&mut self.set_way, &other.set_way);
-        add(&mut self.vm_reg, &other.vm_reg);
-        self.undef += other.undef;
-        self.flushes += other.flushes;
-        self.lines += other.lines;
-    }
-
     /// What a mark keeps.
     pub fn totals(&self) -> Totals {
         Totals {
-            set_way: self.set_way.iter().sum(),
-            vm_reg: self.vm_reg.iter().sum(),
-            flush: self.flushes,
+            set_way: self.set_way.iter().map(Counter::get).sum(),
+            vm_reg: self.vm_reg.iter().map(Counter::get).sum(),
+            flush: self.flushes.get(),
         }
     }
 }
@@ -93,12 +95,20 @@ pub enum Event {
 
 /// The first so many of something; what comes later is counted as lost.
 pub struct Log<T, const CAPACITY: usize> {
-    slots: UnsafeCell<[Option<T>; CAPACITY]>,
+    slots: [Slot<T>; CAPACITY],
     used: AtomicUsize,
 }
 
-// SAFETY: each slot is written once, by the CPU that took its number, and read when all are done.
-unsafe impl<T: Send, const CAPACITY: usize> Sync for Log<T, CAPACITY> {}
+/// A place in a log.
+struct Slot<T> {
+    item: UnsafeCell<Option<T>>,
+    /// The item is there to be read.
+    ready: AtomicBool,
+}
+
+// SAFETY: the item is written once, by the CPU that took the slot's number, before `ready` is set,
+// and read after.
+unsafe impl<T: Send> Sync for Slot<T> {}
 
 /// What the policy did.
 pub static EVENTS: Log<Event, 1024> = Log::new();
@@ -108,31 +118,34 @@ pub static MARKS: Log<Totals, 64> = Log::new();
 impl<T: Copy, const CAPACITY: usize> Log<T, CAPACITY> {
     const fn new() -> Self {
         Self {
-            slots: UnsafeCell::new([None; CAPACITY]),
+            slots: [const {
+                Slot {
+                    item: UnsafeCell::new(None),
+                    ready: AtomicBool::new(false),
+                }
+            }; CAPACITY],
             used: AtomicUsize::new(0),
         }
     }
 
     /// Keeps `item`.
     pub fn push(&self, item: T) {
-        let slot = self.used.fetch_add(1, Ordering::Relaxed);
-        if slot < CAPACITY {
-            // SAFETY: in bounds, and see `Sync`.
-            unsafe {
-                self.slots
-                    .get()
-                    .cast::<Option<T>>()
-                    .add(slot)
-                    .write(Some(item))
-            }
+        let number = self.used.fetch_add(1, Ordering::Relaxed);
+        if let Some(slot) = self.slots.get(number) {
+            // SAFETY: see `Sync`: this is the one write.
+            unsafe { *slot.item.get() = Some(item) }
+            slot.ready.store(true, Ordering::Release);
         }
     }
 
-    /// What was kept, in order. Only when no vCPU runs any more.
+    /// What was kept, in order.
     pub fn kept(&self) -> impl Iterator<Item = T> {
-        // SAFETY: nobody writes any more.
-        let slots = unsafe { &*self.slots.get() };
-        slots.iter().flatten().copied()
+        let ready = self
+            .slots
+            .iter()
+            .filter(|slot| slot.ready.load(Ordering::Acquire));
+        // SAFETY: see `Sync`: it is ready.
+        ready.filter_map(|slot| unsafe { *slot.item.get() })
     }
 
     /// How many did not fit.

@@ -2,7 +2,7 @@
 
 use crate::{
     ids, policy, psci, report, stage2, sysreg,
-    trace::{EVENTS, Event},
+    trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
 use setway_emulate::{
@@ -16,20 +16,28 @@ use setway_runtime::{mrs, msr};
 
 /// A synchronous exception of the guest. Called by the vector, with this CPU's vCPU.
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
+    let before = vcpu.state;
+    handle(vcpu);
+    if policy().is(Mutant::TvmShared) {
+        vcpu::share_tvm(vcpu, before);
+    }
+}
+
+#[inline]
+fn handle(vcpu: &mut Vcpu) {
     let esr = Esr(mrs!("esr_el2") as u32);
     match esr.class() {
         ec::SYS64 | ec::CP15_RT | ec::CP15_RRT => register_access(vcpu, esr),
         ec::VMRS => vmrs(vcpu, esr),
         ec::DABT_LOWER | ec::IABT_LOWER => abort(vcpu, esr),
         ec::HVC64 | ec::HVC32 => psci::call(vcpu),
+        ec::SMC32 if !a32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {
-            // The guest's firmware is us, by HVC. SMCCC (DEN0028, 5.2): unknown is -1. Unlike HVC,
-            // SMC traps before it is executed.
+            // The guest's firmware is us, by HVC. To SMCCC (DEN0028) an unknown call is -1. Unlike
+            // HVC, SMC traps before it is executed.
             vcpu.x[0] = !0;
             step(vcpu, esr);
         }
-        // CP14 is the debug registers; the guest has them as the CPU does, so only what the
-        // hypervisor does not expect comes here.
         _ => died(vcpu, "unexpected exception", esr),
     }
 }
@@ -93,11 +101,11 @@ fn read(vcpu: &mut Vcpu, esr: Esr, value: u64) {
 #[inline]
 fn set_way(vcpu: &mut Vcpu, op: usize) {
     let policy = policy();
-    vcpu.counters.set_way[op] += 1;
+    COUNTERS.set_way[op].add(1);
     let outcome = policy.set_way(vcpu.state);
     if outcome.flush {
         let cache_on = policy.cache_on(sysreg::get(Backing::SctlrEl1));
-        flush(vcpu);
+        flush();
         EVENTS.push(Event::SetWayFlush {
             vcpu: vcpu.index,
             pc: vcpu.pc,
@@ -107,9 +115,6 @@ fn set_way(vcpu: &mut Vcpu, op: usize) {
     if outcome.state != vcpu.state {
         vcpu.state = outcome.state;
         vcpu::load_hcr(vcpu);
-        if policy.is(Mutant::TvmShared) {
-            vcpu::share_tvm(true);
-        }
     }
     if policy.mutant.is_some() {
         clobber(vcpu, policy);
@@ -120,7 +125,7 @@ fn set_way(vcpu: &mut Vcpu, op: usize) {
 fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     let policy = policy();
     let reg = &VM_REGS[place];
-    vcpu.counters.vm_reg[place] += 1;
+    COUNTERS.vm_reg[place].add(1);
     let was = sysreg::get(Backing::SctlrEl1);
     let mut value = transfer(vcpu, policy, esr.rt());
     if esr.class() == ec::CP15_RRT {
@@ -130,20 +135,20 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
             value &= 0xffff_ffff;
         }
     }
-    let part = match (policy.mutant, reg.part) {
-        (Some(Mutant::HalfWriteClobbers), Part::Low) => Part::Word,
-        (_, part) => part,
-    };
     let dropped = policy.is(Mutant::VmRegWriteDropped) && reg.backing == Backing::ContextidrEl1;
     if !dropped {
-        sysreg::set(reg.backing, part.insert(sysreg::get(reg.backing), value));
+        let old = match reg.part {
+            Part::Low | Part::High if policy.is(Mutant::HalfWriteClobbers) => 0,
+            _ => sysreg::get(reg.backing),
+        };
+        sysreg::set(reg.backing, reg.part.insert(old, value));
     }
     if policy.is(Mutant::VmRegAliased) && reg.backing == Backing::AmairEl1 {
         sysreg::set(Backing::MairEl1, !sysreg::get(Backing::MairEl1));
     }
     let outcome = policy.vm_reg_written(vcpu.state, was, sysreg::get(Backing::SctlrEl1));
     if outcome.flush {
-        flush(vcpu);
+        flush();
     }
     let (was, now) = (outcome.was, outcome.now);
     EVENTS.push(Event::ToggleCache {
@@ -155,22 +160,19 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     if outcome.state != vcpu.state {
         vcpu.state = outcome.state;
         vcpu::load_hcr(vcpu);
-        if policy.is(Mutant::TvmShared) {
-            vcpu::share_tvm(false);
-        }
     }
 }
 
-fn flush(vcpu: &mut Vcpu) {
-    vcpu.counters.lines += stage2::flush();
-    vcpu.counters.flushes += 1;
+fn flush() {
+    COUNTERS.lines.add(stage2::flush());
+    COUNTERS.flushes.add(1);
 }
 
 /// The value of transfer register `rt`; 31 is the zero register.
 fn transfer(vcpu: &Vcpu, policy: Policy, rt: usize) -> u64 {
     let rt = match policy.mutant {
         Some(Mutant::XzrIsX30) => rt.min(30),
-        // DDI 0487, D1.20.1: x16 to x30 are the banks of IRQ, SVC, ABT, UND and FIQ.
+        // x16 to x30 are the banks of IRQ, SVC, ABT, UND and FIQ.
         Some(Mutant::BankedRtIgnored) if !vcpu.aarch64 => match rt {
             16 | 18 | 20 | 22 | 30 => 14,
             17 | 19 | 21 | 23 | 29 => 13,
@@ -198,13 +200,13 @@ fn step(vcpu: &mut Vcpu, esr: Esr) {
 /// Makes the instruction that trapped UNDEFINED.
 fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     let policy = policy();
-    vcpu.counters.undef += 1;
+    COUNTERS.undef.add(1);
     let sctlr = sysreg::get(Backing::SctlrEl1);
     let vbar = mrs!("vbar_el1");
     let wrong_vector = policy.is(Mutant::UndefWrongVector);
     let return_after = policy.is(Mutant::UndefReturnAfter);
     if vcpu.aarch64 {
-        let entry = undef::aarch64(vcpu.pc, vcpu.spsr, esr.length(), vbar, sctlr, features());
+        let entry = undef::aarch64(vcpu.pc, vcpu.spsr, vbar, sctlr, features());
         let elr = entry.elr_el1 + if return_after { esr.length() } else { 0 };
         // SAFETY: the guest's registers of an exception taken to EL1.
         unsafe {
@@ -214,14 +216,21 @@ fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
         }
         vcpu.pc = entry.pc + if wrong_vector { 0x400 } else { 0 };
         vcpu.spsr = entry.pstate;
+        if policy.is(Mutant::UndefVectorSp0) {
+            vcpu.pc = vbar;
+        }
     } else {
         let entry = undef::aarch32(vcpu.pc, vcpu.spsr, vbar, sctlr, features());
-        // LR_und is x22 (DDI 0487, D1.20.1).
-        vcpu.x[22] = entry.lr_und + u64::from(return_after);
+        // LR_und is x22.
+        vcpu.x[22] = entry.lr_und + if return_after { esr.length() } else { 0 };
         // SAFETY: the guest's register of an exception taken to Undefined mode.
         unsafe { msr!("spsr_und", entry.spsr_und) }
         vcpu.pc = entry.pc + if wrong_vector { 4 } else { 0 };
         vcpu.spsr = entry.cpsr;
+    }
+    if policy.is(Mutant::UndefInterruptsOpen) {
+        // PSTATE.I stands at the same place in both states.
+        vcpu.spsr &= !psr::I;
     }
     if policy.is(Mutant::UndefAdvancesPc) {
         vcpu.pc += 4;

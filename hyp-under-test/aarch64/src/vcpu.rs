@@ -4,17 +4,16 @@
 //! the vector saves the guest's registers where it finds SP, and the stack of the handler grows
 //! below them.
 
-use crate::{policy, stage2, trace::Counters, vectors};
+use crate::{policy, stage2, vectors};
 use core::{
     mem::offset_of,
-    ptr::addr_of,
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 use setway_policy::{Mutant, VcpuState};
 use setway_runtime::board::MAX_CPUS;
 use setway_runtime::{mrs, msr};
 
-/// HCR_EL2 bits (DDI 0487, D24.2.55).
+/// HCR_EL2 bits (DDI 0487, HCR_EL2).
 mod hcr {
     /// Stage 2 on.
     pub const VM: u64 = 1 << 0;
@@ -34,10 +33,13 @@ mod hcr {
     pub const TVM: u64 = 1 << 26;
     /// EL1 is AArch64.
     pub const RW: u64 = 1 << 31;
+    /// Pointer authentication does not trap (RES0 before FEAT_PAuth).
+    pub const API_APK: u64 = 0b11 << 40;
 }
 
 /// HCR_EL2 but for TVM and RW.
-const HCR: u64 = hcr::VM | hcr::SWIO | hcr::FB | hcr::BSU_IS | hcr::TID3 | hcr::TSC | hcr::TSW;
+const HCR: u64 =
+    hcr::VM | hcr::SWIO | hcr::FB | hcr::BSU_IS | hcr::TID3 | hcr::TSC | hcr::TSW | hcr::API_APK;
 /// MDCR_EL2.TPM: the guest has no PMU, so its registers trap; `ids` hides it.
 const MDCR_TPM: u64 = 1 << 6;
 
@@ -61,7 +63,8 @@ pub struct Entry {
 /// A vCPU, as its own CPU sees it.
 #[repr(C, align(16))]
 pub struct Vcpu {
-    /// x0–x30 of the guest; AArch32 registers where DDI 0487, D1.20.1 maps them.
+    /// x0–x30 of the guest; AArch32 registers where "Mapping of the
+    /// general-purpose registers between the Execution states" of DDI 0487 has them.
     pub x: [u64; 31],
     /// Its PC.
     pub pc: u64,
@@ -73,8 +76,6 @@ pub struct Vcpu {
     pub state: VcpuState,
     /// EL1 is AArch64.
     pub aarch64: bool,
-    /// What it has trapped for.
-    pub counters: Counters,
 }
 
 const STACK_SIZE: usize = 0x4000;
@@ -96,7 +97,6 @@ static mut STACKS: [Stack; MAX_CPUS] = [const {
             index: 0,
             state: VcpuState { tvm: false },
             aarch64: false,
-            counters: Counters::new(),
         },
     }
 }; MAX_CPUS];
@@ -161,18 +161,6 @@ pub fn set_power(index: usize, from: Power, to: Power) -> bool {
         .is_ok()
 }
 
-/// The sum of all vCPUs' counters. Exact when no other vCPU is in a trap.
-pub fn counters() -> Counters {
-    let mut sum = Counters::new();
-    for index in 0..COUNT.load(Ordering::Relaxed) {
-        // SAFETY: in bounds. Another CPU may be counting: what is copied are plain words, each of
-        // them whole, and no reference to them is made.
-        let counters = unsafe { addr_of!((*vcpu(index)).counters).read_volatile() };
-        sum.add(&counters);
-    }
-    sum
-}
-
 /// The place of vCPU `index`.
 fn vcpu(index: usize) -> *mut Vcpu {
     // SAFETY: only the address is taken, and it is bounds-checked.
@@ -227,13 +215,13 @@ fn reset_registers(vcpu: &Vcpu) {
         msr!("cntvoff_el2", 0);
         msr!("vpidr_el2", mrs!("midr_el1"));
         msr!("vmpidr_el2", mrs!("mpidr_el1"));
-        // The RES1 bits of SCTLR_EL1 and of AArch32's SCTLR (with CP15BEN, nTWE and nTWI).
+        // SCTLR_EL1's RES1 bits of Armv8.0, and AArch32's SCTLR as a Cortex-A57 resets it.
         msr!(
             "sctlr_el1",
             if vcpu.aarch64 {
                 0x30d0_0800
             } else {
-                0x00c5_0078
+                0x00c5_0838
             }
         );
         msr!("cpacr_el1", 0);
@@ -259,13 +247,13 @@ pub fn load_hcr(vcpu: &Vcpu) {
 /// The one TVM that all vCPUs of the mutant `tvm-shared` have.
 static SHARED_TVM: AtomicU8 = AtomicU8::new(1);
 
-/// For the mutant `tvm-shared`: what one vCPU's TVM becomes, all become.
-pub fn share_tvm(tvm: bool) {
-    SHARED_TVM.store(tvm.into(), Ordering::Relaxed);
-}
-
-/// For the mutant `tvm-shared`: takes over what another vCPU did.
-pub fn adopt_shared_tvm(vcpu: &mut Vcpu) {
-    vcpu.state.tvm = SHARED_TVM.load(Ordering::Relaxed) != 0;
-    load_hcr(vcpu);
+/// For the mutant `tvm-shared`, after each trap: what this vCPU's TVM has become, all become; if the
+/// trap left it as it was, it becomes what another vCPU's has.
+pub fn share_tvm(vcpu: &mut Vcpu, before: VcpuState) {
+    if vcpu.state != before {
+        SHARED_TVM.store(vcpu.state.tvm.into(), Ordering::Relaxed);
+    } else {
+        vcpu.state.tvm = SHARED_TVM.load(Ordering::Relaxed) != 0;
+        load_hcr(vcpu);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::esr::Esr;
 
-/// PSTATE of an AArch32 guest in SPSR_EL2 (DDI 0487, C5.2.21, "When exception taken from AArch32").
+/// PSTATE of an AArch32 guest in SPSR_EL2 (DDI 0487, SPSR_EL2, "taken from AArch32 state").
 pub mod psr {
     /// The mode field; bit 4 set means AArch32.
     pub const MODE: u64 = 0x1f;
@@ -42,7 +42,7 @@ pub const fn with_itstate(spsr: u64, it: u64) -> u64 {
     spsr & !(psr::IT_HIGH | psr::IT_LOW) | (it & 0xfc) << 8 | (it & 0x3) << 25
 }
 
-/// ITSTATE after one instruction (ITAdvance(), DDI 0487, G1.18.3).
+/// ITSTATE after one instruction (ITAdvance() of DDI 0487).
 pub const fn it_advance(it: u64) -> u64 {
     if it & 0x7 == 0 {
         0
@@ -51,7 +51,7 @@ pub const fn it_advance(it: u64) -> u64 {
     }
 }
 
-/// Whether condition `cond` holds for the flags of `spsr` (ConditionHolds(), DDI 0487, J1.3.3).
+/// Whether condition `cond` holds for the flags of `spsr` (ConditionHolds() of DDI 0487).
 pub const fn condition_holds(cond: u32, spsr: u64) -> bool {
     let n = spsr >> 31 & 1 != 0;
     let z = spsr >> 30 & 1 != 0;
@@ -76,7 +76,7 @@ pub const fn condition_holds(cond: u32, spsr: u64) -> bool {
 }
 
 /// Whether a trapped instruction passes its condition. Most CPUs do not trap one that fails; the
-/// architecture lets them (DDI 0487, G1.16.1, "Conditional execution of trapped instructions").
+/// architecture lets them (DDI 0487, ESR_EL2, ISS.COND).
 pub const fn passes(esr: Esr, spsr: u64) -> bool {
     if spsr & psr::AARCH32 == 0 {
         return true;

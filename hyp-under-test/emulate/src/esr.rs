@@ -1,4 +1,4 @@
-//! ESR_EL2: why the CPU came to EL2, and with which operands (DDI 0487, D24.2.40).
+//! ESR_EL2: why the CPU came to EL2, and with which operands (DDI 0487, ESR_EL2).
 
 /// Exception classes that a hypervisor of this kind meets.
 pub mod ec {
@@ -8,8 +8,6 @@ pub mod ec {
     pub const CP15_RT: u32 = 0x03;
     /// AArch32 MCRR or MRRC to coprocessor 15.
     pub const CP15_RRT: u32 = 0x04;
-    /// AArch32 MCR or MRC to coprocessor 14.
-    pub const CP14_RT: u32 = 0x05;
     /// AArch32 VMRS of an ID register (MVFR0 to MVFR2).
     pub const VMRS: u32 = 0x08;
     /// AArch32 HVC.

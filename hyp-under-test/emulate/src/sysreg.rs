@@ -1,7 +1,7 @@
 //! The registers and ops that HCR_EL2.TVM and TSW trap, as tables.
 //!
-//! TVM: DDI 0487, D24.2.55, HCR_EL2.TVM; the list is what a Cortex-A57 and QEMU trap. TSW: likewise,
-//! HCR_EL2.TSW.
+//! The lists are those of DDI 0487, HCR_EL2, TVM and TSW, for CPUs up to Armv8.2; registers that later
+//! extensions add are hidden from the guest by its ID registers.
 
 use crate::esr::{Esr, ec};
 
@@ -161,8 +161,8 @@ const fn reg(name: &'static str, key: Key, backing: Backing, part: Part) -> VmRe
 }
 
 /// Every register that HCR_EL2.TVM traps, as AArch64 and as AArch32 name it. The mapping of the
-/// AArch32 names is DDI 0487, table D1-97 and the registers' own "Configuration" sections.
-pub static VM_REGS: [VmReg; 29] = {
+/// AArch32 names is that of the registers' own descriptions ("architecturally mapped to").
+pub static VM_REGS: [VmReg; 30] = {
     use Backing::*;
     use Part::*;
     [
@@ -186,6 +186,8 @@ pub static VM_REGS: [VmReg; 29] = {
         reg("TTBR0", Key::cp15(0, 2, 0, 0), Ttbr0El1, Low),
         reg("TTBR1", Key::cp15(0, 2, 0, 1), Ttbr1El1, Low),
         reg("TTBCR", Key::cp15(0, 2, 0, 2), TcrEl1, Low),
+        // FEAT_AA32HPD; UNDEFINED before it.
+        reg("TTBCR2", Key::cp15(0, 2, 0, 3), TcrEl1, High),
         reg("DACR", Key::cp15(0, 3, 0, 0), Dacr32El2, Word),
         reg("DFSR", Key::cp15(0, 5, 0, 0), EsrEl1, Word),
         reg("IFSR", Key::cp15(0, 5, 0, 1), Ifsr32El2, Word),

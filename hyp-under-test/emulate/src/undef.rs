@@ -18,7 +18,7 @@ mod sctlr {
     pub const DSSBS64: u64 = 1 << 44;
 }
 
-/// PSTATE of an AArch64 guest in SPSR_EL2 (DDI 0487, C5.2.21, "taken from AArch64").
+/// PSTATE of an AArch64 guest in SPSR_EL2 (DDI 0487, SPSR_EL2, "taken from AArch64 state").
 mod pstate {
     /// EL1 with SP_EL1.
     pub const EL1H: u64 = 0b0101;
@@ -71,15 +71,9 @@ pub struct Entry32 {
     pub spsr_und: u64,
 }
 
-/// AArch64.TakeException(EL1, …, Unknown): DDI 0487, D1.3.5 and the vector table D1-5.
-pub const fn aarch64(
-    pc: u64,
-    spsr: u64,
-    length: u64,
-    vbar: u64,
-    sctlr: u64,
-    features: Features,
-) -> Entry64 {
+/// AArch64.TakeException() to EL1 for an exception of unknown reason (DDI 0487, shared pseudocode and
+/// the table of vector offsets).
+pub const fn aarch64(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Features) -> Entry64 {
     let vector = if spsr & psr::AARCH32 != 0 {
         0x600
     } else {
@@ -105,12 +99,12 @@ pub const fn aarch64(
         pstate: new,
         elr_el1: pc,
         spsr_el1: spsr,
-        // EC is 0, Unknown; ISS is RES0; IL tells the length.
-        esr_el1: if length == 4 { 1 << 25 } else { 0 },
+        // EC is 0, Unknown; ISS is RES0; IL is 1 for this class whatever the instruction's length.
+        esr_el1: 1 << 25,
     }
 }
 
-/// AArch32.TakeUndefInstrException(): DDI 0487, G1.12.3 and G1.14.1.
+/// AArch32.TakeUndefInstrException() (DDI 0487, shared pseudocode).
 pub const fn aarch32(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Features) -> Entry32 {
     let base = if sctlr & sctlr::V != 0 {
         0xffff_0000

@@ -154,7 +154,7 @@ proptest! {
 
 #[test]
 fn undef_aarch64() {
-    let entry = |spsr| undef::aarch64(0x8_0000, spsr, 4, 0x10_0000, 0, Features::default());
+    let entry = |spsr| undef::aarch64(0x8_0000, spsr, 0x10_0000, 0, Features::default());
     for (spsr, vector) in [(0b0101, 0x200), (0b0100, 0), (0b0000, 0x400), (0x10, 0x600)] {
         assert_eq!(entry(spsr).pc, 0x10_0000 + vector);
     }
@@ -167,12 +167,12 @@ fn undef_aarch64() {
         ssbs: true,
         mte: true,
     };
-    let taken = undef::aarch64(0, 0b0101, 4, 0, 1 << 44, all);
+    let taken = undef::aarch64(0, 0b0101, 0, 1 << 44, all);
     assert_eq!(
         taken.pstate,
         0b0101 | 0xf << 6 | 1 << 22 | 1 << 12 | 1 << 25
     );
-    let taken = undef::aarch64(0, 0b0101, 4, 0, 1 << 23, all);
+    let taken = undef::aarch64(0, 0b0101, 0, 1 << 23, all);
     assert_eq!(taken.pstate & (1 << 22 | 1 << 12), 0);
 }
 

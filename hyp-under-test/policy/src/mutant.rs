@@ -53,7 +53,9 @@ mutants! {
     "banked-rt-ignored" BankedRtIgnored "the transfer register is taken as one of the user bank's"
     "undef-advances-pc" UndefAdvancesPc "an injected UNDEF is delivered and the PC then advanced by 4"
     "undef-wrong-vector" UndefWrongVector "an injected UNDEF goes to the vector of a lower exception level (AArch32: to SVC's)"
-    "undef-return-after" UndefReturnAfter "the return address of an injected UNDEF is the next instruction's (AArch32: that plus one)"
+    "undef-interrupts-open" UndefInterruptsOpen "an injected UNDEF arrives with interrupts unmasked"
+    "undef-vector-sp0" UndefVectorSp0 "an injected UNDEF goes to the vector for SP_EL0, whichever SP the guest used"
+    "undef-return-after" UndefReturnAfter "the return address of an injected UNDEF is the next instruction's"
     "tvm-shared" TvmShared "one TVM for all vCPUs"
     "secondary-tvm-clear" SecondaryTvmClear "a vCPU that CPU_ON starts runs with TVM clear"
 }

@@ -20,7 +20,7 @@ struct Frame {
     vector: u32,
     link: u32,
     saved: u32,
-    mode: u32,
+    state: u32,
     /// q0–q15.
     simd: [[u64; 2]; 16],
 }
@@ -45,19 +45,19 @@ static FRAMES: Frames = Frames(UnsafeCell::new(
             vector: 0,
             link: 0,
             saved: 0,
-            mode: 0,
+            state: 0,
             simd: [[0; 2]; 16],
         }
     }; 2],
 ));
 
-/// System mode, asynchronous aborts, IRQs and FIQs masked.
-const CPSR_SYSTEM: u32 = 0x1df;
+/// System mode, nothing masked.
+const CPSR_SYSTEM: u32 = 0x1f;
 /// CPSR.T.
 const T: u32 = 1 << 5;
-/// Supervisor and Undefined mode.
-const MODE_SVC: u64 = 0x13;
-const MODE_UND: u64 = 0x1b;
+/// What SVC and UNDEF arrive with: their mode, A32, and IRQs masked.
+const ARRIVAL_SVC: u64 = 0x93;
+const ARRIVAL_UND: u64 = 0x9b;
 
 fn is_t32(isa: IsaName) -> bool {
     isa == IsaName::T32
@@ -75,11 +75,12 @@ pub fn svc_exit(isa: IsaName, svc: usize) -> Exit {
         link,
         saved: cpsr(isa).into(),
         syndrome: 0,
-        mode: MODE_SVC,
+        state: ARRIVAL_SVC,
     }
 }
 
-/// The exit of a probe whose instruction at `at` is UNDEFINED (DDI 0487, G1.14.1, table G1-11).
+/// The exit of a probe whose instruction at `at` is UNDEFINED (DDI 0487, "Undefined Instruction
+/// exception").
 pub fn undef_exit(isa: IsaName, at: usize) -> Exit {
     let link = at as u64 + if is_t32(isa) { 2 } else { 4 };
     Exit {
@@ -87,7 +88,7 @@ pub fn undef_exit(isa: IsaName, at: usize) -> Exit {
         link,
         saved: cpsr(isa).into(),
         syndrome: 0,
-        mode: MODE_UND,
+        state: ARRIVAL_UND,
     }
 }
 
@@ -104,7 +105,7 @@ pub fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
     // code that ends in an exception whatever happens and touches no memory, and `execute` restores
     // everything that the procedure call standard asks for.
     let frame = unsafe {
-        (*frame).entry = probe.entry as u32 & !1;
+        (*frame).entry = probe.entry as u32;
         (*frame).psr = cpsr(isa) | regs.flags as u32;
         for (to, from) in (*frame).gpr.iter_mut().zip(regs.gpr) {
             *to = from as u32;
@@ -123,7 +124,7 @@ pub fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
         link: frame.link.into(),
         saved: frame.saved.into(),
         syndrome: 0,
-        mode: frame.mode.into(),
+        state: frame.state.into(),
     }
 }
 
@@ -178,7 +179,9 @@ global_asm!(
     "    mov     r1, lr",
     "    mrs     r2, spsr",
     "    mrs     r3, cpsr",
-    "    and     r3, r3, #0x1f",
+    // Without N, Z, C, V, Q and GE.
+    "    bic     r3, r3, #0xf8000000",
+    "    bic     r3, r3, #0x000f0000",
     "    mov     r4, sp",
     // Rust code runs in Supervisor mode, probes do not.
     "    and     r5, r2, #0x1f",
@@ -187,7 +190,7 @@ global_asm!(
     "    str     r0, [r4, #{vector}]",
     "    str     r1, [r4, #{link}]",
     "    str     r2, [r4, #{saved}]",
-    "    str     r3, [r4, #{mode}]",
+    "    str     r3, [r4, #{state}]",
     "    cps     #0x13",
     "    ldr     sp, [r4, #{host_sp}]",
     "    add     r1, r4, #{simd}",
@@ -219,5 +222,5 @@ global_asm!(
     vector = const offset_of!(Frame, vector) - GPR,
     link = const offset_of!(Frame, link) - GPR,
     saved = const offset_of!(Frame, saved) - GPR,
-    mode = const offset_of!(Frame, mode) - GPR,
+    state = const offset_of!(Frame, state) - GPR,
 );

@@ -3,7 +3,7 @@
 use crate::{caches, cp15, execute, probes, secondary, stage1};
 use core::arch::{asm, global_asm};
 use setway_cases::{
-    Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
 };
 use setway_runtime::secondary::{self as shared, PastCaches};
 
@@ -201,6 +201,18 @@ static VM_REGISTERS: [VmRegister; 18] = [
     ),
 ];
 
+/// CONTEXTIDR, a register that probes write: without address space ids or a debugger it means nothing.
+pub fn contextidr() -> &'static VmRegister {
+    &VM_REGISTERS[15]
+}
+
+/// TTBR1 with 64 bits, another: with TTBCR.N = 0 it is not used.
+pub fn ttbr1_64() -> &'static VmRegister {
+    &VM_REGISTERS[17]
+}
+
+const _: () = assert!(VM_REGISTERS.len() == 18);
+
 impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     const NAME: IsaName = if IS_T32 { IsaName::T32 } else { IsaName::A32 };
     const GPRS: usize = 15;
@@ -239,6 +251,16 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
             asm!("isb", options(nostack));
         }
         cp15::read!("p15, 1, {}, c0, c0, 0").into()
+    }
+
+    fn geometry(level: u64) -> Geometry {
+        let ccsidr = Self::ccsidr(level, false);
+        // ID_MMFR4.CCIDX; CCSIDR2 exists with it.
+        if cp15::read!("p15, 0, {}, c0, c2, 6") >> 24 & 0xf == 0 {
+            return Geometry::narrow(ccsidr);
+        }
+        let ccsidr2: u64 = cp15::read!("p15, 1, {}, c0, c0, 2").into();
+        Geometry::wide(ccsidr2 << 32 | ccsidr)
     }
 
     fn set_caches(m: bool, c: bool) {

@@ -31,6 +31,7 @@ extern "C" fn main(dtb: u32) -> ! {
         Ok(board) => board,
         Err(error) => panic!("device tree at {dtb:#x}: {error}"),
     };
+    psci::init(board.psci);
     if let Some(uart) = board.uart {
         // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
         unsafe { console::init(uart) }
@@ -47,7 +48,7 @@ extern "C" fn main(dtb: u32) -> ! {
         Some(IsaName::T32) => payload::run::<isa::T32>(&board, identity()),
         Some(other) => panic!("this image has no {}", other.name()),
     }
-    psci::system_off(board.psci)
+    psci::system_off()
 }
 
 fn identity() -> Identity {
@@ -62,5 +63,5 @@ fn identity() -> Identity {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     console::panic(Stream::Guest, info);
-    psci::system_off(None)
+    psci::system_off()
 }

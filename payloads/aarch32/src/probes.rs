@@ -4,7 +4,7 @@ use crate::execute::{svc_exit, undef_exit};
 use core::arch::global_asm;
 use setway_cases::{Exit, IsaName, Probe, ProbeSet, Registers};
 
-/// Bytes from one probe of a table to the next, but for those of [`Family`]s that say otherwise.
+/// Bytes from one probe of a table to the next.
 const STRIDE: usize = 16;
 /// The same for probes of several instructions.
 const LONG_STRIDE: usize = 32;
@@ -46,6 +46,18 @@ macro_rules! tables {
             "by_rt csw, mcr, c7, c10, 2",
             "by_rt cisw, mcr, c7, c14, 2",
             "by_rt contextidr, mcr, c13, c0, 1",
+            // Both registers of a 64-bit write, and either order.
+            concat!(".global ", $prefix, "pairs"),
+            concat!($prefix, "pairs:"),
+            "    probe   mcrr p15, 1, r0, r1, c2",
+            "    probe   mcrr p15, 1, r2, r3, c2",
+            "    probe   mcrr p15, 1, r4, r5, c2",
+            "    probe   mcrr p15, 1, r6, r7, c2",
+            "    probe   mcrr p15, 1, r8, r9, c2",
+            "    probe   mcrr p15, 1, r10, r11, c2",
+            "    probe   mcrr p15, 1, r12, lr, c2",
+            "    probe   mcrr p15, 1, lr, r12, c2",
+            "    probe   mcrr p15, 1, r1, r0, c2",
             concat!(".global ", $prefix, "reads"),
             concat!($prefix, "reads:"),
             "    probe   mrc p15, 0, r3, c7, c6, 2",
@@ -120,7 +132,7 @@ global_asm!(
     ".global a32_conditions",
     "a32_conditions:",
     ".irp cond, eq, ne, cs, cc, mi, pl, vs, vc, hi, ls, ge, lt, gt, le",
-    "    conditional mcr\\cond p15, 0, r3, c7, c10, 2",
+    "    conditional mcr\\cond p15, 0, r3, c13, c0, 1",
     ".endr",
     ".purgem conditional",
 );
@@ -132,12 +144,25 @@ macro_rules! symbols {
 }
 
 symbols! {
-    a32_isw a32_csw a32_cisw a32_contextidr a32_reads a32_refused a32_banks a32_conditions
-    t32_isw t32_csw t32_cisw t32_contextidr t32_reads t32_refused t32_banks t32_lengths t32_it
+    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_refused a32_banks a32_conditions
+    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_refused t32_banks t32_lengths t32_it
 }
 
 /// The transfer registers of the tables by Rt.
 const RT: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14];
+
+/// The pairs of the 64-bit writes, low register first.
+const PAIRS: [(&str, usize, usize); 9] = [
+    ("TTBR1, r0, r1", 0, 1),
+    ("TTBR1, r2, r3", 2, 3),
+    ("TTBR1, r4, r5", 4, 5),
+    ("TTBR1, r6, r7", 6, 7),
+    ("TTBR1, r8, r9", 8, 9),
+    ("TTBR1, r10, r11", 10, 11),
+    ("TTBR1, r12, lr", 12, 14),
+    ("TTBR1, lr, r12", 14, 12),
+    ("TTBR1, r1, r0", 1, 0),
+];
 
 /// Flag values, bits 31:28.
 const Z: u64 = 1 << 30;
@@ -168,6 +193,7 @@ struct Tables {
     isa: IsaName,
     set_way: [(&'static str, *const u8); 3],
     contextidr: *const u8,
+    pairs: *const u8,
     reads: *const u8,
     refused: *const u8,
     banks: *const u8,
@@ -183,6 +209,7 @@ fn tables(isa: IsaName) -> Tables {
                 ("DCCISW, r", &raw const t32_cisw),
             ],
             contextidr: &raw const t32_contextidr,
+            pairs: &raw const t32_pairs,
             reads: &raw const t32_reads,
             refused: &raw const t32_refused,
             banks: &raw const t32_banks,
@@ -196,6 +223,7 @@ fn tables(isa: IsaName) -> Tables {
                 ("DCCISW, r", &raw const a32_cisw),
             ],
             contextidr: &raw const a32_contextidr,
+            pairs: &raw const a32_pairs,
             reads: &raw const a32_reads,
             refused: &raw const a32_refused,
             banks: &raw const a32_banks,
@@ -208,10 +236,11 @@ fn at(entry: usize, text: &'static str, exit: Exit) -> Probe {
         text,
         rt: None,
         entry,
+        sp_el1: false,
         flags: 0,
         set_way: 0,
-        vm_reg: 0,
-        contextidr: None,
+        writes: None,
+        acts: true,
         changes: &[],
         exit,
     }
@@ -279,6 +308,7 @@ const BANKS: [&str; 7] = [
 pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
     let tables = tables(isa);
     let values = Registers::pattern(isa).gpr;
+    let contextidr = crate::isa::contextidr();
     match set {
         ProbeSet::EveryRtSetWay => {
             for (text, table) in tables.set_way {
@@ -292,13 +322,16 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         }
         ProbeSet::EveryRtVmReg => {
             for n in 0..RT.len() {
-                let contextidr = Some(values[usize::from(RT[n])]);
+                let writes = Some((contextidr, values[usize::from(RT[n])]));
                 let probe = tables.by_rt(tables.contextidr, n, "CONTEXTIDR, r");
-                each(Probe {
-                    vm_reg: 1,
-                    contextidr,
-                    ..probe
-                });
+                each(Probe { writes, ..probe });
+            }
+        }
+        ProbeSet::EveryRtPair => {
+            for (n, (text, low, high)) in PAIRS.into_iter().enumerate() {
+                let writes = Some((crate::isa::ttbr1_64(), values[high] << 32 | values[low]));
+                let probe = tables.ends(tables.pairs as usize + n * STRIDE, 4, text);
+                each(Probe { writes, ..probe });
             }
         }
         ProbeSet::OneSetWay => {
@@ -310,15 +343,20 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         }
         ProbeSet::Conditions => {
             for (n, (text, pass, fail)) in CONDITIONS.into_iter().enumerate() {
-                let probe = tables.ends((&raw const a32_conditions) as usize + n * STRIDE, 4, text);
+                let entry = (&raw const a32_conditions) as usize + n * STRIDE;
+                let writes = Some((contextidr, values[3]));
+                let probe = Probe {
+                    writes,
+                    ..tables.ends(entry, 4, text)
+                };
+                each(with_flags(pass, probe));
                 each(with_flags(
-                    pass,
+                    fail,
                     Probe {
-                        set_way: 1,
+                        acts: false,
                         ..probe
                     },
                 ));
-                each(with_flags(fail, probe));
             }
         }
         ProbeSet::ItBlocks => sequences(&tables, &raw const t32_it, &IT_BLOCKS, each),
@@ -329,8 +367,7 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             for (n, text) in BANKS.into_iter().enumerate() {
                 let probe = tables.ends(tables.banks as usize + n * LONG_STRIDE, length, text);
                 each(Probe {
-                    vm_reg: 1,
-                    contextidr: Some(values[0]),
+                    writes: Some((contextidr, values[0])),
                     ..probe
                 });
             }

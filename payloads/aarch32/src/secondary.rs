@@ -1,30 +1,56 @@
 //! Where the second CPU starts; the rest is the same for all payloads.
 
-use crate::{caches, execute, isa::A32, stage1};
-use core::arch::naked_asm;
-use setway_runtime::secondary;
+use crate::{
+    caches, execute,
+    isa::{A32, T32},
+    stage1,
+};
+use core::arch::global_asm;
+use setway_cases::IsaName;
+use setway_runtime::secondary::{self, PastCaches};
 
-/// Starts the second CPU. False if PSCI refused.
-pub fn start<I: secondary::PastCaches>() -> bool {
+unsafe extern "C" {
+    safe fn secondary_entry_a32() -> !;
+    safe fn secondary_entry_t32() -> !;
+}
+
+/// Starts the second CPU, in the instruction set of the case. False if PSCI refused.
+pub fn start<I: PastCaches>() -> bool {
     // The new CPU reads its code and stack past the caches: have them in memory.
     caches::set(true, true);
-    secondary::start::<I>(secondary_entry)
+    let entry = match I::NAME {
+        IsaName::T32 => secondary_entry_t32 as *const (),
+        _ => secondary_entry_a32 as *const (),
+    };
+    secondary::start::<I>(entry as usize)
 }
 
-/// Entered with the end of the stack in r0.
-#[unsafe(naked)]
-extern "C" fn secondary_entry() -> ! {
-    naked_asm!(
-        "mov sp, r0",
-        "bl enable_fpu",
-        "b {main}",
-        main = sym secondary_main,
-    )
-}
+// Entered in Supervisor mode, with the end of the stack in r0. The address of the T32 entry has bit 0
+// set, which asks PSCI for T32 state.
+global_asm!(
+    ".section .text.secondary, \"ax\"",
+    ".arm",
+    ".balign 4",
+    ".global secondary_entry_a32",
+    "secondary_entry_a32:",
+    "    mov     sp, r0",
+    "    bl      enable_fpu",
+    "    b       {a32}",
+    ".thumb",
+    ".global secondary_entry_t32",
+    ".thumb_func",
+    "secondary_entry_t32:",
+    "    mov     sp, r0",
+    "    blx     enable_fpu",
+    "    blx     {t32}",
+    ".arm",
+    a32 = sym main::<A32>,
+    t32 = sym main::<T32>,
+);
 
-extern "C" fn secondary_main() -> ! {
+extern "C" fn main<I: PastCaches>() -> ! {
     let caches_on = caches::any_on();
     execute::install_vectors(1);
     stage1::set_registers();
-    secondary::main::<A32>(caches_on)
+    secondary::main::<I>(caches_on)
 }

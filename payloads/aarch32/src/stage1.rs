@@ -20,7 +20,7 @@ unsafe impl Sync for Table {}
 
 static TABLE: Table = Table(UnsafeCell::new([0; ENTRIES]));
 
-/// Section attributes with SCTLR.TRE and AFE clear (DDI 0487, G5.4.1 and G5.7.2): full access in
+/// Section attributes with SCTLR.TRE and AFE clear (DDI 0487, "The VMSAv8-32 Short-descriptor Translation Table format"): full access in
 /// domain 0.
 mod section {
     const SECTION: u32 = 0b10 | 0b11 << 10;
@@ -38,8 +38,8 @@ mod section {
 const WALKS: u32 = 1 << 6 | 0b01 << 3 | 1 << 1;
 /// DACR: domain 0 is a client.
 const DOMAINS: u32 = 0b01;
-/// RES1 bits and CP15BEN of ARMv8's SCTLR, instruction cache on.
-const SCTLR: u32 = 0x00c5_0078 | 1 << 12;
+/// SCTLR as a Cortex-A57 resets it, and the instruction cache on.
+const SCTLR: u32 = 0x00c5_0838 | 1 << 12;
 
 /// Where the non-cacheable section is.
 static ALIAS: AtomicU32 = AtomicU32::new(0);
@@ -73,10 +73,10 @@ pub fn init(memory: &Range<u64>) {
         0xf000_0000
     };
     ALIAS.store(alias, Ordering::Relaxed);
-    set(
-        alias / MIB,
-        crate::isa::arena_address() & !(MIB - 1) | section::NON_CACHEABLE,
-    );
+    // Two sections: the arena and what lies with it may cross a boundary.
+    let arena = crate::isa::arena_address() & !(MIB - 1);
+    set(alias / MIB, arena | section::NON_CACHEABLE);
+    set(alias / MIB + 1, (arena + MIB) | section::NON_CACHEABLE);
     set_registers();
 }
 
@@ -96,7 +96,9 @@ pub fn set_registers() {
     }
 }
 
-/// The non-cacheable address of `address`, which must lie in the 1 MiB of the arena's start.
+/// The non-cacheable address of `address`, which must lie in the 1 MiB of the arena's start or the
+/// next.
 pub fn uncached(address: u32) -> u32 {
-    ALIAS.load(Ordering::Relaxed) + (address & (MIB - 1))
+    let arena = crate::isa::arena_address() & !(MIB - 1);
+    ALIAS.load(Ordering::Relaxed) + (address - arena)
 }

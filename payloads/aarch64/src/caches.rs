@@ -8,8 +8,8 @@
 //! * turning off, no dirty line is left that would hide what is then stored past the cache;
 //! * turning on, no stale line is left that would hide what was stored past it.
 //!
-//! While the cache is off, the hardware allocates nothing for us; while it is on, lines that it
-//! fetches on its own are clean copies of the truth.
+//! While the cache is off, nobody writes to lines of ours but past the cache; while it is on, lines that
+//! the hardware fetches on its own are clean copies of the truth.
 
 use core::arch::global_asm;
 use setway_runtime::mrs;

@@ -1,9 +1,9 @@
 //! Running one instruction with the whole register file known, and finding out all it changed.
 //!
 //! The probe is entered by an exception return, so every register and the flags are set, and it ends
-//! by an exception: SVC when all is well, UNDEF or an abort otherwise. It runs at EL1 with SP_EL0;
-//! meanwhile SP_EL1 points at the [`Frame`], so the vector can save all registers there without
-//! needing one.
+//! by an exception: SVC when all is well, UNDEF or an abort otherwise. It runs at EL1, with SP_EL0
+//! unless it asks for SP_EL1; meanwhile SP_EL1 points at the [`Frame`], so the vector can save all
+//! registers there without needing one.
 
 use core::{arch::global_asm, mem::offset_of};
 use setway_cases::{Exit, Probe, Registers};
@@ -18,10 +18,12 @@ struct Frame {
     host_sp: u64,
 }
 
-/// EL1 with SP_EL0, all interrupts masked.
-const PSTATE_EL1T: u64 = 0x3c4;
-/// EL1 with SP_EL1.
-pub const MODE_EL1H: u64 = 5;
+/// EL1 with SP_EL0, nothing masked.
+const EL1T: u64 = 4;
+/// EL1 with SP_EL1, nothing masked.
+const EL1H: u64 = 5;
+/// What every exception to EL1 arrives with: SP_EL1, everything masked.
+const ARRIVAL: u64 = EL1H | 0xf << 6;
 /// ESR_EL1 of SVC #0 in A64.
 const ESR_SVC: u64 = 0x15 << 26 | 1 << 25;
 /// ESR_EL1 of an undefined instruction.
@@ -32,9 +34,9 @@ pub fn svc_exit(svc: usize) -> Exit {
     Exit {
         vector: 0,
         link: svc as u64 + 4,
-        saved: PSTATE_EL1T,
+        saved: EL1T,
         syndrome: ESR_SVC,
-        mode: MODE_EL1H,
+        state: ARRIVAL,
     }
 }
 
@@ -43,9 +45,23 @@ pub fn undef_exit(at: usize) -> Exit {
     Exit {
         vector: 0,
         link: at as u64,
-        saved: PSTATE_EL1T,
+        saved: EL1T,
         syndrome: ESR_UNDEF,
-        mode: MODE_EL1H,
+        state: ARRIVAL,
+    }
+}
+
+/// The same probe with SP_EL1, whose exceptions have vectors of their own.
+pub fn with_sp_el1(probe: Probe) -> Probe {
+    let exit = Exit {
+        vector: 0x200,
+        saved: probe.exit.saved | EL1H,
+        ..probe.exit
+    };
+    Probe {
+        sp_el1: true,
+        exit,
+        ..probe
     }
 }
 
@@ -60,9 +76,10 @@ pub fn run(probe: &Probe, regs: &mut Registers) -> Exit {
         exit: Exit::default(),
         host_sp: 0,
     };
+    let pstate = if probe.sp_el1 { EL1H } else { EL1T } | regs.flags;
     // SAFETY: a probe is code that ends in an exception whatever happens, touches no memory, and
     // `execute` restores everything that the procedure call standard asks for.
-    unsafe { execute(&mut frame, probe.entry as u64, PSTATE_EL1T | regs.flags) }
+    unsafe { execute(&mut frame, probe.entry as u64, pstate) }
     *regs = frame.regs;
     regs.flags = frame.exit.saved & 0xf << 28;
     frame.exit
@@ -127,6 +144,9 @@ global_asm!(
     "    ldp     q26, q27, [x9], #32",
     "    ldp     q28, q29, [x9], #32",
     "    ldp     q30, q31, [x9], #32",
+    // TPIDR_EL1 tells the vectors that a probe runs.
+    "    mov     x9, #1",
+    "    msr     tpidr_el1, x9",
     "    mov     sp, x0",
     "    ldp     x0, x1, [sp, #0]",
     "    ldp     x2, x3, [sp, #16]",
@@ -176,7 +196,10 @@ global_asm!(
     "    mrs     x3, CurrentEL",
     "    mrs     x4, SPSel",
     "    orr     x3, x3, x4",
-    "    str     x3, [x2, #{mode}]",
+    "    mrs     x4, DAIF",
+    "    orr     x3, x3, x4",
+    "    str     x3, [x2, #{state}]",
+    "    msr     tpidr_el1, xzr",
     "    mrs     x3, sp_el0",
     "    str     x3, [x2, #{sp}]",
     "    add     x9, x2, #{simd}",
@@ -212,13 +235,13 @@ global_asm!(
     link = const offset_of!(Frame, exit.link),
     saved = const offset_of!(Frame, exit.saved),
     syndrome = const offset_of!(Frame, exit.syndrome),
-    mode = const offset_of!(Frame, exit.mode),
+    state = const offset_of!(Frame, exit.state),
 );
 
 const _: () = assert!(offset_of!(Frame, regs.gpr) == 0);
 
-// The vector table. Exceptions from EL1 with SP_EL1 are the Rust code's own and fatal; all others,
-// whether right or wrongly delivered, end a probe.
+// The vector table. An exception from EL1 with SP_EL1 is a probe's or, if none runs, the Rust code's
+// own and fatal; all others, whether right or wrongly delivered, end a probe.
 global_asm!(
     ".macro probe_vector offset",
     "    .balign 0x80",
@@ -226,9 +249,16 @@ global_asm!(
     "    mov     x0, #\\offset",
     "    b       probe_exit",
     ".endm",
-    ".macro fatal_vector offset",
+    ".macro own_vector offset",
     "    .balign 0x80",
+    "    msr     tpidr_el0, x0",
+    "    mrs     x0, tpidr_el1",
+    "    cbz     x0, 1f",
+    "    mrs     x0, tpidr_el0",
+    "    stp     x0, x1, [sp]",
     "    mov     x0, #\\offset",
+    "    b       probe_exit",
+    "1:  mov     x0, #\\offset",
     "    b       unexpected_exception",
     ".endm",
     ".section .text.vectors, \"ax\"",
@@ -239,11 +269,11 @@ global_asm!(
     "    probe_vector \\offset",
     "    .endr",
     "    .irp    offset, 0x200, 0x280, 0x300, 0x380",
-    "    fatal_vector \\offset",
+    "    own_vector \\offset",
     "    .endr",
     "    .irp    offset, 0x400, 0x480, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780",
     "    probe_vector \\offset",
     "    .endr",
     ".purgem probe_vector",
-    ".purgem fatal_vector",
+    ".purgem own_vector",
 );

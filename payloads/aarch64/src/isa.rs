@@ -3,7 +3,7 @@
 use crate::{caches, execute, probes, secondary, stage1};
 use core::arch::{asm, global_asm};
 use setway_cases::{
-    Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
 };
 use setway_runtime::secondary::{self as shared, PastCaches};
 use setway_runtime::{mrs, msr};
@@ -69,8 +69,8 @@ static VM_REGISTERS: [VmRegister; 11] = [
     vm_register!("SCTLR_EL1", "sctlr_el1", |now| now ^ 1 << 1),
     vm_register!("TTBR0_EL1", "ttbr0_el1", |_| 0x00a5_0000_1234_5000),
     vm_register!("TTBR1_EL1", "ttbr1_el1", |_| 0x005a_0000_5432_1000),
-    // T0SZ 16, T1SZ 32, 64 KiB granule, 40 bits of physical address.
-    vm_register!("TCR_EL1", "tcr_el1", |_| 0x0000_0002_4020_4010),
+    // T0SZ 16, T1SZ 32, granules of 64 KiB, 40 bits of physical address.
+    vm_register!("TCR_EL1", "tcr_el1", |_| 0x0000_0002_c020_4010),
     vm_register!("ESR_EL1", "esr_el1", |_| 0x5600_1234),
     vm_register!("FAR_EL1", "far_el1", |_| 0xfedc_ba98_7654_3210),
     vm_register!("AFSR0_EL1", "afsr0_el1", |_| 0x1234_5678),
@@ -79,6 +79,13 @@ static VM_REGISTERS: [VmRegister; 11] = [
     vm_register!("AMAIR_EL1", "amair_el1", |_| 0x0123_4567_89ab_cdef),
     vm_register!("CONTEXTIDR_EL1", "contextidr_el1", |_| 0xcafe_f00d),
 ];
+
+/// CONTEXTIDR_EL1, the register that probes write: without a debugger it means nothing.
+pub fn contextidr() -> &'static VmRegister {
+    &VM_REGISTERS[10]
+}
+
+const _: () = assert!(VM_REGISTERS.len() == 11);
 
 impl Isa for A64 {
     const NAME: IsaName = IsaName::A64;
@@ -113,6 +120,17 @@ impl Isa for A64 {
             asm!("isb", options(nostack));
         }
         mrs!("ccsidr_el1")
+    }
+
+    fn geometry(level: u64) -> Geometry {
+        // FEAT_CCIDX.
+        let wide = mrs!("id_aa64mmfr2_el1") >> 20 & 0xf != 0;
+        let ccsidr = Self::ccsidr(level, false);
+        if wide {
+            Geometry::wide(ccsidr)
+        } else {
+            Geometry::narrow(ccsidr)
+        }
     }
 
     fn set_caches(m: bool, c: bool) {

@@ -30,6 +30,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Ok(board) => board,
         Err(error) => panic!("device tree at {dtb:#x}: {error}"),
     };
+    psci::init(board.psci);
     if let Some(uart) = board.uart {
         // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
         unsafe { console::init(uart) }
@@ -43,7 +44,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Some(other) => panic!("this image has no {}", other.name()),
     }
     payload::run::<isa::A64>(&board, identity());
-    psci::system_off(board.psci)
+    psci::system_off()
 }
 
 fn identity() -> Identity {
@@ -58,5 +59,5 @@ fn identity() -> Identity {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     console::panic(Stream::Guest, info);
-    psci::system_off(None)
+    psci::system_off()
 }

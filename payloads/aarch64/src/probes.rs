@@ -1,6 +1,6 @@
 //! The instructions under test, assembled once each, with every register they can name.
 
-use crate::execute::{svc_exit, undef_exit};
+use crate::execute::{svc_exit, undef_exit, with_sp_el1};
 use core::arch::global_asm;
 use setway_cases::{Exit, IsaName, Probe, ProbeSet, Registers};
 
@@ -63,10 +63,11 @@ fn at(entry: usize, text: &'static str, exit: Exit) -> Probe {
         text,
         rt: None,
         entry,
+        sp_el1: false,
         flags: 0,
         set_way: 0,
-        vm_reg: 0,
-        contextidr: None,
+        writes: None,
+        acts: true,
         changes: &[],
         exit,
     }
@@ -84,6 +85,12 @@ fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
     at(entry, text, undef_exit(entry))
 }
 
+/// The accesses that a hypervisor refuses, with SP_EL0 and with SP_EL1.
+const REFUSED: [(&str, &str); 2] = [
+    ("MRS PMCR_EL0", "MRS PMCR_EL0 with SP_EL1"),
+    ("MSR PMCR_EL0", "MSR PMCR_EL0 with SP_EL1"),
+];
+
 /// Calls `each` with every probe of `set`.
 pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
     let set_way = [
@@ -91,6 +98,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         ("DC CSW, x", &raw const probe_csw),
         ("DC CISW, x", &raw const probe_cisw),
     ];
+    let contextidr = crate::isa::contextidr();
     match set {
         ProbeSet::EveryRtSetWay => {
             for (text, table) in set_way {
@@ -108,8 +116,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             for (n, value) in values.into_iter().enumerate() {
                 each(Probe {
                     rt: Some(n as u8),
-                    vm_reg: 1,
-                    contextidr: Some(value & 0xffff_ffff),
+                    writes: Some((contextidr, value)),
                     ..ends(&raw const probe_contextidr, n, "MSR CONTEXTIDR_EL1, x")
                 });
             }
@@ -120,8 +127,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 ..ends(&raw const probe_cisw, XZR, "DC CISW, XZR")
             });
             each(Probe {
-                vm_reg: 1,
-                contextidr: Some(0),
+                writes: Some((contextidr, 0)),
                 ..ends(&raw const probe_contextidr, XZR, "MSR CONTEXTIDR_EL1, XZR")
             });
         }
@@ -140,11 +146,20 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             }
         }
         ProbeSet::Refused => {
-            for (n, text) in ["MRS PMCR_EL0", "MSR PMCR_EL0"].into_iter().enumerate() {
-                each(undefined(&raw const probe_refused, n, text));
+            for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {
+                let probe = undefined(&raw const probe_refused, n, text);
+                each(probe);
+                each(with_sp_el1(Probe {
+                    text: with_sp,
+                    ..probe
+                }));
             }
         }
-        // A64 has no conditional system instructions, one length, and no banks.
-        ProbeSet::Conditions | ProbeSet::ItBlocks | ProbeSet::Lengths | ProbeSet::Banks => {}
+        // A64 has no conditional system instructions, no 64-bit pairs, one length, and no banks.
+        ProbeSet::EveryRtPair
+        | ProbeSet::Conditions
+        | ProbeSet::ItBlocks
+        | ProbeSet::Lengths
+        | ProbeSet::Banks => {}
     }
 }

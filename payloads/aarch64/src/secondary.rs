@@ -8,7 +8,7 @@ use setway_runtime::secondary;
 pub fn start<I: secondary::PastCaches>() -> bool {
     // The new CPU reads its code and stack past the caches: have them in memory.
     caches::set(true, true);
-    secondary::start::<I>(secondary_entry)
+    secondary::start::<I>(secondary_entry as *const () as usize)
 }
 
 /// Entered with the end of the stack in x0.

@@ -40,7 +40,7 @@ static UNCACHED: Table = Table::new();
 /// Where the non-cacheable mapping is: its first 2 MiB show the 2 MiB around the arena.
 const ALIAS: u64 = 256 * GIB;
 
-/// Descriptor types and attributes (DDI 0487, D8.3).
+/// Descriptor types and attributes (DDI 0487, "Translation table descriptor formats").
 mod descriptor {
     pub const BLOCK: u64 = 0b01;
     pub const TABLE: u64 = 0b11;

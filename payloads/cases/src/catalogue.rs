@@ -81,6 +81,7 @@ catalogue! {
 
     "EXA-RT/set-way" EXA_RT ALL, [] => exact::every_rt_set_way;
     "EXA-RT/vm-reg" EXA_RT ALL, [] => exact::every_rt_vm_reg;
+    "EXA-RT/vm-reg-64" EXA_RT AARCH32, [] => exact::every_rt_pair;
     "EXA-ZR" EXA_ZR &[A64], [] => exact::zero_register;
     "EXA-FLAGS" EXA_FLAGS ALL, [] => exact::flags;
     "EXA-SIMD" EXA_SIMD ALL, [] => exact::simd;
@@ -97,9 +98,8 @@ catalogue! {
     "COH-TOGGLE" COH_TOGGLE ALL, [needs_cache_model = true] => coherence::toggle;
     "COH-OFF" COH_OFF ALL, [needs_cache_model = true] => coherence::stored_while_off;
     "COH-ISW" COH_ISW ALL, [needs_cache_model = true] => coherence::invalidate;
-    "COH-ALIAS" COH_ALIAS ALL, [needs_cache_model = true] => coherence::alias;
 
-    "CPU-RESET/first" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
-    "CPU-RESET/again" CPU_RESET ALL, [vcpus = 2] => vcpus::reset_again;
+    "CPU-RESET" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
+    "CPU-RESTART" CPU_RESTART ALL, [vcpus = 2] => vcpus::restart;
     "CPU-TVM" CPU_TVM ALL, [vcpus = 2] => vcpus::own_tvm;
 }

@@ -121,10 +121,10 @@ impl<I: Isa> Context<I> {
         self.compare(probe, "return address", probe.exit.link, exit.link);
         self.compare(probe, "saved PSTATE", probe.exit.saved, exit.saved);
         self.compare(probe, "syndrome", probe.exit.syndrome, exit.syndrome);
-        self.compare(probe, "mode", probe.exit.mode, exit.mode);
+        self.compare(probe, "PSTATE on arrival", probe.exit.state, exit.state);
         self.registers(probe, &want, &after);
-        if let Some(value) = probe.contextidr {
-            self.compare(probe, "CONTEXTIDR", value, I::read_contextidr());
+        if let Some((reg, value)) = probe.writes {
+            self.compare(probe, reg.name, value, (reg.read)());
         }
         if self.checks.len() == before {
             self.check(probe, 0, 0);

@@ -114,8 +114,8 @@ pub struct Exit {
     pub saved: u64,
     /// ESR_EL1; 0 in AArch32, which has none for UNDEF.
     pub syndrome: u64,
-    /// PSTATE.M on arrival.
-    pub mode: u64,
+    /// PSTATE on arrival but for the condition flags: mode, interrupt masks, instruction set.
+    pub state: u64,
 }
 
 /// A short piece of code around one instruction under test.
@@ -128,16 +128,18 @@ pub struct Probe {
     pub text: &'static str,
     /// The transfer register, where it varies.
     pub rt: Option<u8>,
-    /// Where the code starts; bit 0 set for T32.
+    /// Where the code starts.
     pub entry: usize,
+    /// AArch64: runs with SP_EL1 instead of SP_EL0.
+    pub sp_el1: bool,
     /// N, Z, C, V to start with.
     pub flags: u64,
     /// Set/way ops that it executes (a failed condition is none).
     pub set_way: u64,
-    /// VM register writes that it executes.
-    pub vm_reg: u64,
-    /// What CONTEXTIDR holds afterwards, if the probe writes it.
-    pub contextidr: Option<u64>,
+    /// The VM register that it writes, and what with.
+    pub writes: Option<(&'static VmRegister, u64)>,
+    /// Its condition holds, so that it does what it says.
+    pub acts: bool,
     /// General registers that it changes itself, with their values afterwards.
     pub changes: &'static [(usize, u64)],
     /// How it ends when all is well.
@@ -161,11 +163,13 @@ pub enum ProbeSet {
     EveryRtSetWay,
     /// A VM register write with each transfer register.
     EveryRtVmReg,
+    /// A 64-bit VM register write with pairs of transfer registers.
+    EveryRtPair,
     /// Trapped instructions with the zero register.
     ZeroRegister,
     /// One set/way op.
     OneSetWay,
-    /// One op under each condition, with flags that pass and flags that fail it.
+    /// One VM register write under each condition, with flags that pass and flags that fail it.
     Conditions,
     /// Trapped instructions at each place of an IT block.
     ItBlocks,
@@ -179,7 +183,7 @@ pub enum ProbeSet {
     Refused,
 }
 
-/// Memory that a case may do anything to: a page with a cacheable and a non-cacheable mapping.
+/// Memory that a case may do anything to: 64 KiB with a cacheable and a non-cacheable mapping.
 ///
 /// With stage 1 off the cacheable address is the physical one.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +192,37 @@ pub struct Arena {
     pub cached: *mut u64,
     /// The same memory, Normal Non-cacheable; only mapped while the MMU is on.
     pub uncached: *mut u64,
+}
+
+/// The shape of a cache, as set/way ops address it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Logarithm of the line's bytes.
+    pub line_shift: u64,
+    /// Number of the last way.
+    pub last_way: u64,
+    /// Number of the last set.
+    pub last_set: u64,
+}
+
+impl Geometry {
+    /// From CCSIDR_EL1 as it was before FEAT_CCIDX, or CCSIDR.
+    pub const fn narrow(ccsidr: u64) -> Self {
+        Self {
+            line_shift: (ccsidr & 7) + 4,
+            last_way: ccsidr >> 3 & 0x3ff,
+            last_set: ccsidr >> 13 & 0x7fff,
+        }
+    }
+
+    /// From CCSIDR_EL1 with FEAT_CCIDX; or from CCSIDR, with CCSIDR2 above it.
+    pub const fn wide(ccsidr: u64) -> Self {
+        Self {
+            line_shift: (ccsidr & 7) + 4,
+            last_way: ccsidr >> 3 & 0x1f_ffff,
+            last_set: ccsidr >> 32 & 0xff_ffff,
+        }
+    }
 }
 
 /// What a second CPU can be told to do.
@@ -229,6 +264,9 @@ pub trait Isa: Sized + 'static {
 
     /// CCSIDR of a cache: `level` from 0; `instruction` selects the instruction cache.
     fn ccsidr(level: u64, instruction: bool) -> u64;
+
+    /// The shape of the data or unified cache of `level`, from 0.
+    fn geometry(level: u64) -> Geometry;
 
     /// Sets SCTLR.M and SCTLR.C, by one write of SCTLR.
     fn set_caches(m: bool, c: bool);

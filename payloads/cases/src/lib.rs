@@ -16,5 +16,7 @@ mod rule;
 
 pub use catalogue::{CASES, Case, body};
 pub use context::{Check, Context, Counts, Step};
-pub use isa::{Arena, Command, Exit, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister};
+pub use isa::{
+    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+};
 pub use rule::{Kind, RULES, Rule};

@@ -55,43 +55,43 @@ rules! {
     TGL_MC "TGL-MC" Policy
         "a trapped change of SCTLR flushes if and only if M and C together changed, and clears TVM if and only if both are now set", KVM_2015;
     VMR_VALUE "VMR-VALUE" Architectural
-        "a VM register holds after a trapped write what it holds after an untrapped one", "DDI 0487 D1.3.6, traps to EL2; HCR_EL2.TVM";
+        "a VM register holds after a trapped write what it holds after an untrapped one", "DDI 0487, HCR_EL2.TVM";
     VMR_ISOLATION "VMR-ISOLATION" Architectural
-        "a trapped write of a VM register changes no other register", "DDI 0487 HCR_EL2.TVM";
+        "a trapped write of a VM register changes no other register", "DDI 0487, HCR_EL2.TVM";
     VMR_HALVES "VMR-HALVES" Architectural
-        "64-bit writes reach both halves of a register, and 32-bit writes leave the other half alone", "DDI 0487 G8.2.163 TTBR0, G8.2.119 MAIR0";
+        "64-bit writes reach both halves of a register, and 32-bit writes leave the other half alone", "DDI 0487, AArch32 TTBR0 and MAIR0, \"architecturally mapped to\"";
     EXA_RT "EXA-RT" Architectural
-        "a trapped instruction takes its operand from the right register, whichever it is, and changes none", "DDI 0487 D24.2.40 ESR_EL2, ISS.Rt";
+        "a trapped instruction takes its operand from the right register, whichever it is, and changes none", "DDI 0487, ESR_EL2, ISS.Rt";
     EXA_ZR "EXA-ZR" Architectural
-        "register 31 of a trapped instruction is the zero register", "DDI 0487 C1.2.5; ESR_EL2, ISS.Rt";
+        "register 31 of a trapped instruction is the zero register", "DDI 0487, ESR_EL2, ISS.Rt: 0b11111 is the zero register";
     EXA_FLAGS "EXA-FLAGS" Architectural
-        "the condition flags survive a trap", "DDI 0487 D1.3.3";
+        "the condition flags survive a trap", "DDI 0487, exception return restores PSTATE from SPSR_ELx";
     EXA_SIMD "EXA-SIMD" Architectural
-        "the SIMD and floating-point registers survive a trap", "DDI 0487 D1.3.3";
+        "the SIMD and floating-point registers survive a trap", "DDI 0487, exception entry and return do not change them";
     EXA_COND "EXA-COND" Architectural
-        "a conditional instruction that traps acts if and only if its condition holds", "DDI 0487 G1.16.1; ESR_EL2, ISS.COND";
+        "a conditional instruction that traps acts if and only if its condition holds", "DDI 0487, ESR_EL2, ISS.CV and COND";
     EXA_IT "EXA-IT" Architectural
-        "a trapped instruction in an IT block advances ITSTATE like any other", "DDI 0487 G1.18.3 ITAdvance()";
+        "a trapped instruction in an IT block advances ITSTATE like any other", "DDI 0487, ITAdvance()";
     EXA_LEN "EXA-LEN" Architectural
-        "execution goes on right behind a trapped T32 instruction, at either alignment", "DDI 0487 ESR_EL2.IL";
+        "execution goes on right behind a trapped T32 instruction, at either alignment", "DDI 0487, ESR_EL2.IL";
     EXA_BANK "EXA-BANK" Architectural
-        "a trapped instruction takes its operand from the bank of the mode it runs in", "DDI 0487 D1.20.1, mapping of general-purpose registers";
+        "a trapped instruction takes its operand from the bank of the mode it runs in", "DDI 0487, mapping of the general-purpose registers between the Execution states";
     UND_READ "UND-READ" Architectural
-        "reading a set/way encoding is UNDEFINED: right vector, return address and mode, and the guest goes on", "DDI 0487 C5.3, DC encodings are write-only";
+        "reading a set/way encoding is UNDEFINED: right vector, return address and mode, and the guest goes on", "DDI 0487, DC instructions have no form that reads";
     UND_INJECT "UND-INJECT" Policy
-        "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487 D1.3.5, G1.12.3";
-    COH_CLEAN "COH-CLEAN" Architectural
-        "data written with caches on is seen with caches off, after maintenance by set/way", "DDI 0487 D7.5.9; the guest's only use of set/way that a VM can honour";
+        "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException()";
+    COH_CLEAN "COH-CLEAN" Policy
+        "data written with caches on is seen past the cache and with caches off, after maintenance by set/way", KVM_2015;
     COH_TOGGLE "COH-TOGGLE" Policy
         "data written between the set/way ops and turning the cache off is seen with caches off", KVM_2015;
     COH_OFF "COH-OFF" Policy
         "data written with caches off is seen once the cache is on", KVM_2015;
     COH_ISW "COH-ISW" Architectural
-        "an invalidate by set/way does not lose data", "DDI 0487 D24.2.55 HCR_EL2.SWIO; XSA-93";
-    COH_ALIAS "COH-ALIAS" Architectural
-        "data written through a cacheable mapping is seen through a non-cacheable one, after maintenance by set/way", "DDI 0487 B2.8, mismatched attributes; D7.5.9";
+        "an invalidate by set/way does not lose data", "DDI 0487, HCR_EL2.SWIO and VM; XSA-93";
     CPU_RESET "CPU-RESET" Policy
         "a vCPU that CPU_ON starts has its caches off and TVM set", KVM_2015;
+    CPU_RESTART "CPU-RESTART" Policy
+        "so has a vCPU that CPU_ON starts again after CPU_OFF", "DEN0022 (PSCI), CPU_ON: initial state; the policy's own premise that TVM is set while the cache is off";
     CPU_TVM "CPU-TVM" Policy
         "TVM is each vCPU's own", KVM_2015;
 }

@@ -38,6 +38,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     // SAFETY: the Linux boot protocol has the device tree's address in x0.
     let board = unsafe { Board::read(dtb as *const u8) };
     let board = board.unwrap_or_else(|error| panic!("{error}"));
+    psci::init(board.psci);
     if let Some(uart) = board.uart {
         // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
         unsafe { console::init(uart) }
@@ -47,7 +48,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Some((_, misbehave)) => misbehave(&board),
         None => panic!("misbehave={name} is none of the ways"),
     }
-    psci::system_off(None)
+    psci::system_off()
 }
 
 /// The fields of a good first record.
@@ -153,5 +154,5 @@ fn trap_storm() {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     console::panic(Stream::Guest, info);
-    psci::system_off(None)
+    psci::system_off()
 }

@@ -6,11 +6,8 @@ pub fn value<'a>(args: &'a str, key: &str) -> Option<&'a str> {
         .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
-/// Splits `args` at the first ` -- `, as Linux does: before it what is ours, behind it what we pass
-/// on.
+/// Splits `args` at the word `--`, as Linux does: before it what is ours, behind it what we pass on.
 pub fn split(args: &str) -> (&str, &str) {
-    match args.split_once("--") {
-        Some((ours, theirs)) => (ours.trim(), theirs.trim()),
-        None => (args.trim(), ""),
-    }
+    let (ours, theirs) = args.split_once(" -- ").unwrap_or((args, ""));
+    (ours.trim(), theirs.trim())
 }

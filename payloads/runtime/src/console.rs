@@ -13,12 +13,16 @@ use setway_protocol::{RecordWriter, Stream, Value, kind};
 /// Where the UART is; 0 before [`init`].
 static UART: AtomicUsize = AtomicUsize::new(0);
 
-/// The reference clock of the `virt` board's UART, and a rate that every terminal knows. Neither
-/// matters to an emulated UART.
+/// The reference clock of the `virt` board's UART, and a rate that every terminal knows. Only used
+/// where nobody has enabled the UART before us, as on emulators, to which neither matters.
 const CLOCK_HZ: u32 = 24_000_000;
 const BAUD: u32 = 115_200;
 
-/// Takes the PL011 at `base` for the console, and enables it.
+/// UARTCR, and its bit UARTEN.
+const CONTROL: usize = 0x30;
+const ENABLED: u32 = 1;
+
+/// Takes the PL011 at `base` for the console, as firmware has set it up, or else enables it.
 ///
 /// # Safety
 ///
@@ -26,6 +30,11 @@ const BAUD: u32 = 115_200;
 /// image drives.
 pub unsafe fn init(base: u64) {
     UART.store(base as usize, Ordering::Relaxed);
+    let control = (base as usize + CONTROL) as *const u32;
+    // SAFETY: a register of the PL011 that our caller vouches for; reading it has no effect.
+    if unsafe { control.read_volatile() } & ENABLED != 0 {
+        return;
+    }
     if let Some(mut uart) = uart() {
         let line = LineConfig {
             data_bits: DataBits::Bits8,

@@ -74,7 +74,19 @@ global_asm!(
     "    str     x15, [x10, x14]",
     "    sub     w13, w13, #1",
     "    b       1b",
-    "2:  dsb     sy",
+    // The words were written past the caches, where the loader may have left clean copies of them.
+    "2:  mrs     x12, ctr_el0",
+    "    ubfx    x12, x12, #16, #4",
+    "    mov     x13, #4",
+    "    lsl     x13, x13, x12",
+    "    adrp    x12, image_end",
+    "    add     x12, x12, :lo12:image_end",
+    "    dsb     sy",
+    "3:  dc      ivac, x10",
+    "    add     x10, x10, x13",
+    "    cmp     x10, x12",
+    "    b.lo    3b",
+    "    dsb     sy",
     "    b       entry",
 );
 
@@ -149,8 +161,20 @@ global_asm!(
     "    strh    r9, [r8]",
     "    strh    r10, [r8, #2]",
     "    b       1b",
-    // Code has changed: drop what the instruction cache and the branch predictor know.
-    "5:  dsb     sy",
+    // The words were written past the caches, where the loader may have left clean copies of them;
+    // and code has changed: drop what instruction cache and branch predictor know of it.
+    "5:  mrc     p15, 0, r5, c0, c0, 1",
+    "    ubfx    r5, r5, #16, #4",
+    "    mov     r6, #4",
+    "    lsl     r6, r6, r5",
+    "    ldr     r5, =image_size",
+    "    add     r5, r4, r5",
+    "    dsb     sy",
+    "6:  mcr     p15, 0, r4, c7, c6, 1",
+    "    add     r4, r4, r6",
+    "    cmp     r4, r5",
+    "    blo     6b",
+    "    dsb     sy",
     "    mov     r5, #0",
     "    mcr     p15, 0, r5, c7, c5, 0",
     "    mcr     p15, 0, r5, c7, c5, 6",
@@ -160,4 +184,5 @@ global_asm!(
     // Offsets from `head`, which the linker knows without relocation at run time.
     "8:  .word   relocs_offset_at",
     "9:  .word   relocs_count_at",
+    "    .ltorg",
 );

@@ -1,17 +1,26 @@
 //! PSCI (Arm DEN0022), in whichever state the image runs.
 
 use crate::board::Conduit;
+use core::sync::atomic::{AtomicBool, Ordering};
 use smccc::{
     Hvc, Smc,
     psci::{self, AffinityState, Error, LowestAffinityLevel},
 };
 
+/// Whether PSCI is called by SMC. Guests call it by HVC.
+static BY_SMC: AtomicBool = AtomicBool::new(false);
+
+/// Learns how PSCI is called.
+pub fn init(conduit: Option<Conduit>) {
+    BY_SMC.store(conduit == Some(Conduit::Smc), Ordering::Relaxed);
+}
+
 /// Ends the machine.
-pub fn system_off(conduit: Option<Conduit>) -> ! {
+pub fn system_off() -> ! {
     // Neither call returns where PSCI is right; nothing is to be done where it is not.
-    let _ = match conduit {
-        Some(Conduit::Smc) => psci::system_off::<Smc>(),
-        _ => psci::system_off::<Hvc>(),
+    let _ = match BY_SMC.load(Ordering::Relaxed) {
+        true => psci::system_off::<Smc>(),
+        false => psci::system_off::<Hvc>(),
     };
     loop {
         core::hint::spin_loop();

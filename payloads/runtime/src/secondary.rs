@@ -38,13 +38,13 @@ pub fn init(board: &Board<'_>, own: u64) {
     }
 }
 
-/// Starts the second CPU at `entry`, with the end of its stack in the first register, and waits until
+/// Starts the second CPU at the address `entry`, with the end of its stack in the first register, and waits until
 /// it can take commands. False if PSCI refused.
-pub fn start<I: PastCaches>(entry: extern "C" fn() -> !) -> bool {
+pub fn start<I: PastCaches>(entry: usize) -> bool {
     // SAFETY: the mailbox, past the caches, while the second CPU is off.
     unsafe { mailbox::<I>().write_volatile(Mailbox::new()) }
     let stack_end = (&raw mut STACK) as usize + size_of::<Stack>();
-    let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry as usize, stack_end).is_ok();
+    let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry, stack_end).is_ok();
     if started {
         started_with_caches::<I>();
     }

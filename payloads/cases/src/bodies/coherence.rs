@@ -4,7 +4,7 @@
 //! gives the checks their teeth. The sequences are those of real guests: a boot loader that cleans
 //! and turns its caches off, a kernel that is entered with them off.
 
-use super::{FIRST_SET_WAY, NEXT_SET_WAY, TOGGLE};
+use super::{FIRST_SET_WAY, TOGGLE, set_way::each_line};
 use crate::{
     context::{Context, Counts},
     isa::{Isa, SetWay},
@@ -46,11 +46,13 @@ fn start<I: Isa>() -> *mut u64 {
     at
 }
 
-/// Store with the cache on, clean by set/way, cache off, load.
+/// Store with the cache on, clean by set/way, load past the cache, which only the op's flush can make
+/// right; cache off, load.
 pub fn clean<I: Isa>(cx: &mut Context<I>, op: SetWay) {
     let at = start::<I>();
     store(at, NEW);
     cx.step("set/way op", FIRST_SET_WAY, || I::set_way(op, 0));
+    check(cx, "load past the cache", I::arena().uncached, NEW);
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
@@ -77,36 +79,23 @@ pub fn stored_while_off<I: Isa>(cx: &mut Context<I>) {
     check(cx, "load with the cache on", at, NEW);
 }
 
-/// Dirty lines and an invalidate by set/way: the data must survive, in the cache or in memory.
+/// Dirty lines and an invalidate by set/way of everything: the data must survive, in the cache or in
+/// memory.
 pub fn invalidate<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
-    cx.step("DC ISW", FIRST_SET_WAY, || {
-        I::set_way(SetWay::Invalidate, 0)
-    });
+    I::mark();
+    let ops = each_line::<I>(|operand| I::set_way(SetWay::Invalidate, operand));
+    I::mark();
+    cx.measured(
+        "DC ISW of every level, set and way",
+        Counts {
+            set_way: ops,
+            ..FIRST_SET_WAY
+        },
+    );
     check(cx, "load with the cache on", at, NEW);
-    store(at, OLD);
-    cx.step("DC ISW again", NEXT_SET_WAY, || {
-        I::set_way(SetWay::Invalidate, 0)
-    });
-    check(cx, "second load with the cache on", at, OLD);
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
-    check(cx, "load with the cache off", at, OLD);
+    check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
-}
-
-/// Store through the cacheable mapping, clean by set/way, load through the non-cacheable one; and
-/// the other way about.
-pub fn alias<I: Isa>(cx: &mut Context<I>) {
-    let at = start::<I>();
-    let uncached = I::arena().uncached;
-    store(at, NEW);
-    let all = Counts {
-        set_way: 1,
-        ..FIRST_SET_WAY
-    };
-    cx.step("set/way op", all, || I::set_way(SetWay::CleanInvalidate, 0));
-    check(cx, "load past the cache", uncached, NEW);
-    store(uncached, OLD);
-    check(cx, "load through the cache", at, OLD);
 }

@@ -3,7 +3,7 @@
 use super::{FIRST_SET_WAY, NEXT_SET_WAY, VM_REG};
 use crate::{
     context::{Context, Counts},
-    isa::{Isa, SetWay},
+    isa::{Geometry, Isa, SetWay},
 };
 
 /// One op, with the cache on and TVM clear.
@@ -23,7 +23,7 @@ pub fn repeat<I: Isa>(cx: &mut Context<I>) {
     cx.step("CONTEXTIDR write", VM_REG, || I::write_contextidr(1));
 }
 
-/// The loop of DDI 0487 D7.5.10 over all data and unified caches, as boot loaders have it.
+/// The loop of DDI 0487, "Performing cache maintenance instructions", over all data and unified caches, as boot loaders have it.
 pub fn whole_cache<I: Isa>(cx: &mut Context<I>) {
     I::mark();
     let ops = each_line::<I>(|operand| I::set_way(SetWay::CleanInvalidate, operand));
@@ -40,7 +40,7 @@ pub fn whole_cache<I: Isa>(cx: &mut Context<I>) {
 
 /// Calls `op` with the operand of every line of every data or unified cache up to the level of
 /// coherence, and returns how many there are.
-fn each_line<I: Isa>(op: impl Fn(u64)) -> u64 {
+pub fn each_line<I: Isa>(op: impl Fn(u64)) -> u64 {
     let clidr = I::clidr();
     let coherence = clidr >> 24 & 7;
     let mut count = 0;
@@ -49,10 +49,11 @@ fn each_line<I: Isa>(op: impl Fn(u64)) -> u64 {
         if clidr >> (3 * level) & 7 < 2 {
             continue;
         }
-        let ccsidr = I::ccsidr(level, false);
-        let line_shift = (ccsidr & 7) + 4;
-        let last_way = ccsidr >> 3 & 0x3ff;
-        let last_set = ccsidr >> 13 & 0x7fff;
+        let Geometry {
+            line_shift,
+            last_way,
+            last_set,
+        } = I::geometry(level);
         // The way number is left-aligned in the operand's low word.
         let way_shift = (last_way as u32).leading_zeros() % 32;
         for way in 0..=last_way {

@@ -8,28 +8,38 @@ use crate::{
 
 /// CPU_ON gives a vCPU with its caches off and TVM set.
 pub fn reset<I: Isa>(cx: &mut Context<I>) {
-    start(cx);
-    from_reset(cx);
-    stop(cx);
+    if start(cx) {
+        from_reset(cx);
+        stop(cx);
+    }
 }
 
 /// So does CPU_ON after CPU_OFF, whatever the vCPU did before.
-pub fn reset_again<I: Isa>(cx: &mut Context<I>) {
-    start(cx);
+pub fn restart<I: Isa>(cx: &mut Context<I>) {
+    if !start(cx) {
+        return;
+    }
     I::on_secondary(Command::CachesOn);
     stop(cx);
-    start(cx);
-    from_reset(cx);
-    stop(cx);
+    if start(cx) {
+        from_reset(cx);
+        stop(cx);
+    }
 }
 
-fn start<I: Isa>(cx: &mut Context<I>) {
-    cx.check("CPU_ON succeeds", 1, u64::from(I::start_secondary()));
+/// Starts the second CPU; false if there is none to command.
+fn start<I: Isa>(cx: &mut Context<I>) -> bool {
+    let started = I::start_secondary();
+    cx.check("CPU_ON succeeds", 1, u64::from(started));
+    if !started {
+        return false;
+    }
     cx.check(
         "M or C set at start",
         0,
         u64::from(I::secondary_started_with_caches()),
     );
+    true
 }
 
 fn stop<I: Isa>(cx: &mut Context<I>) {
@@ -49,7 +59,9 @@ fn from_reset<I: Isa>(cx: &mut Context<I>) {
 
 /// What one vCPU does to its TVM, the other does not feel.
 pub fn own_tvm<I: Isa>(cx: &mut Context<I>) {
-    start(cx);
+    if !start(cx) {
+        return;
+    }
     cx.step("CPU 0 with TVM clear, CPU 1 with it set", NOTHING, || {
         I::write_contextidr(1)
     });
