@@ -1,7 +1,7 @@
 //! The guest's synchronous exceptions to EL2, one arm of [`synchronous`] each.
 
 use crate::{
-    ids, policy, psci, report, stage2, sysreg,
+    ids, psci, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
@@ -18,7 +18,7 @@ use setway_runtime::{mrs, msr};
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
     let before = vcpu.state;
     handle(vcpu);
-    if policy().is(Mutant::TvmShared) {
+    if vcpu.policy.is(Mutant::TvmShared) {
         vcpu::share_tvm(vcpu, before);
     }
 }
@@ -100,7 +100,7 @@ fn read(vcpu: &mut Vcpu, esr: Esr, value: u64) {
 /// A set/way op: what it means is the policy's business.
 #[inline]
 fn set_way(vcpu: &mut Vcpu, op: usize) {
-    let policy = policy();
+    let policy = vcpu.policy;
     COUNTERS.set_way[op].add(1);
     let outcome = policy.set_way(vcpu.state);
     if outcome.flush {
@@ -123,7 +123,7 @@ fn set_way(vcpu: &mut Vcpu, op: usize) {
 
 /// A write of a VM register: performed first, so that the flush sees what the guest sees next.
 fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
-    let policy = policy();
+    let policy = vcpu.policy;
     let reg = &VM_REGS[place];
     COUNTERS.vm_reg[place].add(1);
     let was = sysreg::get(Backing::SctlrEl1);
@@ -187,7 +187,7 @@ fn transfer(vcpu: &Vcpu, policy: Policy, rt: usize) -> u64 {
 /// Steps over the instruction that trapped.
 #[inline]
 fn step(vcpu: &mut Vcpu, esr: Esr) {
-    let policy = policy();
+    let policy = vcpu.policy;
     let t32 = vcpu.spsr & (psr::AARCH32 | psr::T) == psr::AARCH32 | psr::T;
     if !(t32 && policy.is(Mutant::PcNotAdvancedT32)) {
         vcpu.pc += esr.length();
@@ -199,7 +199,7 @@ fn step(vcpu: &mut Vcpu, esr: Esr) {
 
 /// Makes the instruction that trapped UNDEFINED.
 fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
-    let policy = policy();
+    let policy = vcpu.policy;
     COUNTERS.undef.add(1);
     let sctlr = sysreg::get(Backing::SctlrEl1);
     let vbar = mrs!("vbar_el1");

@@ -6,10 +6,10 @@
 
 use crate::{policy, stage2, vectors};
 use core::{
-    mem::offset_of,
+    mem::{MaybeUninit, offset_of},
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
-use setway_policy::{Mutant, VcpuState};
+use setway_policy::{Mutant, Policy, VcpuState};
 use setway_runtime::board::MAX_CPUS;
 use setway_runtime::{mrs, msr};
 
@@ -76,6 +76,8 @@ pub struct Vcpu {
     pub state: VcpuState,
     /// EL1 is AArch64.
     pub aarch64: bool,
+    /// The policy that this run follows.
+    pub policy: Policy,
 }
 
 const STACK_SIZE: usize = 0x4000;
@@ -87,19 +89,7 @@ struct Stack {
     vcpu: Vcpu,
 }
 
-static mut STACKS: [Stack; MAX_CPUS] = [const {
-    Stack {
-        space: [0; STACK_SIZE],
-        vcpu: Vcpu {
-            x: [0; 31],
-            pc: 0,
-            spsr: 0,
-            index: 0,
-            state: VcpuState { tvm: false },
-            aarch64: false,
-        },
-    }
-}; MAX_CPUS];
+static mut STACKS: [MaybeUninit<Stack>; MAX_CPUS] = [const { MaybeUninit::uninit() }; MAX_CPUS];
 
 // The vectors save and restore by these places.
 const _: () = assert!(offset_of!(Vcpu, x) == 0);
@@ -161,12 +151,6 @@ pub fn set_power(index: usize, from: Power, to: Power) -> bool {
         .is_ok()
 }
 
-/// The place of vCPU `index`.
-fn vcpu(index: usize) -> *mut Vcpu {
-    // SAFETY: only the address is taken, and it is bounds-checked.
-    unsafe { &raw mut STACKS[index].vcpu }
-}
-
 /// Runs the first vCPU on this CPU.
 pub fn run_boot_cpu(entry: Entry) -> ! {
     let own = mrs!("mpidr_el1") & AFFINITY;
@@ -179,23 +163,33 @@ pub fn run_boot_cpu(entry: Entry) -> ! {
 /// Runs vCPU `index` on this CPU, from reset.
 pub fn run(index: usize, entry: Entry) -> ! {
     let policy = policy();
-    // SAFETY: each CPU runs its own vCPU only, and is not in it now: PSCI has turned it on.
-    let vcpu = unsafe { &mut *vcpu(index) };
-    vcpu.x = [0; 31];
-    (vcpu.x[0], vcpu.x[1], vcpu.x[2]) = (entry.x0, entry.x1, entry.x2);
-    vcpu.pc = entry.pc;
-    vcpu.spsr = match (entry.aarch64, entry.t32) {
+    let mut state = policy.reset();
+    if policy.is(Mutant::SecondaryTvmClear) && mrs!("mpidr_el1") & AFFINITY != mpidr(0) {
+        state.tvm = false;
+    }
+    let mut x = [0; 31];
+    (x[0], x[1], x[2]) = (entry.x0, entry.x1, entry.x2);
+    let spsr = match (entry.aarch64, entry.t32) {
         // EL1 with SP_EL1, all masked; Supervisor mode, all masked.
         (true, _) => 0x3c5,
         (false, false) => 0x1d3,
         (false, true) => 0x1f3,
     };
-    vcpu.index = index;
-    vcpu.aarch64 = entry.aarch64;
-    vcpu.state = policy.reset();
-    if policy.is(Mutant::SecondaryTvmClear) && mrs!("mpidr_el1") & AFFINITY != mpidr(0) {
-        vcpu.state.tvm = false;
-    }
+    // SAFETY: in bounds. Each CPU runs its own vCPU only, and is not in it now: PSCI has turned it on,
+    // and it is still on another stack.
+    let vcpu = unsafe {
+        let place = &raw mut (*(&raw mut STACKS[index]).cast::<Stack>()).vcpu;
+        place.write(Vcpu {
+            x,
+            pc: entry.pc,
+            spsr,
+            index,
+            state,
+            aarch64: entry.aarch64,
+            policy,
+        });
+        &mut *place
+    };
     reset_registers(vcpu);
     set_power(index, Power::Pending, Power::On);
     set_power(index, Power::Off, Power::On);

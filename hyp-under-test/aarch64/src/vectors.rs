@@ -1,12 +1,12 @@
 //! The EL2 vectors: in from the guest with all its registers, and back.
 
 use crate::{traps, vcpu::Vcpu};
-use core::arch::global_asm;
+use core::{arch::global_asm, ffi::c_void};
 use setway_runtime::{mrs, msr};
 
 unsafe extern "C" {
     static vector_table_el2: u8;
-    fn enter_guest(vcpu: *mut Vcpu) -> !;
+    fn enter_guest(vcpu: *mut c_void) -> !;
 }
 
 /// Points this CPU at the vectors.
@@ -22,7 +22,7 @@ pub unsafe fn install() {
 /// Leaves the current stack for good and runs the guest.
 pub fn enter(vcpu: &mut Vcpu) -> ! {
     // SAFETY: the vCPU lies at the end of this CPU's stack, and its registers are valid.
-    unsafe { enter_guest(vcpu) }
+    unsafe { enter_guest((&raw mut *vcpu).cast()) }
 }
 
 /// An exception that EL2 itself caused.

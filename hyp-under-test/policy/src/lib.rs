@@ -59,6 +59,7 @@ pub struct Toggle {
 
 /// The policy, or one of its mutants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
 pub struct Policy {
     /// The defect, if this is a mutant.
     pub mutant: Option<Mutant>,
