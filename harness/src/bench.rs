@@ -1,8 +1,8 @@
 //! A hypervisor on a machine under a QEMU, ready to make runs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
+    collections::BTreeSet,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -16,10 +16,10 @@ use crate::{
     hypervisor::Hypervisor,
     judge::{Judgement, Verdict, judge},
     machine::Machine,
-    observation::Observation,
+    observation::{Builds, Gap, Observation},
     paths,
     plan::Run,
-    qemu::{Arch, Qemu},
+    qemu::Qemu,
 };
 
 /// What runs are made with.
@@ -31,8 +31,8 @@ pub struct Bench {
     pub machine: Machine,
     /// What simulates the machine.
     pub qemu: Qemu,
-    /// The files of the images, by name.
-    images: BTreeMap<String, PathBuf>,
+    /// The images that runs boot.
+    images: Images,
     /// What a run may use.
     pub limits: Limits,
     /// Where to leave the raw logs of runs that did not pass.
@@ -79,10 +79,6 @@ impl Bench {
             eprintln!("{warning}");
         }
         let images = Images::build(&paths::root(), &paths::target(), &names)?;
-        let images = images
-            .iter()
-            .map(|image| (image.recipe.name.to_owned(), image.flat.clone()));
-        let images: BTreeMap<_, _> = images.collect();
         let bench = Self {
             hypervisor,
             machine,
@@ -112,13 +108,8 @@ impl Bench {
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
         }
-        let started = capture(
-            |log| {
-                self.command(run, log)
-                    .unwrap_or_else(|_| self.qemu.command(Arch::Aarch64))
-            },
-            limits,
-        );
+        let command = |log: &str| self.command(run, log).map_err(io::Error::other);
+        let started = capture(command, limits);
         let capture = match started {
             Ok(capture) => capture,
             Err(error) => {
@@ -126,11 +117,13 @@ impl Bench {
                 return Outcome::without_observation(run, Judgement::new(Verdict::Crash, reason));
             }
         };
-        let mut observation = Observation::of(&capture, run, self.hypervisor.records);
+        let mut observation = Observation::of(&capture, run, &self.builds(run));
         observation.excuse(|check| self.machine.excuse(run.case, run.isa, check));
         let mut judgement = judge(&observation);
         let mut comparison = None;
-        if self.expectations && judgement.verdict == Verdict::Pass {
+        // A defect that makes no difference must survive, so nothing else is asked of a mutant.
+        let expected = self.expectations && run.defect.is_none();
+        if expected && judgement.verdict == Verdict::Pass {
             let compared = Expectation::of(&self.hypervisor.name, run).compare(&observation);
             judgement = compared.judge();
             comparison = Some(compared);
@@ -149,12 +142,12 @@ impl Bench {
     /// The command line of a run.
     fn command(&self, run: &Run, exception_log: &str) -> Result<Command, Error> {
         let payload = match self.hypervisor.payload.get(&run.isa) {
-            Some(name) => self.image(name)?,
+            Some(name) => self.path(name)?,
             None => "",
         };
         let vcpus = run.case.vcpus.to_string();
         let values = [
-            ("{kernel}", self.image(&self.hypervisor.kernel)?),
+            ("{kernel}", self.path(&self.hypervisor.kernel)?),
             ("{payload}", payload),
             ("{defect}", run.defect_name()),
             ("{case}", run.case.id),
@@ -162,7 +155,7 @@ impl Bench {
             ("{vcpus}", &vcpus),
             ("{exception_log}", exception_log),
         ];
-        let mut command = self.qemu.command(Arch::Aarch64);
+        let mut command = self.qemu.command();
         for argument in self.machine.args.iter().chain(&self.hypervisor.args) {
             let filled = values
                 .iter()
@@ -181,18 +174,33 @@ impl Bench {
         Ok(command)
     }
 
-    fn image(&self, name: &str) -> Result<&str, Error> {
-        let path = self.images.get(name).and_then(|path| path.to_str());
+    fn path(&self, name: &str) -> Result<&str, Error> {
+        let path = self.images.get(name).and_then(|image| image.flat.to_str());
         path.ok_or_else(|| Error::NoImage {
             hypervisor: self.hypervisor.name.clone(),
             image: name.to_owned(),
         })
     }
 
+    /// The builds that must be heard from in a run. Without a payload, the kernel is the guest.
+    pub fn builds(&self, run: &Run) -> Builds {
+        let build = |name: &String| self.images.get(name).map_or(0, |image| image.build);
+        let kernel = &self.hypervisor.kernel;
+        let guest = self.hypervisor.payload.get(&run.isa);
+        Builds {
+            guest: build(guest.unwrap_or(kernel)),
+            hypervisor: self.hypervisor.records.then(|| build(kernel)),
+        }
+    }
+
     /// Leaves what a person wants to see of a run that did not pass, and removes what an earlier run
     /// left. Says so if it cannot: that does not change the verdict.
     fn keep_logs(&self, run: &Run, judgement: &Judgement, capture: &Capture) -> Option<PathBuf> {
-        let dir = self.logs.as_ref()?.join(run.file_stem());
+        let logs = self.logs.as_ref()?;
+        // One directory per bench: a pass on one QEMU must not remove what failed on another.
+        let logs = logs.join(&self.hypervisor.name);
+        let logs = logs.join(self.qemu.version().to_string());
+        let dir = logs.join(run.file_stem());
         let clean = match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -259,10 +267,15 @@ impl Outcome {
         }
     }
 
-    /// Whether its checks of data would have been decisive on a machine with caches only, and it
-    /// passed on one without.
-    pub fn needs_cache_model(&self, machine: &Machine) -> bool {
-        self.run.case.needs_cache_model && !machine.cache_model
+    /// Whether it is red for a reason that is not the hypervisor's: it could not be tried, or the
+    /// error is Setway's own.
+    pub fn is_our_error(&self) -> bool {
+        let own = |it: &Observation| it.gaps.iter().any(Gap::is_our_error);
+        match self.judgement.verdict {
+            Verdict::Crash => self.observation.is_none(),
+            Verdict::NoVerdict => self.observation.as_ref().is_some_and(own),
+            Verdict::Pass | Verdict::Fail | Verdict::Skip | Verdict::Timeout => false,
+        }
     }
 }
 

@@ -46,11 +46,13 @@ const fn recipe(name: &'static str, package: &'static str, target: &'static str)
     }
 }
 
-/// What the guests are built from, relative to the workspace. Directories count with all below.
-const SOURCES: [&str; 7] = [
+/// What the images are made from and by, relative to the workspace. Directories count with all
+/// below.
+const SOURCES: [&str; 8] = [
     ".cargo",
     "Cargo.lock",
     "Cargo.toml",
+    "harness/src/build",
     "hyp-under-test",
     "payloads",
     "runners/toolchain",
@@ -119,6 +121,8 @@ pub struct Image {
     pub elf: PathBuf,
     /// The flat bytes to put into memory, with the relocation table.
     pub flat: PathBuf,
+    /// The id that the image gives in its records, or 0 if it has none.
+    pub build: u64,
 }
 
 /// The images of a workspace.
@@ -197,24 +201,32 @@ impl Builder<'_> {
     fn image(&mut self, recipe: Recipe) -> Result<Image, Error> {
         let images = self.target.join("setway/images");
         let elf = self.target.join("guest").join(recipe.target);
-        let image = Image {
+        let mut image = Image {
             recipe,
             elf: elf.join("guest").join(recipe.package),
             flat: images.join(recipe.name).with_added_extension("img"),
+            build: 0,
         };
         let stamp = images.join(recipe.name).with_added_extension("stamp");
-        let expected = |image: &Image| format!("{:016x} {:016x}", self.sources, made(image));
         if image.flat.exists()
-            && fs::read_to_string(&stamp).is_ok_and(|text| text == expected(&image))
+            && let Ok(text) = fs::read_to_string(&stamp)
+            && let Some(build) = text.strip_prefix(&self.freshness(&image))
+            && let Ok(build) = u64::from_str_radix(build, 16)
         {
+            image.build = build;
             return Ok(image);
         }
         self.cargo(recipe, Action::Build)?;
         fs::create_dir_all(&images).map_err(io_error("create", &images))?;
-        flatten(&image)?;
-        let text = format!("{:016x} {:016x}", self.sources, made(&image));
+        image.build = flatten(&image)?;
+        let text = format!("{}{:016x}", self.freshness(&image), image.build);
         replace(&stamp, text.as_bytes())?;
         Ok(image)
+    }
+
+    /// What the stamp of an up-to-date image begins with; its build id follows.
+    fn freshness(&self, image: &Image) -> String {
+        format!("{:016x} {:016x} ", self.sources, made(image))
     }
 
     fn cargo(&mut self, recipe: Recipe, action: Action) -> Result<(), Error> {
@@ -246,13 +258,15 @@ impl Builder<'_> {
     }
 }
 
-fn flatten(image: &Image) -> Result<(), Error> {
+/// Makes the flat image and returns its build id.
+fn flatten(image: &Image) -> Result<u64, Error> {
     let elf = fs::read(&image.elf).map_err(io_error("read", &image.elf))?;
     let flat = flat::flatten(&elf).map_err(|reason| Error::Flatten {
         path: image.elf.clone(),
         reason,
     })?;
-    replace(&image.flat, &flat)
+    replace(&image.flat, &flat.bytes)?;
+    Ok(flat.build)
 }
 
 /// Writes a file whole or not at all, and not if it holds these bytes already.
@@ -274,7 +288,8 @@ fn made(image: &Image) -> u64 {
 }
 
 /// A hash of all that decides the bytes of the images: names, sizes and times of the sources, and
-/// the choice of compiler.
+/// the choice of compiler. A rustup toolchain may be updated without a change of name; Debian's is
+/// another directory then, and its description is among the sources.
 fn fingerprint(workspace: &Path) -> u64 {
     let mut hash = Fnv::default();
     for name in CHOICES {
@@ -282,6 +297,7 @@ fn fingerprint(workspace: &Path) -> u64 {
         hash.write(value.as_encoded_bytes());
         hash.write_u8(0);
     }
+    hash.write(toolchain::active(&[AARCH64, AARCH32]).as_bytes());
     for source in SOURCES {
         hash_path(&mut hash, &workspace.join(source));
     }

@@ -65,7 +65,9 @@ Examples:
   setway run --bless                  accept what is observed, after showing what changed";
 
 const MUTANTS_EXAMPLES: &str = "\
-Exit code 0 only if every mutant is killed and, without a filter, every case kills one.
+Exit code 0 only if every mutant is killed, no run goes wrong for another reason than its mutant and,
+in the full matrix (neither FILTER nor --quick), every case passes without a defect and every case
+that can fail on this machine kills a mutant.
 
 Examples:
   setway mutants                every mutant against every case
@@ -94,6 +96,9 @@ impl EngineArgs {
     }
 }
 
+/// The longest time that a run may be given.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
@@ -101,6 +106,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
     if duration.is_zero() {
         Err("no run ends in no time".to_owned())
+    } else if duration > LONGEST {
+        Err(format!("more than a day ({} s)", LONGEST.as_secs()))
     } else {
         Ok(duration)
     }
@@ -230,7 +237,7 @@ mod tests {
     #[test]
     fn timeouts_are_positive() {
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
-        for text in ["0", "-1", "soon", "nan", "inf"] {
+        for text in ["0", "-1", "soon", "nan", "inf", "86401", "1e19"] {
             assert!(seconds(text).is_err(), "{text}");
         }
     }

@@ -26,6 +26,14 @@ pub enum Error {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
+    /// A quirk of a machine that means nothing.
+    #[error("{} cannot be used: {reason}", file.display())]
+    Quirk {
+        /// The machine's file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A name that stands for nothing.
     #[error("there is no {what} called `{name}`\n  next: use one of {}", known.join(", "))]
     Unknown {

@@ -46,6 +46,16 @@ pub enum RuleKind {
     Policy,
 }
 
+impl RuleKind {
+    /// How it is written.
+    const fn name(self) -> &'static str {
+        match self {
+            RuleKind::Architectural => "architectural",
+            RuleKind::Policy => "policy",
+        }
+    }
+}
+
 impl From<Kind> for RuleKind {
     fn from(kind: Kind) -> Self {
         match kind {
@@ -88,10 +98,16 @@ impl Hypervisor {
         if self.rules.contains(&case.rule.kind.into()) {
             return None;
         }
-        let kind = case.rule.kind.name();
+        let bound: Vec<&str> = self.rules.iter().map(|kind| kind.name()).collect();
+        let bound = match bound.is_empty() {
+            true => "none".to_owned(),
+            false => format!("{} ones", bound.join(" and ")),
+        };
         Some(format!(
-            "{} is a rule of kind `{kind}`, which does not bind profile {}",
-            case.rule.id, self.profile
+            "{} is a rule of kind {}, and of rules {bound} bind {}",
+            case.rule.id,
+            case.rule.kind.name(),
+            self.name
         ))
     }
 }

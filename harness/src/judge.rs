@@ -143,7 +143,10 @@ fn no_verdict(observation: &Observation) -> Option<String> {
             "killed after {limit} bytes on the console: the output has no end"
         ));
     }
+    // An error of our own is the first to mend.
+    let own = observation.gaps.iter().find(|gap| gap.is_our_error());
     let (first, more) = observation.gaps.split_first()?;
+    let first = own.unwrap_or(first);
     Some(match more.len() {
         0 => first.to_string(),
         more => format!("{first} (and {more} more such findings)"),
@@ -324,9 +327,9 @@ pub(crate) mod tests {
     fn what_the_machine_gets_wrong_is_not_the_hypervisors() {
         let mut run = passing();
         run.checks[0].got = "0x12".to_owned();
-        run.excuse(|name| (name == "x20").then_some("this machine does"));
+        run.excuse(|check| (check.name == "x20").then_some("this machine does"));
         assert_eq!(judge(&run).verdict, Verdict::Fail);
-        run.excuse(|name| (name == "x19").then_some("this machine does"));
+        run.excuse(|check| (check.name == "x19").then_some("this machine does"));
         assert_eq!(judge(&run).verdict, Verdict::Pass);
     }
 

@@ -1,9 +1,11 @@
 //! Machines: what `runners/machines/*.toml` says of each.
 
-use serde::Deserialize;
-use setway_cases::Case;
+use std::path::Path;
 
-use crate::{Error, isa::Isa, paths, toml_file};
+use serde::Deserialize;
+use setway_cases::{CASES, Case};
+
+use crate::{Error, isa::Isa, observation::Check, paths, toml_file};
 
 /// A QEMU machine that runs can be made on.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,8 +40,34 @@ pub struct Quirk {
     pub isas: Vec<Isa>,
     /// How the check's name ends.
     pub check: String,
+    /// The wrong value that is excused, as the record writes it.
+    pub got: String,
     /// What the machine does wrong.
     pub why: String,
+}
+
+impl Quirk {
+    /// Why it can excuse nothing, or would excuse too much.
+    fn is_wrong(&self) -> Option<String> {
+        let Some(case) = CASES.iter().find(|case| case.id == self.case) else {
+            return Some(format!("there is no case `{}`", self.case));
+        };
+        let missing = |isa: &&Isa| !case.isas.iter().any(|own| Isa::from(*own) == **isa);
+        if let Some(isa) = self.isas.iter().find(missing) {
+            return Some(format!("{} has no {isa}", self.case));
+        }
+        for (field, empty) in [
+            ("isas", self.isas.is_empty()),
+            ("check", self.check.is_empty()),
+            ("got", self.got.is_empty()),
+            ("why", self.why.is_empty()),
+        ] {
+            if empty {
+                return Some(format!("the quirk of {} has an empty `{field}`", self.case));
+            }
+        }
+        None
+    }
 }
 
 /// The machine that runs are made on unless something else is asked for.
@@ -61,13 +89,28 @@ impl Machine {
     /// All there are, by name.
     pub fn all() -> Result<Vec<Self>, Error> {
         let files = paths::files(&paths::runners().join("machines"), "toml")?;
-        files.iter().map(|file| toml_file::read(file)).collect()
+        files.iter().map(|file| Self::read(file)).collect()
     }
 
-    /// Why a wrong value of the check called `check` is this machine's own doing, if it is.
-    pub fn excuse(&self, case: &Case, isa: Isa, check: &str) -> Option<&str> {
+    fn read(file: &Path) -> Result<Self, Error> {
+        let machine: Self = toml_file::read(file)?;
+        let wrong = machine.quirks.iter().find_map(Quirk::is_wrong);
+        match wrong {
+            None => Ok(machine),
+            Some(reason) => Err(Error::Quirk {
+                file: file.to_owned(),
+                reason,
+            }),
+        }
+    }
+
+    /// Why the wrong value of `check` is this machine's own doing, if it is.
+    pub fn excuse(&self, case: &Case, isa: Isa, check: &Check) -> Option<&str> {
         let concerns = |quirk: &&Quirk| {
-            quirk.case == case.id && quirk.isas.contains(&isa) && check.ends_with(&quirk.check)
+            quirk.case == case.id
+                && quirk.isas.contains(&isa)
+                && check.name.ends_with(&quirk.check)
+                && check.got == quirk.got
         };
         self.quirks
             .iter()
@@ -98,5 +141,55 @@ impl Machine {
             ));
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quirk() -> Quirk {
+        Quirk {
+            case: CASES[0].id.to_owned(),
+            isas: vec![CASES[0].isas[0].into()],
+            check: "x0".to_owned(),
+            got: "0x0".to_owned(),
+            why: "it does".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_quirk_excuses_one_value_of_one_check() {
+        let mut machine = Machine::load(DEFAULT).expect("the committed file is sound");
+        machine.quirks = vec![quirk()];
+        let excused = |name: &str, got: &str| {
+            let check = Check {
+                name: name.to_owned(),
+                want: "0x1".to_owned(),
+                got: got.to_owned(),
+                excuse: None,
+            };
+            let isa = CASES[0].isas[0].into();
+            machine.excuse(&CASES[0], isa, &check).is_some()
+        };
+        assert!(excused("at first: x0", "0x0"));
+        assert!(!excused("at first: x0", "0x2"));
+        assert!(!excused("at first: x1", "0x0"));
+    }
+
+    #[test]
+    fn a_quirk_must_mean_something() {
+        assert_eq!(quirk().is_wrong(), None);
+        let wrongs: [fn(&mut Quirk); 4] = [
+            |quirk| quirk.case = "NO-SUCH".to_owned(),
+            |quirk| quirk.isas.clear(),
+            |quirk| quirk.check.clear(),
+            |quirk| quirk.got.clear(),
+        ];
+        for wrong in wrongs {
+            let mut quirk = quirk();
+            wrong(&mut quirk);
+            assert!(quirk.is_wrong().is_some(), "{quirk:?}");
+        }
     }
 }

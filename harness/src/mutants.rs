@@ -1,12 +1,13 @@
 //! Proof that the suite can fail: every mutant against every case.
 //!
-//! A case kills a mutant if it is red under it and green under the hypervisor without a defect.
+//! A case kills a mutant if it is red under it, blames the hypervisor for that, and is green under the
+//! hypervisor without a defect. An error of Setway's own kills nothing and is told apart.
 
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZero,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +17,10 @@ use setway_policy::Mutant;
 use crate::{
     Error,
     bench::{Bench, Outcome},
-    engine::{capture::Limits, pool},
+    engine::{
+        capture::{End, Limit, Limits},
+        pool,
+    },
     judge::{Judgement, Verdict},
     paths,
     plan::Run,
@@ -48,6 +52,8 @@ pub struct Matrix {
     pub fates: Vec<Fate>,
     /// Runs that are red without any defect, and so kill nothing.
     pub red: Vec<(Run, Judgement)>,
+    /// Runs of mutants that went wrong for a reason that is not the mutant's.
+    pub errors: Vec<(Run, Judgement)>,
     /// Cases that killed nothing.
     pub idle: Vec<&'static Case>,
     /// Cases whose checks cannot fail on this machine.
@@ -61,6 +67,29 @@ impl Matrix {
             .iter()
             .filter(|fate| fate.killers.is_empty())
             .map(|fate| fate.mutant)
+    }
+}
+
+/// What a run says about a mutant.
+#[derive(Clone, Debug)]
+enum Trial {
+    /// It passes.
+    Lives,
+    /// It blames the hypervisor.
+    Killed(Judgement),
+    /// It went wrong for another reason.
+    Error(Judgement),
+}
+
+impl Trial {
+    fn of(outcome: Outcome) -> Self {
+        if !outcome.judgement.verdict.is_bad() {
+            Trial::Lives
+        } else if outcome.is_our_error() {
+            Trial::Error(outcome.judgement)
+        } else {
+            Trial::Killed(outcome.judgement)
+        }
     }
 }
 
@@ -89,21 +118,34 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     let defects: Vec<(Run, Limits)> = defects.collect();
     let mutated = |(run, limits): &(Run, Limits)| {
         progress.during(&run.file_stem(), || {
-            bench.run_within(run, *limits).judgement
+            let outcome = bench.run_within(run, *limits);
+            // That it was slow may be this machine's fault: only the full time proves a hang.
+            Trial::of(match ran_out_of_time(&outcome) {
+                true => bench.run(run),
+                false => outcome,
+            })
         })
     };
-    let done = |_: &(Run, Limits), _: &Judgement| progress.done(Verdict::Pass);
+    let done = |_: &(Run, Limits), _: &Trial| progress.done(Verdict::Pass);
     let judged = pool::map(&defects, workers, mutated, done);
     let mut judged = defects.iter().map(|(run, _)| *run).zip(judged);
     progress.finish();
 
+    let mut errors = Vec::new();
     let fates: Vec<Fate> = mutants
         .iter()
         .map(|mutant| {
-            let own = judged.by_ref().take(green.len());
+            let mut killers = Vec::new();
+            for (run, trial) in judged.by_ref().take(green.len()) {
+                match trial {
+                    Trial::Lives => {}
+                    Trial::Killed(judgement) => killers.push((run, judgement)),
+                    Trial::Error(judgement) => errors.push((run, judgement)),
+                }
+            }
             Fate {
                 mutant: *mutant,
-                killers: own.filter(|(_, it)| it.verdict.is_bad()).collect(),
+                killers,
             }
         })
         .collect();
@@ -119,9 +161,16 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     Matrix {
         fates,
         red,
+        errors,
         idle,
         not_judged,
     }
+}
+
+fn ran_out_of_time(outcome: &Outcome) -> bool {
+    let end = outcome.observation.as_ref().map(|it| it.end);
+    outcome.judgement.verdict == Verdict::Timeout
+        && matches!(end, Some(End::Stopped(Limit::Time(_))))
 }
 
 /// How long a mutated run may take. Many defects make a guest hang, so waiting as long as for an
@@ -144,7 +193,7 @@ pub fn quick(
     let hunter = Hunter::new(bench, runs)?;
     let progress = Progress::start(mutants.len());
     let hunt = |mutant: &Mutant| {
-        let killer = progress.during(mutant.name(), || hunter.first_kill(*mutant));
+        let killer = progress.during(mutant.name(), || hunter.first_kill(mutant.name()));
         Fate {
             mutant: *mutant,
             killers: killer.into_iter().collect(),
@@ -155,6 +204,7 @@ pub fn quick(
     Ok(Matrix {
         fates,
         red: Vec::new(),
+        errors: hunter.into_errors(),
         idle: Vec::new(),
         not_judged: Vec::new(),
     })
@@ -167,6 +217,7 @@ pub struct Hunter<'a> {
     runs: &'a [Run],
     remembered: Kills,
     green: Mutex<HashMap<String, Arc<OnceLock<bool>>>>,
+    errors: Mutex<Vec<(Run, Judgement)>>,
 }
 
 impl<'a> Hunter<'a> {
@@ -177,20 +228,37 @@ impl<'a> Hunter<'a> {
             runs,
             remembered: Kills::read()?,
             green: Mutex::default(),
+            errors: Mutex::default(),
         })
     }
 
-    /// The first run that kills `mutant`.
-    pub fn first_kill(&self, mutant: Mutant) -> Option<(Run, Judgement)> {
-        let remembered = self.remembered.of(mutant);
+    /// The first run that kills the mutant called `defect`.
+    pub fn first_kill(&self, defect: &'static str) -> Option<(Run, Judgement)> {
+        let remembered = self.remembered.of(defect);
         let known = |run: &&Run| remembered.contains(&run.label());
         let first = self.runs.iter().filter(known);
         let rest = self.runs.iter().filter(|run| !known(run));
         first.chain(rest).find_map(|run| {
-            let mutated = run.with_defect(Some(mutant.name()));
-            let judgement = self.bench.run(&mutated).judgement;
-            (judgement.verdict.is_bad() && self.is_green(run)).then_some((mutated, judgement))
+            let mutated = run.with_defect(Some(defect));
+            match Trial::of(self.bench.run(&mutated)) {
+                Trial::Lives => None,
+                Trial::Killed(judgement) => self.is_green(run).then_some((mutated, judgement)),
+                Trial::Error(judgement) => {
+                    self.errors().push((mutated, judgement));
+                    None
+                }
+            }
         })
+    }
+
+    /// Runs that went wrong so far for a reason that is not the mutant's.
+    pub fn errors(&self) -> MutexGuard<'_, Vec<(Run, Judgement)>> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn into_errors(self) -> Vec<(Run, Judgement)> {
+        let errors = self.errors.into_inner();
+        errors.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a run passes without a defect; asked once.
@@ -221,8 +289,8 @@ impl Kills {
         }
     }
 
-    fn of(&self, mutant: Mutant) -> &[String] {
-        self.0.get(mutant.name()).map_or(&[], Vec::as_slice)
+    fn of(&self, defect: &str) -> &[String] {
+        self.0.get(defect).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -90,6 +90,15 @@ pub struct Account {
     pub lost: u64,
 }
 
+/// The ids of the images that a run boots, which its records must repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Builds {
+    /// The guest's.
+    pub guest: u64,
+    /// The hypervisor's, if it writes records.
+    pub hypervisor: Option<u64>,
+}
+
 /// All that a run showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -119,9 +128,9 @@ pub struct Observation {
 
 impl Observation {
     /// Excuses the wrong checks for which `excuse` knows a reason.
-    pub fn excuse<'a>(&mut self, excuse: impl Fn(&str) -> Option<&'a str>) {
+    pub fn excuse<'a>(&mut self, excuse: impl Fn(&Check) -> Option<&'a str>) {
         for check in self.checks.iter_mut().filter(|check| !check.is_right()) {
-            check.excuse = excuse(&check.name).map(str::to_owned);
+            check.excuse = excuse(check).map(str::to_owned);
         }
     }
 }

@@ -10,23 +10,8 @@ use crate::fetch::{self, AptRoot};
 use version::OLDEST;
 pub use version::{Version, VersionFile};
 
-/// Which of QEMU's system emulators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Arch {
-    /// `qemu-system-aarch64`
-    Aarch64,
-    /// `qemu-system-arm`
-    Arm,
-}
-
-impl Arch {
-    fn program(self) -> &'static str {
-        match self {
-            Self::Aarch64 => "qemu-system-aarch64",
-            Self::Arm => "qemu-system-arm",
-        }
-    }
-}
+/// The system emulator, which runs AArch64 and AArch32 machines.
+const PROGRAM: &str = "qemu-system-aarch64";
 
 /// Why there is no QEMU to run.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +108,7 @@ pub struct Qemu {
 #[derive(Debug, Clone)]
 enum Origin {
     Managed { file: VersionFile, root: AptRoot },
-    Installed { aarch64: PathBuf, arm: PathBuf },
+    Installed { path: PathBuf },
 }
 
 impl Qemu {
@@ -156,7 +141,7 @@ impl Qemu {
         })?;
         match Self::managed(newest) {
             Err(Error::Fetch(fetch)) if fetch.is_not_debian() => {
-                let found = find_on_path(Arch::Aarch64.program());
+                let found = find_on_path(PROGRAM);
                 let path = found.ok_or(Error::Nothing { fetch })?;
                 Self::installed(&path)
             }
@@ -175,31 +160,26 @@ impl Qemu {
         Ok(qemu)
     }
 
-    /// A QEMU outside Setway's care: a `qemu-system-…`, or a directory with them. An emulator for
-    /// AArch64 runs AArch32 machines as well, so it stands in for an absent `qemu-system-arm`.
+    /// A QEMU outside Setway's care: a `qemu-system-aarch64`, or a directory with one.
     pub fn installed(path: &Path) -> Result<Self, Error> {
-        let aarch64 = if path.is_dir() {
-            path.join(Arch::Aarch64.program())
+        let path = if path.is_dir() {
+            path.join(PROGRAM)
         } else {
             path.to_path_buf()
         };
-        let sibling = aarch64.with_file_name(Arch::Arm.program());
-        let arm = if sibling.exists() {
-            sibling
-        } else {
-            aarch64.clone()
-        };
+        // A mere name would be looked up on PATH when it is started.
+        let path = std::path::absolute(&path).map_err(|source| Error::Read { path, source })?;
         let mut qemu = Self {
             version: OLDEST,
-            origin: Origin::Installed { aarch64, arm },
+            origin: Origin::Installed { path },
         };
         qemu.version = qemu.ask_version()?;
         Ok(qemu)
     }
 
     fn ask_version(&self) -> Result<Version, Error> {
-        let path = self.path(Arch::Aarch64);
-        let mut command = self.command(Arch::Aarch64);
+        let path = self.path();
+        let mut command = self.command();
         let version = read_version(command.arg("--version")).map_err(|reason| Error::NotQemu {
             path: path.clone(),
             reason,
@@ -210,12 +190,11 @@ impl Qemu {
         Ok(version)
     }
 
-    /// A command that starts this QEMU's emulator for `arch`, with nothing but what it needs to
-    /// find its own files.
-    pub fn command(&self, arch: Arch) -> Command {
+    /// A command that starts the emulator, with nothing but what it needs to find its own files.
+    pub fn command(&self) -> Command {
         match &self.origin {
             Origin::Managed { root, .. } => {
-                let mut command = root.command(Path::new("usr/bin").join(arch.program()));
+                let mut command = root.command(Path::new("usr/bin").join(PROGRAM));
                 command.arg("-L").arg(root.path().join("usr/share/qemu"));
                 if let Ok(triple) = root.triple() {
                     let modules = root.path().join("usr/lib").join(triple).join("qemu");
@@ -223,16 +202,15 @@ impl Qemu {
                 }
                 command
             }
-            Origin::Installed { .. } => Command::new(self.path(arch)),
+            Origin::Installed { .. } => Command::new(self.path()),
         }
     }
 
     /// The emulator's file.
-    pub fn path(&self, arch: Arch) -> PathBuf {
-        match (&self.origin, arch) {
-            (Origin::Managed { root, .. }, _) => root.path().join("usr/bin").join(arch.program()),
-            (Origin::Installed { aarch64, .. }, Arch::Aarch64) => aarch64.clone(),
-            (Origin::Installed { arm, .. }, Arch::Arm) => arm.clone(),
+    pub fn path(&self) -> PathBuf {
+        match &self.origin {
+            Origin::Managed { root, .. } => root.path().join("usr/bin").join(PROGRAM),
+            Origin::Installed { path } => path.clone(),
         }
     }
 
@@ -305,5 +283,14 @@ mod tests {
         let error = Qemu::installed(Path::new("/bin/echo")).expect_err("echo is no QEMU");
         assert!(error.to_string().contains("`--version` answers"), "{error}");
         assert!(Qemu::installed(Path::new("/nonexistent/qemu")).is_err());
+    }
+
+    #[test]
+    fn a_mere_name_is_a_file_here_and_not_on_path() {
+        let error = Qemu::installed(Path::new("echo")).expect_err("there is no file `echo` here");
+        let here = std::env::current_dir().unwrap().join("echo");
+        let said = error.to_string();
+        assert!(said.starts_with(&here.display().to_string()), "{said}");
+        assert!(!said.contains("answers"), "{said}");
     }
 }

@@ -35,12 +35,34 @@ impl Report<'_> {
             .count()
     }
 
-    /// Whether nothing is red.
+    /// Whether a run was made, and nothing is red.
     pub fn is_good(&self) -> bool {
-        !self
-            .outcomes
-            .iter()
-            .any(|outcome| outcome.judgement.verdict.is_bad())
+        is_good(
+            self.outcomes
+                .iter()
+                .map(|outcome| outcome.judgement.verdict),
+        )
+    }
+
+    /// What the machine lacks for this pass to mean anything, if it does.
+    pub fn undecided(&self, outcome: &Outcome) -> Option<&'static str> {
+        let lacks = self.bench.machine.lacks(outcome.run.case);
+        lacks.filter(|_| outcome.judgement.verdict == Verdict::Pass)
+    }
+
+    /// What to know of a run beside its verdict, a line each.
+    pub fn notes(&self, outcome: &Outcome) -> Vec<String> {
+        let undecided = self.undecided(outcome);
+        let undecided = undecided.map(|lack| format!("undecided: {lack}"));
+        let checks = outcome.observation.iter().flat_map(|it| &it.checks);
+        let excused = checks.filter(|check| !check.is_right()).filter_map(|it| {
+            let why = it.excuse.as_deref()?;
+            Some(format!(
+                "excused: {}: expected {}, got {}: {why}",
+                it.name, it.want, it.got
+            ))
+        });
+        undecided.into_iter().chain(excused).collect()
     }
 
     /// The command that repeats one run alone.
@@ -50,5 +72,31 @@ impl Report<'_> {
             "cargo run -- run {} --isa {}{}",
             run.case.id, run.isa, self.repeat
         )
+    }
+}
+
+/// Skips alone prove nothing.
+fn is_good(verdicts: impl Iterator<Item = Verdict> + Clone) -> bool {
+    let made = verdicts
+        .clone()
+        .any(|verdict| verdict != Verdict::Skip);
+    made && !verdicts.into_iter().any(Verdict::is_bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_must_have_run_and_nothing_be_red() {
+        use Verdict::{Fail, Pass, Skip};
+        for (good, verdicts) in [
+            (true, &[Pass, Skip][..]),
+            (false, &[Pass, Fail]),
+            (false, &[Skip, Skip]),
+            (false, &[]),
+        ] {
+            assert_eq!(is_good(verdicts.iter().copied()), good, "{verdicts:?}");
+        }
     }
 }

@@ -146,14 +146,6 @@ impl Toolchain {
         }
     }
 
-    /// What reports call it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Active => "the active Rust",
-            Self::Debian(_) => "Debian's Rust",
-        }
-    }
-
     /// Sees to it that a build needs no network: Debian's cargo never uses one, so the user's own
     /// fetches the dependencies first.
     pub fn prepare(&self, workspace: &Path) -> Result<(), Error> {
@@ -263,6 +255,15 @@ pub fn active_fits(targets: &[&str]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Which Rust is active, in its own words, if it can build for `targets`; else nothing, because then
+/// it does not.
+pub fn active(targets: &[&str]) -> String {
+    let fits = std::env::var_os(OVERRIDE).is_none_or(|choice| choice != "debian")
+        && active_fits(targets).is_ok();
+    let version = fits.then(|| ask(active_rustc().arg("-vV")).ok()).flatten();
+    version.unwrap_or_default()
 }
 
 fn ask(command: &mut Command) -> Result<String, String> {

@@ -44,11 +44,12 @@ fn main() {
     let misbehaviours = MISBEHAVIOURS
         .iter()
         .map(|it| Trial::test(format!("misbehave::{}", it.name), || has_its_verdict(it)));
+    let none = Trial::test("mutants::none_survives", none_survives);
     let strays = Trial::test("expectations::belong_to_runs", expectations_belong_to_runs);
     let trials = runs
         .chain(mutants)
         .chain(misbehaviours)
-        .chain([strays])
+        .chain([none, strays])
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -132,9 +133,31 @@ fn details(bench: &Bench, outcome: Outcome) -> String {
 fn is_killed(mutant: Mutant) -> Result<(), Failed> {
     let runs = Run::all();
     let hunter = Hunter::new(reference()?, &runs)?;
-    match hunter.first_kill(mutant) {
+    let kill = hunter.first_kill(mutant.name());
+    if let Some((run, judgement)) = hunter.errors().first() {
+        let reason = judgement.reason.as_deref().unwrap_or_default();
+        return Err(format!("{} cannot be judged: {reason}", run.label()).into());
+    }
+    match kill {
         Some(_) => Ok(()),
         None => Err(format!("no case notices that {}", mutant.defect()).into()),
+    }
+}
+
+/// A mutant whose defect is none must survive, or every kill would be for nothing.
+fn none_survives() -> Result<(), Failed> {
+    let mut runs = Run::all();
+    runs.retain(|run| ["SW-REPEAT", "TGL-MC/11-00"].contains(&run.case.id));
+    let hunter = Hunter::new(reference()?, &runs)?;
+    match hunter.first_kill("none") {
+        Some((run, judgement)) => Err(format!(
+            "{} is {} under no defect at all: {}",
+            run.label(),
+            judgement.verdict,
+            judgement.reason.unwrap_or_default()
+        )
+        .into()),
+        None => Ok(()),
     }
 }
 

@@ -32,13 +32,25 @@ const THUMB_MOVT: u32 = 3;
 /// The kind of correction by the place's offset in the image.
 type Table = BTreeMap<u32, u32>;
 
+/// A flat image.
+#[derive(Debug)]
+pub struct Flat {
+    /// What is to be in memory.
+    pub bytes: Vec<u8>,
+    /// The hash at `__build_id`, or 0 if there is no such place.
+    pub build: u64,
+}
+
 /// Makes the flat image of an ELF executable, or says what is wrong with it.
-pub fn flatten(elf: &[u8]) -> Result<Vec<u8>, String> {
+pub fn flatten(elf: &[u8]) -> Result<Flat, String> {
     let file = File::parse(elf).map_err(|error| error.to_string())?;
     let mut memory = Memory::of(&file)?;
     let table = relocations(&file, &memory)?;
-    memory.append_table(&file, &table)?;
-    Ok(memory.bytes)
+    let build = memory.append_table(&file, &table)?;
+    Ok(Flat {
+        bytes: memory.bytes,
+        build,
+    })
 }
 
 /// The file-backed part of what the executable puts into memory.
@@ -92,8 +104,8 @@ impl Memory {
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     }
 
-    /// Appends the table and tells the image about it.
-    fn append_table(&mut self, file: &File, table: &Table) -> Result<(), String> {
+    /// Appends the table and tells the image about it. Returns the image's build id.
+    fn append_table(&mut self, file: &File, table: &Table) -> Result<u64, String> {
         let places = ["__relocs_offset", "__relocs_count"].map(|name| self.place(file, name, 4));
         let identity = self.place(file, "__build_id", 8);
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
@@ -110,10 +122,11 @@ impl Memory {
                 Err(reason) => return Err(reason),
             }
         }
-        if let Ok(place) = identity {
-            self.bytes[place].copy_from_slice(&hash.finish().to_le_bytes());
-        }
-        Ok(())
+        let Ok(identity) = identity else {
+            return Ok(0);
+        };
+        self.bytes[identity].copy_from_slice(&hash.finish().to_le_bytes());
+        Ok(hash.finish())
     }
 
     fn place(&self, file: &File, name: &str, size: usize) -> Result<Range<usize>, String> {

@@ -25,6 +25,15 @@ struct Document {
     idle_cases: Vec<&'static str>,
     not_judged_cases: Vec<&'static str>,
     red_without_defect: Vec<String>,
+    errors: Vec<ErrorEntry>,
+}
+
+/// A run that says nothing about its mutant, because what went wrong is not the mutant's doing.
+#[derive(Serialize)]
+struct ErrorEntry {
+    mutant: &'static str,
+    run: String,
+    reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -65,8 +74,9 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
         document.survivors.len(),
         document.idle_cases.len(),
         document.red_without_defect.len(),
+        document.errors.len(),
     ];
-    Ok(wrong == [0; 3])
+    Ok(wrong == [0; 4])
 }
 
 fn select(filters: &[String]) -> Result<Vec<Mutant>, Error> {
@@ -106,6 +116,15 @@ fn document(matrix: &Matrix) -> Document {
         idle_cases: ids(&matrix.idle),
         not_judged_cases: ids(&matrix.not_judged),
         red_without_defect: matrix.red.iter().map(|(run, _)| run.label()).collect(),
+        errors: matrix
+            .errors
+            .iter()
+            .map(|(run, judgement)| ErrorEntry {
+                mutant: run.defect_name(),
+                run: run.label(),
+                reason: judgement.reason.clone(),
+            })
+            .collect(),
     }
 }
 
@@ -147,6 +166,14 @@ fn human(matrix: &Matrix, document: &Document, quick: bool) -> String {
             "\n{} without any defect: {}: {reason}",
             judgement.verdict,
             run.label()
+        );
+    }
+    for error in &document.errors {
+        let reason = error.reason.as_deref().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "\nerror, which kills nothing: {} with {}: {reason}",
+            error.run, error.mutant
         );
     }
     let killed = matrix.fates.len() - document.survivors.len();

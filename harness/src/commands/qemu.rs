@@ -6,7 +6,7 @@ use crate::{
     Error,
     cli::QemuCommand,
     paths,
-    qemu::{self, Arch, Qemu},
+    qemu::{self, Qemu},
 };
 
 /// Fetches or lists the managed versions.
@@ -17,7 +17,7 @@ pub fn qemu(command: &QemuCommand) -> Result<bool, Error> {
     match command {
         QemuCommand::Fetch { version } => {
             let qemu = Qemu::resolve(version.as_deref(), &dir)?;
-            let path = qemu.path(Arch::Aarch64);
+            let path = qemu.path();
             let _ = writeln!(
                 text,
                 "{} {} {}",

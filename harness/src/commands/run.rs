@@ -1,6 +1,10 @@
 //! `setway run`.
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs,
+    io::{self, Write as _},
+    time::Instant,
+};
 
 use setway_policy::Mutant;
 
@@ -25,6 +29,10 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         .into_iter()
         .map(|run| run.with_defect(mutant.map(Mutant::name)))
         .collect();
+    if let Some(dir) = &args.report {
+        // Before the runs: a report that has no place is better known at once.
+        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+    }
     let bench = prepare(args, mutant, &runs)?;
 
     let start = Instant::now();
@@ -46,15 +54,18 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         repeat: &repeat,
     };
     let results = json::text(&report)?;
-    if let Some(dir) = &args.report {
-        write(&dir.join("results.json"), &results)?;
-    }
+    // Should the file fail, there is still the report.
+    let written = args.report.as_ref().map_or(Ok(()), |dir| {
+        let file = dir.join("results.json");
+        fs::write(&file, &results).map_err(Error::io("write", &file))
+    });
     super::print(&match args.format {
         Format::Human => human::text(&report),
         Format::Json => results,
         Format::Junit => junit::text(&report)?,
         Format::Tap => tap::text(&report),
     })?;
+    written?;
     Ok(report.is_good())
 }
 
@@ -92,7 +103,7 @@ fn bless(outcomes: &mut [Outcome]) -> Result<(), Error> {
             continue;
         };
         if let Some(diff) = comparison.diff() {
-            eprint!("{diff}");
+            show(&diff);
         }
         accepted += u32::from(comparison.bless()?);
         outcome.judgement.verdict = Verdict::Pass;
@@ -101,8 +112,13 @@ fn bless(outcomes: &mut [Outcome]) -> Result<(), Error> {
             fs::remove_dir_all(&dir).map_err(Error::io("remove", &dir))?;
         }
     }
-    eprintln!("{accepted} expectations changed");
+    show(&format!("{accepted} expectations changed\n"));
     Ok(())
+}
+
+/// Writes to stderr, which `eprint!` would panic about if nobody can read it.
+fn show(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// The options, besides the case and its ISA, that repeating one of these runs needs.
@@ -125,11 +141,4 @@ fn repeat_options(args: &RunArgs) -> String {
         .map(|timeout| timeout.as_secs_f64().to_string());
     add("--timeout", timeout.as_deref());
     options
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
-    }
-    fs::write(path, text).map_err(Error::io("write", path))
 }

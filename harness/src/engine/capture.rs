@@ -76,9 +76,12 @@ fn descriptor_path(number: i32) -> String {
 }
 
 /// Runs the command that `command` makes for a given path of the exception log.
-pub fn capture(command: impl FnOnce(&str) -> Command, limits: Limits) -> io::Result<Capture> {
+pub fn capture(
+    command: impl FnOnce(&str) -> io::Result<Command>,
+    limits: Limits,
+) -> io::Result<Capture> {
     let (log_reader, log_writer) = io::pipe()?;
-    let mut command = command(&descriptor_path(log_writer.as_raw_fd()));
+    let mut command = command(&descriptor_path(log_writer.as_raw_fd()))?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -167,11 +170,11 @@ fn read_log(from: PipeReader, limit: usize, stop: &Sender<Limit>) -> (ExceptionL
 mod tests {
     use super::*;
 
-    fn shell(script: &'static str) -> impl FnOnce(&str) -> Command {
+    fn shell(script: &'static str) -> impl FnOnce(&str) -> io::Result<Command> {
         move |log| {
             let mut command = Command::new("bash");
             command.args(["-c", script, "bash", log]);
-            command
+            Ok(command)
         }
     }
 

@@ -30,21 +30,11 @@ pub struct AptRequest {
     /// Parts of the packages to leave out: paths in the tree, with `*` for any part between
     /// slashes.
     pub omit: Vec<String>,
-    /// Debian's name of the packages' architecture; the host's if none is given.
-    pub architecture: Option<String>,
     /// Anything else the finished tree depends on; a change makes another tree.
     pub recipe: String,
 }
 
 impl AptRequest {
-    /// Debian's name of the architecture to fetch for.
-    pub(super) fn architecture(&self) -> Result<&str, Error> {
-        match &self.architecture {
-            Some(name) => Ok(name),
-            None => Ok(Host::current()?.architecture),
-        }
-    }
-
     /// The directory's name: the request's, and a hash of all that was asked for.
     fn id(&self, architecture: &str) -> String {
         let mut hash = crate::build::Fnv::default();
@@ -106,7 +96,7 @@ impl AptRoot {
 
     /// Where the tree for `request` is or will be.
     pub fn place(request: &AptRequest) -> Result<PathBuf, Error> {
-        let id = request.id(request.architecture()?);
+        let id = request.id(Host::current()?.architecture);
         Ok(cache_dir()?.join("roots").join(id))
     }
 
@@ -131,7 +121,7 @@ impl AptRoot {
     }
 
     /// A command that runs `program`, a path within the tree (`usr/bin/qemu-system-aarch64`), on
-    /// the tree's own loader and libraries. Only for trees of the host's architecture.
+    /// the tree's own loader and libraries.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(&self.loader);
         command
@@ -169,14 +159,14 @@ impl AptRoot {
 }
 
 /// What Debian and the dynamic linker call the processor we run on.
-struct Host {
-    architecture: &'static str,
+pub(super) struct Host {
+    pub(super) architecture: &'static str,
     triple: &'static str,
     loader: &'static str,
 }
 
 impl Host {
-    fn current() -> Result<&'static Self, Error> {
+    pub(super) fn current() -> Result<&'static Self, Error> {
         match std::env::consts::ARCH {
             "x86_64" => Ok(&Self {
                 architecture: "amd64",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::apt::{AptRequest, AptRoot};
+use super::apt::{AptRequest, AptRoot, Host};
 use super::progress::{Progress, megabytes};
 use super::sources::{Archive, INDEX_TARGET_FORMAT};
 use super::{CommandFailure, Error, io_error, tree};
@@ -14,7 +14,7 @@ use super::{CommandFailure, Error, io_error, tree};
 /// One fetch under way. Its directory outlives a failure, so that the next try resumes.
 pub struct Fetch<'a> {
     request: &'a AptRequest,
-    architecture: &'a str,
+    architecture: &'static str,
     place: &'a Path,
     work: PathBuf,
     log: PathBuf,
@@ -24,7 +24,7 @@ pub struct Fetch<'a> {
 impl<'a> Fetch<'a> {
     /// Prepares to fetch `request` to `place`, without writing there.
     pub fn new(request: &'a AptRequest, place: &'a Path) -> Result<Self, Error> {
-        let architecture = request.architecture()?;
+        let architecture = Host::current()?.architecture;
         for program in ["apt-get", "dpkg-deb", "tar"] {
             let mut command = Command::new(program);
             if command.arg("--version").output().is_err() {

@@ -62,6 +62,15 @@ pub enum Gap {
         /// Who counted.
         whose: String,
     },
+    /// A register that the harness does not know, or counted twice.
+    #[error("the hypervisor counts traps of `{0}`, which is unknown or was counted before")]
+    Register(String),
+    /// Not one record with the hypervisor's totals.
+    #[error("the hypervisor's stream has {0} records of its totals, and should have one")]
+    Totals(usize),
+    /// The hypervisor's trace was too short.
+    #[error("the hypervisor's trace lost {0} events")]
+    Lost(u64),
     /// A case that observed nothing.
     #[error("the guest reports neither steps nor checks")]
     Nothing,
@@ -77,4 +86,11 @@ pub enum Gap {
         /// From inside.
         hypervisor: u64,
     },
+}
+
+impl Gap {
+    /// Whether the hypervisor's policy cannot have caused it.
+    pub fn is_our_error(&self) -> bool {
+        matches!(self, Gap::Disagreement { .. } | Gap::NotAsked { .. })
+    }
 }

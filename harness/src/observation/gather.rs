@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use setway_protocol::{Stream, VERSION, kind};
 
-use super::{Account, Cache, Check, Counts, Gap, Observation, Step};
+use super::{Account, Builds, Cache, Check, Counts, Gap, Observation, Step};
 use crate::{
     engine::{
         capture::Capture,
@@ -15,18 +15,19 @@ use crate::{
 };
 
 impl Observation {
-    /// Puts together what `capture` holds of `run`. `speaks` says whether the hypervisor has a
-    /// stream of its own.
-    pub fn of(capture: &Capture, run: &Run, speaks: bool) -> Self {
+    /// Puts together what `capture` holds of `run`, in which images of these `builds` were booted.
+    pub fn of(capture: &Capture, run: &Run, builds: &Builds) -> Self {
+        let speaks = builds.hypervisor.is_some();
         let console = Console::read(&capture.console);
         let exceptions = &capture.log.exceptions;
         let mut gaps: Vec<Gap> = console.faults.iter().cloned().map(Gap::from).collect();
 
         let isa = run.isa.name();
-        let guest_must_say = [("case", run.case.id), ("isa", isa)];
+        let build = hex(builds.guest);
+        let guest_must_say = [("case", run.case.id), ("isa", isa), ("build", &build)];
         frame(Stream::Guest, &console.guest, &guest_must_say, &mut gaps);
-        if speaks {
-            let must_say = [("policy", run.defect_name())];
+        if let Some(build) = builds.hypervisor.map(hex) {
+            let must_say = [("policy", run.defect_name()), ("build", &build)];
             frame(
                 Stream::Hypervisor,
                 &console.hypervisor,
@@ -96,6 +97,11 @@ impl Observation {
             last: last.map(|record| record.line.clone()),
         }
     }
+}
+
+/// A number as records write it.
+fn hex(number: u64) -> String {
+    format!("{number:#x}")
 }
 
 /// A stream must begin and end, and begin with what was asked for.
@@ -252,17 +258,10 @@ fn count_inside(records: &Records, steps: &mut [Step], gaps: &mut Vec<Gap>) {
     };
     let marks = collect(records, kind::MARK, read, gaps);
     let Some(counts) = between(&marks, steps.len()) else {
-        let lost = records
-            .of(kind::TOTALS)
-            .find_map(|totals| totals.number("lost").ok());
-        let whose = match lost {
-            Some(lost @ 1..) => format!("the hypervisor's stream, whose trace lost {lost} events"),
-            _ => "the hypervisor's stream".to_owned(),
-        };
         gaps.push(Gap::Marks {
             steps: steps.len(),
             found: marks.len(),
-            whose,
+            whose: "the hypervisor's stream".to_owned(),
         });
         return;
     };
@@ -290,6 +289,12 @@ fn account(records: &Records, gaps: &mut Vec<Gap>) -> Account {
         gaps,
     );
     let (flushes, lines, lost) = totals.last().copied().unwrap_or_default();
+    if totals.len() != 1 {
+        gaps.push(Gap::Totals(totals.len()));
+    }
+    if lost > 0 {
+        gaps.push(Gap::Lost(lost));
+    }
     let events = records.records.iter().filter_map(event).collect();
     Account {
         events,
@@ -331,12 +336,22 @@ fn steps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
     }
 }
 
-/// Then over the whole run, register by register.
+/// What the hypervisor counts among its traps, and QEMU's log does not show.
+const NOT_LOGGED: &str = "UNDEF injected";
+
+/// Then over the whole run, register by register, if the hypervisor came to its end.
 fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut Vec<Gap>) {
     let read = |record: &Record| Ok((record.text("reg")?.to_owned(), record.number("count")?));
-    let inside: BTreeMap<String, u64> = collect(records, kind::TRAPS, read, gaps)
-        .into_iter()
-        .collect();
+    let mut inside: BTreeMap<String, u64> = BTreeMap::new();
+    for (reg, count) in collect(records, kind::TRAPS, read, gaps) {
+        let known = reg == NOT_LOGGED || traps::registers().any(|name| name == reg);
+        if !known || inside.insert(reg.clone(), count).is_some() {
+            gaps.push(Gap::Register(reg));
+        }
+    }
+    if !records.ended() {
+        return;
+    }
     for what in traps::registers() {
         let log = logged.get(what).copied().unwrap_or_default();
         let hypervisor = inside.get(what).copied().unwrap_or_default();
@@ -379,6 +394,10 @@ mod tests {
     };
 
     const MARK: u64 = 0x4800_1794;
+    const BUILDS: Builds = Builds {
+        guest: 1,
+        hypervisor: Some(2),
+    };
     const HVC: u32 = 0x5a00_0000;
     const CISW: u32 = 0x6214_1c1c;
 
@@ -419,6 +438,7 @@ mod tests {
                         ("proto", Count(1)),
                         ("case", Text("SW-REPEAT")),
                         ("isa", Text("a64")),
+                        ("build", Hex(BUILDS.guest)),
                         ("mark", Hex(MARK)),
                     ],
                 ),
@@ -440,7 +460,11 @@ mod tests {
             hypervisor: vec![
                 (
                     kind::BEGIN,
-                    vec![("proto", Count(1)), ("policy", Text("none"))],
+                    vec![
+                        ("proto", Count(1)),
+                        ("policy", Text("none")),
+                        ("build", Hex(2)),
+                    ],
                 ),
                 mark(0, 0),
                 (
@@ -500,7 +524,7 @@ mod tests {
             end: End::Exited(ExitStatus::from_raw(0)),
             duration: Duration::ZERO,
         };
-        Observation::of(&capture, &run(), true)
+        Observation::of(&capture, &run(), &BUILDS)
     }
 
     #[track_caller]
@@ -562,6 +586,7 @@ mod tests {
             ("case", Text("SW-LOOP")),
             ("isa", Text("a32")),
             ("proto", Count(9)),
+            ("build", Hex(9)),
         ] {
             let mut script = script();
             set(&mut script.guest, 0, name, value);
@@ -573,6 +598,30 @@ mod tests {
             &script,
             "the hypervisor's stream was asked for policy `none` and says `tvm-shared`",
         );
+    }
+
+    #[test]
+    fn totals_come_once_and_whole() {
+        let mut script = script();
+        script.hypervisor.pop();
+        assert_no_verdict(&script, "0 records of its totals");
+        let mut script = self::script();
+        script.hypervisor.push(script.hypervisor[5].clone());
+        assert_no_verdict(&script, "2 records of its totals");
+        let mut script = self::script();
+        set(&mut script.hypervisor, 5, "lost", Count(3));
+        assert_no_verdict(&script, "lost 3 events");
+    }
+
+    #[test]
+    fn registers_are_known_and_counted_once() {
+        let mut script = script();
+        script.hypervisor.push(script.hypervisor[4].clone());
+        assert_no_verdict(&script, "traps of `DC CISW`");
+        set(&mut script.hypervisor, 6, "reg", Text("DC MADE UP"));
+        assert_no_verdict(&script, "traps of `DC MADE UP`");
+        set(&mut script.hypervisor, 6, "reg", Text("UNDEF injected"));
+        assert_eq!(observe(&script).gaps, []);
     }
 
     #[test]

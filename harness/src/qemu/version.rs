@@ -69,7 +69,8 @@ pub struct VersionFile {
     pub release: Option<String>,
     /// The package with the system emulators.
     pub package: String,
-    /// The version of the TCG plugin interface, if it has one.
+    /// The version of the TCG plugin interface, if it has one. Nothing reads it yet: the cache
+    /// model, which is such a plugin, will.
     pub plugin_api: Option<u32>,
     /// Where this was read from.
     #[serde(skip)]

@@ -111,7 +111,7 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
 /// A pass that could not have been a fail is marked.
 fn word(outcome: &Outcome, report: &Report) -> String {
     let verdict = outcome.judgement.verdict;
-    let mark = verdict == Verdict::Pass && report.bench.machine.lacks(outcome.run.case).is_some();
+    let mark = report.undecided(outcome).is_some();
     format!("{verdict}{}", if mark { "*" } else { "" })
 }
 
@@ -284,11 +284,8 @@ fn excuses(text: &mut String, report: &Report) -> fmt::Result {
 /// How many passes there are that could not have been anything else, by what they lack.
 fn undecided(report: &Report) -> BTreeMap<&'static str, usize> {
     let mut lacks = BTreeMap::new();
-    let passed = report
-        .outcomes
-        .iter()
-        .filter(|it| it.judgement.verdict == Verdict::Pass);
-    for lack in passed.filter_map(|outcome| report.bench.machine.lacks(outcome.run.case)) {
+    let all = report.outcomes.iter();
+    for lack in all.filter_map(|outcome| report.undecided(outcome)) {
         *lacks.entry(lack).or_default() += 1;
     }
     lacks

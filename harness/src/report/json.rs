@@ -35,8 +35,17 @@ struct Entry {
     traps: BTreeMap<String, u64>,
     duration_ms: u64,
     needs_cache_model: bool,
+    undecided: Option<&'static str>,
+    builds: BuildsEntry,
     log_dir: Option<String>,
     repeat: String,
+}
+
+/// The ids of the images that were booted, as hexadecimal text.
+#[derive(Serialize)]
+struct BuildsEntry {
+    guest: String,
+    hypervisor: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +90,7 @@ pub fn to_text(document: &impl Serialize) -> Result<String, Error> {
 
 fn entry(report: &Report, outcome: &Outcome) -> Entry {
     let (bench, run) = (report.bench, &outcome.run);
+    let builds = bench.builds(run);
     Entry {
         case: run.case.id,
         rule: run.case.rule.id,
@@ -98,7 +108,12 @@ fn entry(report: &Report, outcome: &Outcome) -> Entry {
             .map(|it| it.traps.clone())
             .unwrap_or_default(),
         duration_ms: milliseconds(outcome.duration),
-        needs_cache_model: outcome.needs_cache_model(&bench.machine),
+        needs_cache_model: run.case.needs_cache_model && !bench.machine.cache_model,
+        undecided: report.undecided(outcome),
+        builds: BuildsEntry {
+            guest: format!("{:#x}", builds.guest),
+            hypervisor: builds.hypervisor.map(|build| format!("{build:#x}")),
+        },
         log_dir: outcome
             .log_dir
             .as_ref()

@@ -49,5 +49,9 @@ fn test_case(report: &Report, outcome: &Outcome) -> TestCase {
     let mut case = TestCase::new(outcome.run.label(), status);
     case.set_classname(outcome.run.case.rule.id);
     case.set_time(outcome.duration);
+    let notes = report.notes(outcome);
+    if !notes.is_empty() {
+        case.set_system_out(notes.join("\n"));
+    }
     case
 }

@@ -29,6 +29,9 @@ pub fn text(report: &Report) -> String {
                 serde_json::Value::from(report.repeat_command(outcome)),
             ),
         };
+        for note in report.notes(outcome) {
+            let _ = writeln!(text, "# {note}");
+        }
     }
     text
 }

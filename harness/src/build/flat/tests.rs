@@ -268,7 +268,7 @@ fn absolute_addresses_are_listed_in_order_and_the_image_is_told() {
         symbols: PLACES.to_vec(),
         ..Guest::default()
     };
-    let image = flatten(&guest.elf()).expect("a sound executable");
+    let image = flatten(&guest.elf()).expect("a sound executable").bytes;
     assert_eq!(word(&image, DATA), 0x68, "0x64 bytes, padded to 8");
     assert_eq!(word(&image, DATA + 4), 2);
     assert_eq!(word(&image, 0x68), 0x50);
@@ -290,7 +290,7 @@ fn arm_halves_have_kinds_of_their_own() {
         symbols: PLACES.to_vec(),
         ..Guest::default()
     };
-    let image = flatten(&guest.elf()).expect("a sound executable");
+    let image = flatten(&guest.elf()).expect("a sound executable").bytes;
     let table = [0x68, 0x6c, 0x70].map(|at| word(&image, at));
     assert_eq!(table, [0x10 | 2 << 30, 0x18 | 3 << 30, 0x50 | 1 << 30]);
 }
@@ -316,7 +316,7 @@ fn weak_and_absolute_symbols_stay_put() {
         symbols: [&PLACES[..], &[("weak", 0), ("absolute", 0x900_0000)]].concat(),
         ..Guest::default()
     };
-    let image = flatten(&guest.elf()).expect("a sound executable");
+    let image = flatten(&guest.elf()).expect("a sound executable").bytes;
     assert_eq!(word(&image, DATA + 4), 0);
 }
 
@@ -346,7 +346,7 @@ fn addresses_in_the_linkers_thunks_are_found() {
         ],
         ..Guest::default()
     };
-    let image = flatten(&guest.elf()).expect("a sound executable");
+    let image = flatten(&guest.elf()).expect("a sound executable").bytes;
     assert_eq!(word(&image, DATA + 4), 2);
     assert_eq!(
         [0x68, 0x6c].map(|at| word(&image, at)),
