@@ -129,7 +129,7 @@ fn timeout(observation: &Observation) -> Option<String> {
         End::Stopped(Limit::Exceptions(limit)) => {
             format!("more than {limit} exceptions: the guest traps without end")
         }
-        End::Stopped(Limit::Console(_)) | End::Exited(_) => return None,
+        End::Stopped(Limit::Console(_) | Limit::Stderr(_)) | End::Exited(_) => return None,
     };
     Some(match &observation.last {
         Some(last) => format!("{reason}; the last record is `{last}`"),
@@ -138,9 +138,14 @@ fn timeout(observation: &Observation) -> Option<String> {
 }
 
 fn no_verdict(observation: &Observation) -> Option<String> {
-    if let End::Stopped(Limit::Console(limit)) = observation.end {
+    let endless = match observation.end {
+        End::Stopped(Limit::Console(limit)) => Some((limit, "the console")),
+        End::Stopped(Limit::Stderr(limit)) => Some((limit, "QEMU's stderr")),
+        End::Stopped(Limit::Time(_) | Limit::Exceptions(_)) | End::Exited(_) => None,
+    };
+    if let Some((limit, place)) = endless {
         return Some(format!(
-            "killed after {limit} bytes on the console: the output has no end"
+            "killed after {limit} bytes on {place}: the output has no end"
         ));
     }
     // An error of our own is the first to mend.

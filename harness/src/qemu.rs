@@ -134,19 +134,39 @@ impl Qemu {
     }
 
     fn default_choice(dir: &Path) -> Result<Self, Error> {
-        let newest = VersionFile::read_all(dir)?.into_iter().next();
-        let newest = newest.ok_or_else(|| Error::Unknown {
-            name: "default".to_owned(),
-            known: format!("none, as {} is empty", dir.display()),
-        })?;
-        match Self::managed(newest) {
-            Err(Error::Fetch(fetch)) if fetch.is_not_debian() => {
-                let found = find_on_path(PROGRAM);
-                let path = found.ok_or(Error::Nothing { fetch })?;
-                Self::installed(&path)
-            }
+        match Self::managed(Self::newest(dir)?) {
+            Err(Error::Fetch(fetch)) if fetch.is_not_debian() => Self::fallback(fetch),
             result => result,
         }
+    }
+
+    /// What [`resolve`](Self::resolve) would come to without a choice, if nothing must be fetched
+    /// for it; else the version to be fetched.
+    pub fn find(dir: &Path) -> Result<Result<Self, VersionFile>, Error> {
+        let newest = Self::newest(dir)?;
+        match AptRoot::find(&newest.request()).and_then(|root| match root {
+            Some(_) => Ok(true),
+            None => fetch::check().map(|()| false),
+        }) {
+            Ok(true) => Self::managed(newest).map(Ok),
+            Ok(false) => Ok(Err(newest)),
+            Err(fetch) if fetch.is_not_debian() => Self::fallback(fetch).map(Ok),
+            Err(fetch) => Err(fetch.into()),
+        }
+    }
+
+    fn newest(dir: &Path) -> Result<VersionFile, Error> {
+        let newest = VersionFile::read_all(dir)?.into_iter().next();
+        newest.ok_or_else(|| Error::Unknown {
+            name: "default".to_owned(),
+            known: format!("none, as {} is empty", dir.display()),
+        })
+    }
+
+    /// The QEMU to use where nothing can be fetched.
+    fn fallback(fetch: fetch::Error) -> Result<Self, Error> {
+        let path = find_on_path(PROGRAM).ok_or(Error::Nothing { fetch })?;
+        Self::installed(&path)
     }
 
     /// A managed version, fetched if need be.

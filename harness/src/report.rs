@@ -77,9 +77,7 @@ impl Report<'_> {
 
 /// Skips alone prove nothing.
 fn is_good(verdicts: impl Iterator<Item = Verdict> + Clone) -> bool {
-    let made = verdicts
-        .clone()
-        .any(|verdict| verdict != Verdict::Skip);
+    let made = verdicts.clone().any(|verdict| verdict != Verdict::Skip);
     made && !verdicts.into_iter().any(Verdict::is_bad)
 }
 

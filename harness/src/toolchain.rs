@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::engine::process;
 use crate::fetch;
 
 pub use debian::DebianRust;
@@ -146,17 +147,28 @@ impl Toolchain {
         }
     }
 
+    /// What [`choose`](Self::choose) would come to, if nothing must be fetched for it.
+    pub fn find(targets: &[&str], runners: &Path) -> Result<Option<Self>, Error> {
+        let debian = std::env::var(OVERRIDE).is_ok_and(|choice| choice == "debian");
+        let nothing_to_fetch = (!debian && active_fits(targets).is_ok())
+            || std::env::var(OVERRIDE).is_ok_and(|choice| !choice.is_empty() && !debian)
+            || DebianRust::is_here(runners)?;
+        nothing_to_fetch
+            .then(|| Self::choose(targets, runners))
+            .transpose()
+    }
+
     /// Sees to it that a build needs no network: Debian's cargo never uses one, so the user's own
     /// fetches the dependencies first.
     pub fn prepare(&self, workspace: &Path) -> Result<(), Error> {
         if matches!(self, Self::Active) {
             return Ok(());
         }
-        let status = scrubbed(active_cargo())
+        let mut command = scrubbed(active_cargo());
+        command
             .current_dir(workspace)
-            .args(["fetch", "--locked", "--quiet"])
-            .status()
-            .map_err(io_error("start", Path::new("cargo")))?;
+            .args(["fetch", "--locked", "--quiet"]);
+        let status = process::status(command).map_err(io_error("start", Path::new("cargo")))?;
         if status.success() {
             Ok(())
         } else {
@@ -166,9 +178,9 @@ impl Toolchain {
 
     /// Runs cargo for `job`; it speaks for itself on stderr.
     pub fn run(&self, job: &Job) -> Result<ExitStatus, Error> {
-        let mut command = self.command(job);
+        let command = self.command(job);
         let program = PathBuf::from(command.get_program());
-        command.status().map_err(io_error("start", &program))
+        process::status(command).map_err(io_error("start", &program))
     }
 
     fn command(&self, job: &Job) -> Command {

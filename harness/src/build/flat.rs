@@ -18,7 +18,7 @@ use object::elf;
 use object::read::{File, Object, ObjectSection, ObjectSegment, ObjectSymbol};
 use object::{Architecture, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection};
 
-use super::Fnv;
+use crate::fnv::Fnv;
 
 /// A 64-bit address.
 const ABS64: u32 = 0;

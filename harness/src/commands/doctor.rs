@@ -8,8 +8,9 @@ use std::{
 };
 
 use crate::{
-    Error, build, fetch, paths, qemu,
-    toolchain::{self, DebianRust},
+    Error, build, fetch, paths,
+    qemu::Qemu,
+    toolchain::{self, Toolchain},
 };
 
 /// One thing that a run needs.
@@ -24,29 +25,17 @@ struct Lack {
     mend: String,
 }
 
-/// Programs of the Debian base system that fetching needs, and the linker that the harness itself
-/// was built with.
-const PROGRAMS: [(&str, &str, &str); 3] = [
-    ("apt-get", "apt", "fetching needs a Debian system"),
-    ("dpkg-deb", "dpkg", "fetching needs a Debian system"),
-    ("cc", "gcc libc6-dev", "build scripts need a linker"),
-];
-
 /// Prints what there is and what is missing.
 pub fn doctor() -> Result<bool, Error> {
-    let mut findings: Vec<Finding> = PROGRAMS.iter().map(program).collect();
-    findings.push(Finding {
-        what: "cache directory",
-        state: cache(),
-    });
-    findings.push(Finding {
-        what: "QEMU",
-        state: qemu_here(),
-    });
-    findings.push(Finding {
-        what: "Rust for guests",
-        state: guest_rust(),
-    });
+    let mut findings = vec![
+        finding("cc", linker()),
+        finding("cache directory", cache()),
+        finding("QEMU", qemu_here()),
+        finding("Rust for guests", guest_rust()),
+    ];
+    if findings[2..].iter().any(|finding| finding.state.is_err()) {
+        findings.push(finding("fetching", can_fetch()));
+    }
     let mut text = String::new();
     for Finding { what, state } in &findings {
         // Writing to a string cannot fail.
@@ -61,20 +50,36 @@ pub fn doctor() -> Result<bool, Error> {
     Ok(findings.iter().all(|finding| finding.state.is_ok()))
 }
 
-fn program((name, packages, why): &(&'static str, &str, &str)) -> Finding {
-    let found = Command::new(name)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let state = match found {
+fn finding(what: &'static str, state: Result<String, Lack>) -> Finding {
+    Finding { what, state }
+}
+
+/// The linker that the harness itself was built with.
+fn linker() -> Result<String, Lack> {
+    let mut command = Command::new("cc");
+    command.arg("--version").stdout(Stdio::null());
+    match command.stderr(Stdio::null()).status() {
         Ok(_) => Ok("on PATH".to_owned()),
         Err(error) => Err(Lack {
-            reason: format!("{error}; {why}"),
-            mend: format!("apt-get install {packages}"),
+            reason: format!("{error}; build scripts need a linker"),
+            mend: "apt-get install gcc libc6-dev".to_owned(),
         }),
-    };
-    Finding { what: name, state }
+    }
+}
+
+/// What is missing above has to come from somewhere.
+fn can_fetch() -> Result<String, Lack> {
+    match fetch::check() {
+        Ok(()) => Ok("apt knows a Debian archive".to_owned()),
+        Err(error) => Err(Lack {
+            reason: error.to_string(),
+            mend: format!(
+                "install QEMU and run `rustup target add {} {}`, or use Debian",
+                build::AARCH64,
+                build::AARCH32
+            ),
+        }),
+    }
 }
 
 fn cache() -> Result<String, Lack> {
@@ -101,38 +106,35 @@ fn qemu_here() -> Result<String, Lack> {
         reason,
         mend: "cargo run -- qemu fetch".to_owned(),
     };
-    let all =
-        qemu::list(&paths::runners().join("qemu")).map_err(|error| lack(error.to_string()))?;
-    match all.first() {
-        Some(default) if default.fetched => Ok(format!(
-            "{} in {}",
-            default.file.name,
-            default.path.display()
-        )),
-        Some(default) => Err(lack(format!(
+    match Qemu::find(&paths::runners().join("qemu")) {
+        Ok(Ok(qemu)) => Ok(format!("{} in {}", qemu.version(), qemu.path().display())),
+        Ok(Err(file)) => Err(lack(format!(
             "{} is not fetched yet; `run` would",
-            default.file.name
+            file.name
         ))),
-        None => Err(lack("no version file in runners/qemu".to_owned())),
+        Err(error) => Err(lack(error.to_string())),
     }
 }
 
 fn guest_rust() -> Result<String, Lack> {
+    let targets = [build::AARCH64, build::AARCH32];
     let lack = |reason: String| Lack {
         reason,
-        mend: "cargo run -- build".to_owned(),
+        mend: format!(
+            "cargo run -- build, or rustup target add {}",
+            targets.join(" ")
+        ),
     };
-    let runners = paths::runners().join("toolchain");
-    let fetched = DebianRust::is_here(&runners).map_err(|error| lack(error.to_string()))?;
-    if !fetched {
-        let targets = format!("{} {}", build::AARCH64, build::AARCH32);
-        return match toolchain::active_fits(&[build::AARCH64, build::AARCH32]) {
-            Ok(_) => Ok("the active Rust".to_owned()),
-            Err(reason) => Err(Lack {
-                reason: format!("{reason}, and Debian's is not fetched yet; `run` would"),
-                mend: format!("cargo run -- build, or rustup target add {targets}"),
-            }),
-        };
+    match Toolchain::find(&targets, &paths::runners().join("toolchain")) {
+        Ok(Some(Toolchain::Active)) => Ok("the active Rust".to_owned()),
+        Ok(Some(Toolchain::Debian(_))) => Ok("Debian's Rust".to_owned()),
+        Ok(None) => {
+            let active = toolchain::active_fits(&targets).err();
+            let active = active.unwrap_or_else(|| format!("{} is set", toolchain::OVERRIDE));
+            Err(lack(format!(
+                "{active}, and Debian's is not fetched yet; `run` would"
+            )))
+        }
+        Err(error) => Err(lack(error.to_string())),
     }
-    Ok("Debian's Rust".to_owned())
 }

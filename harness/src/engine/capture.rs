@@ -4,7 +4,10 @@ use std::{
     io::{self, BufRead, BufReader, PipeReader, Read},
     os::fd::AsRawFd,
     process::{Command, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError, Sender},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +23,8 @@ pub struct Limits {
     pub exceptions: usize,
     /// Bytes on the console.
     pub console: usize,
+    /// Bytes on QEMU's own stderr.
+    pub stderr: usize,
 }
 
 impl Default for Limits {
@@ -28,6 +33,7 @@ impl Default for Limits {
             time: Duration::from_secs(20),
             exceptions: 200_000,
             console: 4 << 20,
+            stderr: 1 << 20,
         }
     }
 }
@@ -41,6 +47,8 @@ pub enum Limit {
     Exceptions(usize),
     /// It had written this many bytes to the console.
     Console(usize),
+    /// It had written this many bytes to stderr.
+    Stderr(usize),
 }
 
 /// How a run ended.
@@ -88,82 +96,135 @@ pub fn capture(
         .stderr(Stdio::piped());
     let start = Instant::now();
     let deadline = start + limits.time;
-    let mut child = Child::spawn(command, log_writer.into())?;
+    let mut child = Child::spawn(command, Some(log_writer.into()))?;
     let stdout = child.handle().stdout.take();
     let stderr = child.handle().stderr.take();
 
-    thread::scope(|scope| {
-        // Each reader holds a sender; when all have gone, everything has been read.
-        let (stop, stopped) = mpsc::channel();
-        let stop_console = stop.clone();
-        let stop_stderr = stop.clone();
-        let console = scope.spawn(move || read_console(stdout, limits.console, &stop_console));
-        let log = scope.spawn(move || read_log(log_reader, limits.exceptions, &stop));
-        let stderr = scope.spawn(move || {
-            let text = read_console(stderr, limits.console, &stop_stderr);
-            String::from_utf8_lossy(&text).trim_end().to_owned()
+    // Each reader holds a sender; when all have gone, everything has been read.
+    let (stop, stopped) = mpsc::channel();
+    let (stop_console, stop_stderr) = (stop.clone(), stop.clone());
+    let console = Reader::start(move |text| {
+        read_text(stdout, limits.console, text, || {
+            // Here and below, nobody listens any more if another limit came first.
+            let _ = stop_console.send(Limit::Console(limits.console));
         });
+    });
+    let stderr = Reader::start(move |text| {
+        read_text(stderr, limits.stderr, text, || {
+            let _ = stop_stderr.send(Limit::Stderr(limits.stderr));
+        });
+    });
+    let log = Reader::start(move |log| read_log(log_reader, limits.exceptions, log, &stop));
 
-        let left = deadline.saturating_duration_since(Instant::now());
-        let exceeded = match stopped.recv_timeout(left) {
-            Ok(limit) => Some(limit),
-            Err(RecvTimeoutError::Timeout) => Some(Limit::Time(limits.time)),
-            Err(RecvTimeoutError::Disconnected) => None,
-        };
-        let status = match exceeded {
-            Some(_) => None,
-            None => child.wait_until(deadline)?,
-        };
-        let end = match (status, exceeded) {
-            (Some(status), _) => End::Exited(status),
-            (None, Some(limit)) => End::Stopped(limit),
-            (None, None) => End::Stopped(Limit::Time(limits.time)),
-        };
-        drop(child);
-        let duration = start.elapsed();
-        let (log, log_text) = log.join().unwrap_or_default();
-        Ok(Capture {
-            console: console.join().unwrap_or_default(),
-            log,
-            log_text,
-            stderr: stderr.join().unwrap_or_default(),
-            end,
-            duration,
-        })
+    let (status, exceeded) = loop {
+        match stopped.recv_timeout(POLL) {
+            Ok(limit) => break (None, Some(limit)),
+            Err(RecvTimeoutError::Disconnected) => break (child.wait_until(deadline)?, None),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(status) = child.wait_until(Instant::now())? {
+            break (Some(status), None);
+        }
+        if Instant::now() >= deadline {
+            break (None, None);
+        }
+    };
+    drop(child);
+    let duration = start.elapsed();
+    let give_up = Instant::now() + DRAIN;
+    let console = console.finish(give_up);
+    let (log, log_text) = log.finish(give_up);
+    let stderr = String::from_utf8_lossy(&stderr.finish(give_up))
+        .trim_end()
+        .to_owned();
+    // A limit may have been met in what was left to read behind the end.
+    let end = match (exceeded.or_else(|| stopped.try_recv().ok()), status) {
+        (Some(limit), _) => End::Stopped(limit),
+        (None, Some(status)) => End::Exited(status),
+        (None, None) => End::Stopped(Limit::Time(limits.time)),
+    };
+    Ok(Capture {
+        console,
+        log,
+        log_text,
+        stderr,
+        end,
+        duration,
     })
 }
 
-/// Reads until the end, or until there is too much.
-fn read_console(from: Option<impl Read>, limit: usize, stop: &Sender<Limit>) -> Vec<u8> {
-    let mut text = Vec::new();
-    let Some(from) = from else { return text };
-    // An error of a pipe is its end; what was read before counts.
-    let _ = from.take(limit as u64 + 1).read_to_end(&mut text);
-    if text.len() > limit {
-        text.truncate(limit);
-        // Nobody listens any more if another limit came first.
-        let _ = stop.send(Limit::Console(limit));
-    }
-    text
+/// How often to see whether the process has ended, though its pipes are open.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How long to read on after the end. The pipes are then empty and closed, unless the process left
+/// somebody behind who holds them and has escaped from its group.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A thread that fills a `T`, and may be left behind.
+struct Reader<T> {
+    state: Arc<Mutex<T>>,
+    thread: thread::JoinHandle<()>,
 }
 
-fn read_log(from: PipeReader, limit: usize, stop: &Sender<Limit>) -> (ExceptionLog, Excerpt) {
-    let (mut log, mut text) = (ExceptionLog::default(), Excerpt::default());
+impl<T: Default + Send + 'static> Reader<T> {
+    fn start(read: impl FnOnce(&Mutex<T>) + Send + 'static) -> Self {
+        let state = Arc::<Mutex<T>>::default();
+        let own = Arc::clone(&state);
+        let thread = thread::spawn(move || read(&own));
+        Self { state, thread }
+    }
+
+    /// What was read, at the end or when it is time to give up.
+    fn finish(self, give_up: Instant) -> T {
+        while !self.thread.is_finished() && Instant::now() < give_up {
+            thread::sleep(Duration::from_millis(1));
+        }
+        std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Reads until the end, or until there is too much.
+fn read_text(
+    from: Option<impl Read>,
+    limit: usize,
+    text: &Mutex<Vec<u8>>,
+    too_much: impl FnOnce(),
+) {
+    let Some(mut from) = from else { return };
+    let mut chunk = [0; 1 << 12];
+    // An error of a pipe is its end; what was read before counts.
+    while let Ok(read @ 1..) = from.read(&mut chunk) {
+        let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+        text.extend_from_slice(&chunk[..read]);
+        if text.len() > limit {
+            text.truncate(limit);
+            return too_much();
+        }
+    }
+}
+
+fn read_log(
+    from: PipeReader,
+    limit: usize,
+    state: &Mutex<(ExceptionLog, Excerpt)>,
+    stop: &Sender<Limit>,
+) {
     let mut from = BufReader::with_capacity(1 << 16, from);
     let mut line = Vec::new();
     // An error of a pipe is its end; what was read before counts.
     while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (log, text) = &mut *state;
         text.push(&line);
         log.line(&String::from_utf8_lossy(&line));
         line.clear();
         if log.taken > limit {
-            // Nobody listens any more if another limit came first.
             let _ = stop.send(Limit::Exceptions(limit));
             break;
         }
     }
-    log.close();
-    (log, text)
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    state.0.close();
 }
 
 #[cfg(test)]
@@ -183,6 +244,7 @@ mod tests {
             time: Duration::from_millis(400),
             exceptions: 10,
             console: 1000,
+            stderr: 2000,
         }
     }
 
@@ -221,6 +283,23 @@ mod tests {
         let run = capture(shell("yes"), limits()).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Console(1000)));
         assert_eq!(run.console.len(), 1000);
+    }
+
+    #[test]
+    fn stderr_has_a_limit_of_its_own() {
+        let run = capture(shell("yes >&2"), limits()).unwrap();
+        assert_eq!(run.end, End::Stopped(Limit::Stderr(2000)));
+        assert_eq!(run.console, b"");
+    }
+
+    #[test]
+    fn a_survivor_with_our_pipes_holds_nothing_up() {
+        let script = "echo out; setsid sleep 5.25 & exit 0";
+        let start = Instant::now();
+        let run = capture(shell(script), limits()).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(4));
+        assert!(matches!(run.end, End::Exited(status) if status.success()));
+        assert_eq!(run.console, b"out\n");
     }
 
     #[test]

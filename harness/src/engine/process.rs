@@ -6,10 +6,10 @@
 
 use std::{
     collections::BTreeSet,
-    io,
+    io::{self, Read},
     os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
     os::unix::process::CommandExt,
-    process::{Command, ExitStatus},
+    process::{Command, ExitStatus, Output, Stdio},
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -38,9 +38,9 @@ pub struct Child {
 
 impl Child {
     /// Starts `command`, to which `inherited` stays open under its own number.
-    pub fn spawn(mut command: Command, inherited: OwnedFd) -> io::Result<Self> {
+    pub fn spawn(mut command: Command, inherited: Option<OwnedFd>) -> io::Result<Self> {
         command.process_group(0);
-        bind_to_this_thread(&mut command, inherited.as_raw_fd());
+        bind_to_this_thread(&mut command, inherited.as_ref().map(AsRawFd::as_raw_fd));
         // The lock is held over the start so that the signal handler cannot miss a new group.
         let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
@@ -73,6 +73,15 @@ impl Child {
         self.reap().map(Some)
     }
 
+    /// Waits for the end, however long that takes.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        if let Some(pid) = self.group {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options))?;
+        }
+        self.reap()
+    }
+
     /// Whether the child has ended; it stays a zombie, so that its number stays its own.
     fn has_ended(&self) -> io::Result<bool> {
         let Some(pid) = self.group else {
@@ -99,14 +108,46 @@ impl Drop for Child {
     }
 }
 
+/// Runs `command` to its end.
+pub fn status(command: Command) -> io::Result<ExitStatus> {
+    Child::spawn(command, None)?.wait()
+}
+
+/// Runs `command` to its end and keeps what it says.
+pub fn output(mut command: Command) -> io::Result<Output> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = Child::spawn(command, None)?;
+    let (out, err) = (child.handle().stdout.take(), child.handle().stderr.take());
+    let (stdout, stderr) = thread::scope(|scope| {
+        let stderr = scope.spawn(|| read_all(err));
+        (read_all(out), stderr.join().unwrap_or_default())
+    });
+    let status = child.wait()?;
+    Ok(Output {
+        status,
+        stdout,
+        stderr,
+    })
+}
+
+/// All there is in a pipe; an error of a pipe is its end.
+pub fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
+    bytes
+}
+
 /// Makes the child die with this thread, and leaves `inherited` open in it.
-fn bind_to_this_thread(command: &mut Command, inherited: RawFd) {
+fn bind_to_this_thread(command: &mut Command, inherited: Option<RawFd>) {
     let parent = getpid();
     let prepare = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         if getppid() != Some(parent) {
             return Err(io::Error::other("the parent is gone"));
         }
+        let Some(inherited) = inherited else {
+            return Ok(());
+        };
         // SAFETY: the descriptor is open in the parent until `spawn` has returned, because `spawn`
         // of `Child` owns it; fork copied it, and nothing has closed it since.
         let inherited = unsafe { BorrowedFd::borrow_raw(inherited) };

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::download::Fetch;
-use super::{Error, Lock, cache_dir, io_error};
+use super::{Error, cache_dir, io_error};
+use crate::fnv::Fnv;
+use crate::lock::Lock;
 
 /// A tree to have: what is in it and where that comes from.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +39,7 @@ pub struct AptRequest {
 impl AptRequest {
     /// The directory's name: the request's, and a hash of all that was asked for.
     fn id(&self, architecture: &str) -> String {
-        let mut hash = crate::build::Fnv::default();
+        let mut hash = Fnv::default();
         let lists = [&self.suites, &self.packages, &self.assume, &self.omit];
         for item in lists
             .into_iter()

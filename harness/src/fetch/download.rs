@@ -1,15 +1,15 @@
 //! The steps from a request to an unpacked tree: configure, update, download, unpack, rename.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::apt::{AptRequest, AptRoot, Host};
 use super::progress::{Progress, megabytes};
 use super::sources::{Archive, INDEX_TARGET_FORMAT};
-use super::{CommandFailure, Error, io_error, tree};
+use super::{CommandFailure, Error, cache_dir, io_error, tree};
+use crate::engine::process::{self, Child};
 
 /// One fetch under way. Its directory outlives a failure, so that the next try resumes.
 pub struct Fetch<'a> {
@@ -25,15 +25,10 @@ impl<'a> Fetch<'a> {
     /// Prepares to fetch `request` to `place`, without writing there.
     pub fn new(request: &'a AptRequest, place: &'a Path) -> Result<Self, Error> {
         let architecture = Host::current()?.architecture;
-        for program in ["apt-get", "dpkg-deb", "tar"] {
-            let mut command = Command::new(program);
-            if command.arg("--version").output().is_err() {
-                return Err(Error::NoProgram(program));
-            }
-        }
+        programs()?;
         let work = place.with_added_extension("fetch");
         let log = place.with_added_extension("log");
-        for dir in ["lists/partial", "cache/archives/partial", "etc"] {
+        for dir in ["lists/partial", "cache/archives/partial", NOTHING] {
             let dir = work.join(dir);
             fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
         }
@@ -56,8 +51,12 @@ impl<'a> Fetch<'a> {
         self.write_configuration()?;
         self.progress.stage("updating package lists");
         self.apt("updating package lists", ["update"])?;
-        let bytes = self.download()?;
-        let root = self.unpack()?;
+        let packages = self.plan()?;
+        let bytes = packages.iter().map(|package| package.bytes).sum();
+        let text = format!("downloading {} MB", megabytes(bytes));
+        self.progress.measured(&text, bytes);
+        self.apt("downloading packages", self.install("--download-only"))?;
+        let root = self.unpack(&packages)?;
         self.progress.stage("finishing");
         finish(&AptRoot::at(root.clone())?)?;
         fs::rename(&root, self.place).map_err(io_error("rename", &root))?;
@@ -84,7 +83,7 @@ impl<'a> Fetch<'a> {
              APT::Install-Recommends \"false\"; APT::Install-Suggests \"false\";\n\
              APT::Sandbox::User \"\"; APT::Update::Error-Mode \"any\";\n\
              Acquire::AllowInsecureRepositories \"false\"; APT::Get::AllowUnauthenticated \"false\";\n\
-             Acquire::Languages \"none\"; Acquire::Retries \"3\"; Debug::NoLocking \"true\";\n\
+             Acquire::Languages \"none\"; Acquire::Retries \"3\";\n\
              Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
              Acquire::IndexTargets::deb::CNF::DefaultEnabled \"false\";\n\
              Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled \"false\";\n\
@@ -104,15 +103,6 @@ impl<'a> Fetch<'a> {
         fs::write(&path, text).map_err(io_error("write", &path))
     }
 
-    /// Downloads what is missing and returns how much the whole is.
-    fn download(&self) -> Result<u64, Error> {
-        let bytes = self.planned_bytes()?;
-        let text = format!("downloading {} MB", megabytes(bytes));
-        self.progress.measured(&text, bytes);
-        self.apt("downloading packages", self.install("--download-only"))?;
-        Ok(bytes)
-    }
-
     fn install<'b>(&'b self, mode: &'b str) -> impl Iterator<Item = &'b str> {
         let release = self.request.release.as_deref();
         let release = release.into_iter().flat_map(|name| ["-t", name]);
@@ -120,12 +110,15 @@ impl<'a> Fetch<'a> {
         release.chain(["--yes", mode, "install"]).chain(packages)
     }
 
-    /// Apt prints one line for each package to download: quoted URI, file name, size, hash.
-    fn planned_bytes(&self) -> Result<u64, Error> {
-        let text = self.apt("choosing packages", self.install("--print-uris"))?;
-        let sizes = text.lines().filter(|line| line.starts_with('\''));
-        let sizes = sizes.filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok());
-        Ok(sizes.sum())
+    /// What the request comes to now. A try before this one may have downloaded other versions, so
+    /// what is unpacked must be of this list; and apt lists only what it would have to download, so
+    /// it is shown a place without archives.
+    fn plan(&self) -> Result<Vec<Package>, Error> {
+        let nowhere = format!("-oDir::Cache::archives={}/{NOTHING}", self.work.display());
+        let arguments = [nowhere.as_str()];
+        let arguments = arguments.into_iter().chain(self.install("--print-uris"));
+        let text = self.apt("choosing packages", arguments)?;
+        Ok(text.lines().filter_map(Package::from_uri).collect())
     }
 
     /// Runs apt-get with the private configuration and returns its standard output. Everything it
@@ -145,7 +138,8 @@ impl<'a> Fetch<'a> {
         };
         let output = self.work.join("output");
         File::create(&output).map_err(io_error("create", &output))?;
-        let mut child = Command::new("apt-get")
+        let mut command = Command::new("apt-get");
+        command
             .arg("--config-file")
             .arg(self.work.join("apt.conf"))
             .args(arguments)
@@ -153,11 +147,11 @@ impl<'a> Fetch<'a> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null())
             .stdout(open(&output)?)
-            .stderr(open(&self.log)?)
-            .spawn()
-            .map_err(io_error("start", "apt-get"))?;
+            .stderr(open(&self.log)?);
+        let mut child = Child::spawn(command, None).map_err(io_error("start", "apt-get"))?;
         let status = loop {
-            if let Some(status) = child.try_wait().map_err(io_error("wait for", "apt-get"))? {
+            let ended = child.wait_until(Instant::now());
+            if let Some(status) = ended.map_err(io_error("wait for", "apt-get"))? {
                 break status;
             }
             self.progress
@@ -186,12 +180,14 @@ impl<'a> Fetch<'a> {
     }
 
     /// Unpacks all packages beside their final place.
-    fn unpack(&self) -> Result<PathBuf, Error> {
+    fn unpack(&self, packages: &[Package]) -> Result<PathBuf, Error> {
         let root = self.place.with_added_extension("partial");
         if root.exists() {
             fs::remove_dir_all(&root).map_err(io_error("remove", &root))?;
         }
-        let packages = package_files(&self.work.join("cache/archives"))?;
+        let archives = self.work.join("cache/archives");
+        let packages = packages.iter().map(|package| archives.join(&package.file));
+        let packages: Vec<PathBuf> = packages.collect();
         match tree::unpack(&packages, &root, &self.request.omit, &self.progress)? {
             Ok(()) => Ok(root),
             Err(broken) => {
@@ -208,22 +204,59 @@ impl<'a> Fetch<'a> {
     }
 }
 
+/// Whether this machine can fetch at all, as far as is known without a network.
+pub fn check() -> Result<(), Error> {
+    Host::current()?;
+    programs()?;
+    let nothing = cache_dir()?;
+    find_archive(&nothing)?.map(drop).ok_or(Error::NoArchive)
+}
+
+fn programs() -> Result<(), Error> {
+    for program in ["apt-get", "dpkg-deb", "tar"] {
+        let mut command = Command::new(program);
+        if command.arg("--version").output().is_err() {
+            return Err(Error::NoProgram(program));
+        }
+    }
+    Ok(())
+}
+
+/// A package to be downloaded.
+#[derive(Debug, PartialEq, Eq)]
+struct Package {
+    file: String,
+    bytes: u64,
+}
+
+impl Package {
+    /// Reads one line of `--print-uris`: quoted URI, file name, size, hash. Other lines are for people.
+    fn from_uri(line: &str) -> Option<Self> {
+        let mut words = line.strip_prefix('\'')?.split(' ').skip(1);
+        Some(Self {
+            file: words.next()?.to_owned(),
+            bytes: words.next()?.parse().ok()?,
+        })
+    }
+}
+
+/// A directory of the work directory that stays empty.
+const NOTHING: &str = "nothing";
+
 /// Finds the Debian archive in apt's configuration: from its package lists if there are any, else
 /// from the addresses an update would fetch.
 fn find_archive(work: &Path) -> Result<Option<Archive>, Error> {
     let ask = |arguments: &[&str]| -> Result<String, Error> {
-        let output = Command::new("apt-get")
-            .args(arguments)
-            .env("LC_ALL", "C")
-            .output()
-            .map_err(io_error("start", "apt-get"))?;
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("LC_ALL", "C");
+        let output = process::output(command).map_err(io_error("start", "apt-get"))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let targets = ask(&["indextargets", "--format", INDEX_TARGET_FORMAT])?;
     if let Some(archive) = Archive::from_index_targets(&targets) {
         return Ok(Some(archive));
     }
-    let lists = format!("-oDir::State::Lists={}/etc", work.display());
+    let lists = format!("-oDir::State::Lists={}/{NOTHING}", work.display());
     let uris = ask(&[&lists, "-oDebug::NoLocking=1", "update", "--print-uris"])?;
     Ok(Archive::from_update_uris(&uris))
 }
@@ -237,16 +270,6 @@ fn assumed_status(packages: &[String], architecture: &str) -> String {
         )
     };
     packages.iter().map(stanza).collect()
-}
-
-fn package_files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = fs::read_dir(dir).map_err(io_error("read", dir))?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut packages: Vec<PathBuf> = paths
-        .filter(|path| path.extension() == Some(OsStr::new("deb")))
-        .collect();
-    packages.sort();
-    Ok(packages)
 }
 
 fn files_size(dir: &Path) -> u64 {
@@ -323,6 +346,17 @@ mod tests {
         assert!(advice("write error: No space left on device").contains("free some space"));
         assert!(advice("Could not resolve 'mirror.test'").contains("network"));
         assert!(advice("W: The repository is not signed.").contains("keyring"));
+    }
+
+    #[test]
+    fn packages_are_read_from_apts_uris() {
+        let line = "'http://mirror.test/q_1%253a5.2.deb' q_1%3a5.2_amd64.deb 40 SHA256:00";
+        let package = Package {
+            file: "q_1%3a5.2_amd64.deb".to_owned(),
+            bytes: 40,
+        };
+        assert_eq!(Package::from_uri(line), Some(package));
+        assert_eq!(Package::from_uri("Need to get 4 MB of archives."), None);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 
 pub mod apt;
 mod download;
-mod lock;
 mod progress;
 mod sources;
 mod tree;
@@ -14,7 +13,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 pub use apt::{AptRequest, AptRoot};
-pub use lock::Lock;
+pub use download::check;
 
 /// Why something could not be fetched.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::progress::Progress;
 use super::{Error, io_error};
+use crate::engine::process::{self, Child};
 
 /// Directories that Debian merged into `usr`, but older packages still carry at the top.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
@@ -102,26 +103,26 @@ fn unpack_one(package: &Path, root: &Path, omit: &[String]) -> Result<(), Broken
     };
     let excluded = UNREAD.into_iter().chain(omit.iter().map(String::as_str));
     let run = || -> io::Result<Option<String>> {
-        let mut source = Command::new("dpkg-deb")
+        let mut source = Command::new("dpkg-deb");
+        source
             .arg("--fsys-tarfile")
             .arg(package)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let archive = source.stdout.take().map_or(Stdio::null(), Stdio::from);
-        let tar = Command::new("tar")
-            .args(["-x", "--keep-directory-symlink", "--no-same-owner"])
+            .stderr(Stdio::piped());
+        let mut source = Child::spawn(source, None)?;
+        let pipe = source.handle().stdout.take();
+        let archive = pipe.map_or(Stdio::null(), Stdio::from);
+        let mut tar = Command::new("tar");
+        tar.args(["-x", "--keep-directory-symlink", "--no-same-owner"])
             .args(["--no-same-permissions", "-C"])
             .arg(root)
             .args(["--anchored", "--no-wildcards-match-slash"])
             .args(excluded.map(|path| format!("--exclude=./{path}")))
-            .stdin(archive)
-            .stderr(Stdio::piped())
-            .output();
-        let source = source.wait_with_output()?;
-        let tar = tar?;
-        let said = [&tar.stderr[..], &source.stderr[..]].concat();
-        let fine = tar.status.success() && source.status.success();
+            .stdin(archive);
+        let tar = process::output(tar)?;
+        let said = process::read_all(source.handle().stderr.take());
+        let said = [&tar.stderr[..], &said].concat();
+        let fine = source.wait()?.success() && tar.status.success();
         Ok((!fine).then(|| String::from_utf8_lossy(&said).into_owned()))
     };
     match run() {

@@ -20,6 +20,9 @@ const BOLD: Style = Style::new().bold();
 /// The width of a verdict, the longest being `no_verdict`.
 const COLUMN: usize = 10;
 
+/// How many of the last lines of QEMU's stderr are shown.
+const STDERR: usize = 20;
+
 fn style(verdict: Verdict) -> Style {
     let color = match verdict {
         Verdict::Pass => AnsiColor::Green,
@@ -143,12 +146,10 @@ fn write_details(text: &mut String, report: &Report, outcome: &Outcome) -> fmt::
     )?;
     if let Some(observation) = &outcome.observation {
         side_by_side(text, observation)?;
-        if !observation.stderr.is_empty() {
-            writeln!(
-                text,
-                "  QEMU    {}",
-                observation.stderr.replace('\n', "\n          ")
-            )?;
+        let lines: Vec<&str> = observation.stderr.lines().collect();
+        let last = &lines[lines.len().saturating_sub(STDERR)..];
+        if !last.is_empty() {
+            writeln!(text, "  QEMU    {}", last.join("\n          "))?;
         }
     }
     if let Some(diff) = outcome

@@ -11,6 +11,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::{Action, Error, Job, io_error, scrubbed};
+use crate::engine::process;
 use crate::fetch::{AptRequest, AptRoot};
 
 /// `runners/toolchain/debian.toml`: where Debian's Rust is.
@@ -170,14 +171,14 @@ fn shrink_library(root: &AptRoot) -> Result<(), Error> {
     let lock = library.join("Cargo.lock");
     fs::remove_file(&lock).map_err(io_error("remove", &lock))?;
     let cargo = root.path().join(SCRIPTS).join("cargo");
-    let output = scrubbed(Command::new(&cargo))
+    let mut command = scrubbed(Command::new(&cargo));
+    command
         .args(["generate-lockfile", "--offline", "--quiet"])
         .current_dir(&library)
         .env("RUSTC", root.path().join(SCRIPTS).join("rustc"))
         .env("RUSTC_BOOTSTRAP", "1")
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .output()
-        .map_err(io_error("start", &cargo))?;
+        .env_remove("RUSTUP_TOOLCHAIN");
+    let output = process::output(command).map_err(io_error("start", &cargo))?;
     if output.status.success() {
         Ok(())
     } else {
