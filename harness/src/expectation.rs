@@ -201,6 +201,9 @@ fn write(text: &mut String, observation: &Observation) -> std::fmt::Result {
     }
     if let Some(account) = &observation.account {
         writeln!(text, "flushes: {}", account.flushes)?;
+        if account.lost > 0 {
+            writeln!(text, "events lost: {}", account.lost)?;
+        }
         writeln!(text, "trace:")?;
         for same in account.events.chunk_by(|a, b| a == b) {
             match same.len() {

@@ -31,7 +31,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(20),
-            exceptions: 200_000,
+            exceptions: 100_000,
             console: 4 << 20,
             stderr: 1 << 20,
         }

@@ -68,9 +68,6 @@ pub enum Gap {
     /// Not one record with the hypervisor's totals.
     #[error("the hypervisor's stream has {0} records of its totals, and should have one")]
     Totals(usize),
-    /// The hypervisor's trace was too short.
-    #[error("the hypervisor's trace lost {0} events")]
-    Lost(u64),
     /// A case that observed nothing.
     #[error("the guest reports neither steps nor checks")]
     Nothing,
