@@ -44,7 +44,9 @@ pub enum Error {
         known: String,
     },
     /// The program does not start or is something else.
-    #[error("{path} is not a QEMU system emulator that runs here: {reason}")]
+    #[error(
+        "{path} is not a QEMU system emulator that runs here: {reason}\n  next: name a managed version of `setway qemu list`, or the path of a qemu-system-aarch64"
+    )]
     NotQemu {
         /// The program.
         path: PathBuf,
