@@ -204,7 +204,7 @@ const fn misbehaviour(
     }
 }
 
-static MISBEHAVIOURS: [Misbehaviour; 10] = {
+static MISBEHAVIOURS: [Misbehaviour; 11] = {
     use Under::*;
     use Verdict::*;
     [
@@ -218,6 +218,12 @@ static MISBEHAVIOURS: [Misbehaviour; 10] = {
         misbehaviour(Bare, "endless", NoVerdict, "the output has no end"),
         misbehaviour(Reference, "stray", Crash, "memory that is not the guest's"),
         misbehaviour(Reference, "trap-storm", Timeout, "traps without end"),
+        misbehaviour(
+            Reference,
+            "reset",
+            NoVerdict,
+            "has no end",
+        ),
     ]
 };
 

@@ -1,7 +1,7 @@
 //! Guests that misbehave on purpose. The harness has to give each its own right verdict.
 //!
-//! An arm64 `Image`; `misbehave=` on the command line says how. Most ways need no hypervisor; `stray`
-//! and `trap-storm` are for guests of one.
+//! An arm64 `Image`; `misbehave=` on the command line says how. Most ways need no hypervisor; `stray`,
+//! `trap-storm` and `reset` are for guests of one.
 #![no_std]
 #![no_main]
 
@@ -32,6 +32,7 @@ static WAYS: &[(&str, Way)] = &[
     ("endless", |_| endless()),
     ("stray", stray),
     ("trap-storm", |_| trap_storm()),
+    ("reset", |_| reset()),
 ];
 
 fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
@@ -140,6 +141,12 @@ fn stray(board: &Board<'_>) {
     let outside = (board.memory.start - 4096) as *const u64;
     // SAFETY: not safe, which is the point: the hypervisor ends us here.
     unsafe { outside.read_volatile() };
+}
+
+/// Has the machine start again in the middle of a stream.
+fn reset() {
+    begun();
+    psci::system_reset();
 }
 
 /// Traps forever.

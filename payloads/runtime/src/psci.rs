@@ -27,6 +27,14 @@ pub fn system_off() -> ! {
     }
 }
 
+/// Starts the machine again. Returns if PSCI does not.
+pub fn system_reset() {
+    let _ = match BY_SMC.load(Ordering::Relaxed) {
+        true => psci::system_reset::<Smc>(),
+        false => psci::system_reset::<Hvc>(),
+    };
+}
+
 /// Turns this CPU off.
 pub fn cpu_off() -> ! {
     loop {
