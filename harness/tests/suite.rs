@@ -218,12 +218,7 @@ static MISBEHAVIOURS: [Misbehaviour; 11] = {
         misbehaviour(Bare, "endless", NoVerdict, "the output has no end"),
         misbehaviour(Reference, "stray", Crash, "memory that is not the guest's"),
         misbehaviour(Reference, "trap-storm", Timeout, "traps without end"),
-        misbehaviour(
-            Reference,
-            "reset",
-            NoVerdict,
-            "has no end",
-        ),
+        misbehaviour(Reference, "reset", NoVerdict, "has no end"),
     ]
 };
 
