@@ -18,14 +18,9 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// A data file is not what it should be.
-    #[error("{} cannot be used: {source}", file.display())]
-    Toml {
-        /// The file.
-        file: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
+    /// A data file cannot be used.
+    #[error(transparent)]
+    Data(#[from] crate::toml_file::Error),
     /// A quirk of a machine that means nothing.
     #[error("{} cannot be used: {reason}", file.display())]
     Quirk {

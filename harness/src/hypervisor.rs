@@ -90,7 +90,7 @@ impl Hypervisor {
     }
 
     fn read(file: &Path) -> Result<Self, Error> {
-        toml_file::read(file)
+        Ok(toml_file::read(file)?)
     }
 
     /// Why `case` says nothing about this hypervisor, if so.

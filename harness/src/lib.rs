@@ -26,7 +26,7 @@ pub mod paths;
 pub mod plan;
 pub mod qemu;
 pub mod report;
-mod toml_file;
+pub mod toml_file;
 pub mod toolchain;
 pub mod traps;
 

@@ -283,7 +283,7 @@ impl Kills {
     fn read() -> Result<Self, Error> {
         let path = Self::path();
         if path.exists() {
-            toml_file::read(&path).map(Self)
+            Ok(Self(toml_file::read(&path)?))
         } else {
             Ok(Self::default())
         }

@@ -24,14 +24,9 @@ pub enum Error {
         /// What the system answered.
         source: std::io::Error,
     },
-    /// A version file does not parse.
-    #[error("{path} is not a QEMU version file: {source}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// The parser's message, with line and column.
-        source: Box<toml::de::Error>,
-    },
+    /// A version file cannot be used.
+    #[error(transparent)]
+    Data(#[from] crate::toml_file::Error),
     /// The name is neither a managed version nor a file.
     #[error(
         "there is no QEMU `{name}`: managed versions are {known}; or give the path of a \

@@ -51,14 +51,9 @@ pub enum Error {
     /// Debian's Rust could not be fetched.
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
-    /// The file that describes Debian's Rust does not parse.
-    #[error("{path} does not describe a toolchain: {source}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// The parser's message, with line and column.
-        source: Box<toml::de::Error>,
-    },
+    /// The file that describes Debian's Rust cannot be used.
+    #[error(transparent)]
+    Data(#[from] crate::toml_file::Error),
     /// A file could not be read or written, or a program not started.
     #[error("cannot {action} {path}: {source}")]
     Io {

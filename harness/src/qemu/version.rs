@@ -79,14 +79,7 @@ pub struct VersionFile {
 
 impl VersionFile {
     fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let file: Self = toml::from_str(&text).map_err(|source| Error::Malformed {
-            path: path.to_path_buf(),
-            source: Box::new(source),
-        })?;
+        let file: Self = crate::toml_file::read(path)?;
         Ok(Self {
             path: path.to_path_buf(),
             ..file

@@ -119,12 +119,7 @@ impl DebianRust {
 }
 
 fn request(runners: &Path) -> Result<AptRequest, Error> {
-    let path = runners.join("debian.toml");
-    let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
-    let description: Description = toml::from_str(&text).map_err(|source| Error::Malformed {
-        path,
-        source: Box::new(source),
-    })?;
+    let description: Description = crate::toml_file::read(&runners.join("debian.toml"))?;
     Ok(AptRequest {
         name: description.name,
         suites: description.suites,
