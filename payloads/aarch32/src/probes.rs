@@ -231,25 +231,10 @@ fn tables(isa: IsaName) -> Tables {
     }
 }
 
-fn at(entry: usize, text: &'static str, exit: Exit) -> Probe {
-    Probe {
-        text,
-        rt: None,
-        entry,
-        sp_el1: false,
-        flags: 0,
-        set_way: 0,
-        writes: None,
-        acts: true,
-        changes: &[],
-        exit,
-    }
-}
-
 impl Tables {
     /// The probe at `entry`, whose instructions take `length` bytes before its SVC.
     fn ends(&self, entry: usize, length: usize, text: &'static str) -> Probe {
-        at(entry, text, svc_exit(self.isa, entry + length))
+        Probe::new(entry, text, svc_exit(self.isa, entry + length))
     }
 
     /// Probe `n` of a table by Rt.
@@ -263,7 +248,7 @@ impl Tables {
     /// Probe `n` of `table`, whose instruction is UNDEFINED.
     fn undefined(&self, table: *const u8, n: usize, text: &'static str) -> Probe {
         let entry = table as usize + n * STRIDE;
-        at(entry, text, undef_exit(self.isa, entry))
+        Probe::new(entry, text, undef_exit(self.isa, entry))
     }
 }
 

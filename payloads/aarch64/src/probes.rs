@@ -2,7 +2,7 @@
 
 use crate::execute::{svc_exit, undef_exit, with_sp_el1};
 use core::arch::global_asm;
-use setway_cases::{Exit, IsaName, Probe, ProbeSet, Registers};
+use setway_cases::{IsaName, Probe, ProbeSet, Registers};
 
 /// Bytes from one probe of a table to the next: the instruction, SVC, and two that are permanently
 /// undefined.
@@ -58,31 +58,16 @@ unsafe extern "C" {
 /// The number of XZR.
 const XZR: usize = 31;
 
-fn at(entry: usize, text: &'static str, exit: Exit) -> Probe {
-    Probe {
-        text,
-        rt: None,
-        entry,
-        sp_el1: false,
-        flags: 0,
-        set_way: 0,
-        writes: None,
-        acts: true,
-        changes: &[],
-        exit,
-    }
-}
-
 /// Probe `n` of the table at `table`, which ends with its SVC.
 fn ends(table: *const u8, n: usize, text: &'static str) -> Probe {
     let entry = table as usize + n * STRIDE;
-    at(entry, text, svc_exit(entry + 4))
+    Probe::new(entry, text, svc_exit(entry + 4))
 }
 
 /// Probe `n` of the table at `table`, whose instruction is UNDEFINED.
 fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
     let entry = table as usize + n * STRIDE;
-    at(entry, text, undef_exit(entry))
+    Probe::new(entry, text, undef_exit(entry))
 }
 
 /// The accesses that a hypervisor refuses, with SP_EL0 and with SP_EL1.

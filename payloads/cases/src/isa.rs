@@ -146,6 +146,24 @@ pub struct Probe {
     pub exit: Exit,
 }
 
+impl Probe {
+    /// A probe that does nothing but end as it should.
+    pub const fn new(entry: usize, text: &'static str, exit: Exit) -> Self {
+        Self {
+            text,
+            rt: None,
+            entry,
+            sp_el1: false,
+            flags: 0,
+            set_way: 0,
+            writes: None,
+            acts: true,
+            changes: &[],
+            exit,
+        }
+    }
+}
+
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text)?;

@@ -23,7 +23,7 @@ pub struct Fields<'a>(&'a str);
 /// Why a line that claims to be a record is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// There is no ` ~XXXXXXXX` at its end: it was cut off, or something was written into it.
+    /// There is no ` ~` with eight digits at its end: it was cut off, or something was written into it.
     NoChecksum,
     /// The checksum on the line is not that of the line.
     BadChecksum {

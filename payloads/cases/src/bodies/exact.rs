@@ -19,7 +19,11 @@ fn run<I: Isa>(cx: &mut Context<I>, set: ProbeSet, wanted: fn(&Probe) -> bool) -
             return;
         }
         match &mut probe.writes {
-            Some((reg, value)) if !probe.acts => *value = (reg.read)(),
+            Some((reg, value)) if !probe.acts => {
+                // Not what the probe would write: an instruction that acts all the same shows.
+                (reg.write)(0);
+                *value = (reg.read)();
+            }
             Some((reg, value)) => {
                 if !tvm {
                     (reg.write)(*value);
