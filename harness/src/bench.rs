@@ -10,8 +10,9 @@ use std::{
 
 use crate::{
     Error,
-    build::Images,
-    engine::capture::{Capture, Limits, capture},
+    build::{Images, plugin},
+    caches::Choice,
+    engine::capture::{Capture, Inherited, Limits, capture},
     expectation::{Comparison, Expectation},
     hypervisor::Hypervisor,
     judge::{Judgement, Verdict, judge},
@@ -33,6 +34,8 @@ pub struct Bench {
     pub qemu: Qemu,
     /// The images that runs boot.
     images: Images,
+    /// The cache model for this QEMU, or why it has none.
+    model: Result<PathBuf, String>,
     /// What a run may use.
     pub limits: Limits,
     /// Where to leave the raw logs of runs that did not pass.
@@ -59,13 +62,15 @@ pub struct Outcome {
 }
 
 impl Bench {
-    /// Gets everything ready that `runs` need, fetching and building what is missing.
+    /// Gets everything ready that `runs` need, fetching and building what is missing. Each run is made
+    /// with each of the caches of `choice`; the runs that this comes to are returned as well.
     pub fn prepare(
         hypervisor: Hypervisor,
         machine: Machine,
         qemu: Option<&str>,
+        choice: Option<&Choice>,
         runs: &[Run],
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Vec<Run>), Error> {
         let payloads = runs
             .iter()
             .filter_map(|run| hypervisor.payload.get(&run.isa));
@@ -74,24 +79,41 @@ impl Bench {
             .map(String::as_str)
             .collect();
         let names: Vec<&str> = names.into_iter().collect();
-        let qemu = Qemu::resolve(qemu, &paths::runners().join("qemu"))?;
+        let versions = paths::runners().join("qemu");
+        let qemu = Qemu::resolve(qemu, &versions)?;
         if let Some(warning) = qemu.drift() {
             eprintln!("{warning}");
         }
         let images = Images::build(&paths::root(), &paths::target(), &names)?;
+        let model = match choice {
+            Some(Choice::Off) => Err("it was turned off".to_owned()),
+            _ => model(&machine, &qemu, qemu.plugin_api(&versions)?)?,
+        };
+        let runs: Vec<Run> = match (&model, choice) {
+            (Ok(_), choice) => runs.iter().flat_map(|run| run.each(choice)).collect(),
+            (Err(reason), Some(Choice::Each(_))) => return Err(Error::NoCacheModel(reason.clone())),
+            (Err(_), _) => runs.to_vec(),
+        };
         let bench = Self {
             hypervisor,
             machine,
             qemu,
             images,
+            model,
             limits: Limits::default(),
             logs: None,
             expectations: false,
         };
         // A mistake in the data files is an error of the whole, not of each run.
+        let nothing = Inherited::default();
         runs.iter()
-            .try_for_each(|run| bench.command(run, "").map(drop))?;
-        Ok(bench)
+            .try_for_each(|run| bench.command(run, &nothing).map(drop))?;
+        Ok((bench, runs))
+    }
+
+    /// Why runs are made without the cache model, if they are.
+    pub fn without_model(&self) -> Option<&str> {
+        self.model.as_ref().err().map(String::as_str)
     }
 
     /// Makes a run, unless it is to be skipped, and judges it.
@@ -108,8 +130,9 @@ impl Bench {
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
         }
-        let command = |log: &str| self.command(run, log).map_err(io::Error::other);
-        let started = capture(command, limits);
+        let command = |inherited: &Inherited| self.command(run, inherited).map_err(io::Error::other);
+        let memory = run.caches.and(self.machine.cache_model.as_ref());
+        let started = capture(command, memory.map(|model| model.memory), limits);
         let capture = match started {
             Ok(capture) => capture,
             Err(error) => {
@@ -140,12 +163,20 @@ impl Bench {
     }
 
     /// The command line of a run.
-    fn command(&self, run: &Run, exception_log: &str) -> Result<Command, Error> {
+    fn command(&self, run: &Run, inherited: &Inherited) -> Result<Command, Error> {
         let payload = match self.hypervisor.payload.get(&run.isa) {
             Some(name) => self.path(name)?,
             None => "",
         };
         let vcpus = run.case.vcpus.to_string();
+        let schedule = run.caches.map_or_else(String::new, |caches| caches.schedule.to_string());
+        let system_cache = match run.caches.is_some_and(|caches| caches.system_cache) {
+            true => "on",
+            false => "off",
+        };
+        let plugin = self.model.as_deref().unwrap_or(Path::new("")).display().to_string();
+        let model = run.caches.and(self.machine.cache_model.as_ref());
+        let model_args = model.map_or(&[][..], |model| &model.args);
         let values = [
             ("{kernel}", self.path(&self.hypervisor.kernel)?),
             ("{payload}", payload),
@@ -153,10 +184,15 @@ impl Bench {
             ("{case}", run.case.id),
             ("{isa}", run.isa.name()),
             ("{vcpus}", &vcpus),
-            ("{exception_log}", exception_log),
+            ("{exception_log}", &inherited.log),
+            ("{memory}", &inherited.memory),
+            ("{plugin}", &plugin),
+            ("{schedule}", &schedule),
+            ("{system_cache}", system_cache),
         ];
         let mut command = self.qemu.command();
-        for argument in self.machine.args.iter().chain(&self.hypervisor.args) {
+        let machine = self.machine.args.iter().chain(model_args);
+        for argument in machine.chain(&self.hypervisor.args) {
             let filled = values
                 .iter()
                 .fold(argument.clone(), |text, (placeholder, value)| {
@@ -226,10 +262,24 @@ impl Bench {
         fs::write(dir.join("console.log"), &capture.console)?;
         fs::write(dir.join("exceptions.log"), capture.log_text.to_bytes())?;
         fs::write(dir.join("stderr.txt"), &capture.stderr)?;
-        let command = self
-            .command(run, "exceptions.log")
-            .map(|command| quote(&command));
+        // The file for the memory has to be made first: `truncate -s 256M memory`, say.
+        let files = Inherited {
+            log: "exceptions.log".to_owned(),
+            memory: "memory".to_owned(),
+        };
+        let command = self.command(run, &files).map(|command| quote(&command));
         fs::write(dir.join("command.txt"), command.unwrap_or_default())
+    }
+}
+
+/// The cache model for this QEMU, built if need be; or why there is none.
+fn model(machine: &Machine, qemu: &Qemu, api: Option<u32>) -> Result<Result<PathBuf, String>, Error> {
+    if machine.cache_model.is_none() {
+        return Ok(Err(format!("{} has no cache model", machine.name)));
+    }
+    match api.filter(|api| plugin::supports(*api)) {
+        Some(api) => Ok(Ok(plugin::build(&paths::root(), &paths::target(), api)?)),
+        None => Ok(Err(format!("QEMU {} cannot carry it", qemu.version()))),
     }
 }
 

@@ -4,6 +4,7 @@
 //! break another. A stamp per image spares a warm run even the question to cargo.
 
 mod flat;
+pub mod plugin;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,9 +74,7 @@ pub enum Error {
     #[error(transparent)]
     Toolchain(#[from] toolchain::Error),
     /// Cargo failed, and has said why on stderr.
-    #[error(
-        "cargo failed on the guest package {package} for {target} ({status}); the reason is above"
-    )]
+    #[error("cargo failed on the package {package} for {target} ({status}); the reason is above")]
     Cargo {
         /// The package.
         package: &'static str,
@@ -299,7 +298,14 @@ fn fingerprint(workspace: &Path) -> u64 {
         hash.write_u8(0);
     }
     hash.write(toolchain::active(&[AARCH64, AARCH32]).as_bytes());
-    for source in SOURCES {
+    hash.write_u64(fingerprint_of(workspace, &SOURCES));
+    hash.finish()
+}
+
+/// A hash of names, sizes and times of `sources`.
+fn fingerprint_of(workspace: &Path, sources: &[&str]) -> u64 {
+    let mut hash = Fnv::default();
+    for source in sources {
         hash_path(&mut hash, &workspace.join(source));
     }
     hash.finish()

@@ -4,7 +4,7 @@ use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{hypervisor, isa::Isa};
+use crate::{caches::Choice, hypervisor, isa::Isa};
 
 /// Boots set/way conformance payloads under Arm hypervisors and judges what they observe.
 #[derive(Debug, Parser)]
@@ -83,6 +83,11 @@ pub struct EngineArgs {
     /// Runs at once [default: the number of CPUs].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
+    /// Caches of the machine, where QEMU can carry the model: lazy, eager, refill, migrate, random:SEED,
+    /// each on its own or followed by `+system`; several with commas; all; or off
+    /// [default: lazy, and for cases that compare data also migrate].
+    #[arg(long, value_name = "CACHES")]
+    pub caches: Option<Choice>,
     /// Seconds that a run may take.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub timeout: Option<Duration>,

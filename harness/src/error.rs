@@ -67,6 +67,11 @@ pub enum Error {
         /// The argument.
         argument: String,
     },
+    /// Caches were asked for, and there can be none.
+    #[error(
+        "the cache model was asked for, but {0}\n  next: leave --caches out, or choose a newer version of `setway qemu list`"
+    )]
+    NoCacheModel(String),
     /// The signal handler.
     #[error("cannot catch Ctrl-C: {0}")]
     Signals(#[from] ctrlc::Error),

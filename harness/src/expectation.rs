@@ -55,7 +55,7 @@ pub enum Comparison {
 impl Expectation {
     /// The expectation of `run` under `hypervisor`.
     pub fn of(hypervisor: &str, run: &Run) -> Self {
-        let file = run.file_stem() + ".snap";
+        let file = run.with_caches(None).file_stem() + ".snap";
         Self {
             path: paths::expectations().join(hypervisor).join(file),
             description: format!("{}: {}", run.label(), run.case.rule.title),

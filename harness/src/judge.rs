@@ -227,6 +227,7 @@ pub(crate) mod tests {
         Observation {
             end: End::Exited(ExitStatus::from_raw(0)),
             stderr: String::new(),
+            modelled: None,
             steps: vec![Step {
                 name: "first op".to_owned(),
                 expected: counts,

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod build;
+pub mod caches;
 pub mod cli;
 pub mod commands;
 pub mod engine;

@@ -19,8 +19,8 @@ pub struct Machine {
     pub isas: Vec<Isa>,
     /// How many CPUs it can have.
     pub cpus: u32,
-    /// Guests see caches that are not coherent, so that checks of data are decisive.
-    pub cache_model: bool,
+    /// How it comes to caches that are not coherent, so that checks of data are decisive.
+    pub cache_model: Option<CacheModel>,
     /// A read of a set/way encoding traps to EL2 before it is UNDEFINED.
     pub trapped_reads: bool,
     /// Its part of the command line, with placeholders.
@@ -28,6 +28,16 @@ pub struct Machine {
     /// What it gets wrong, whatever the hypervisor does.
     #[serde(default, rename = "quirk")]
     pub quirks: Vec<Quirk>,
+}
+
+/// What the cache model needs to know of a machine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheModel {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// What it adds to the command line, with placeholders.
+    pub args: Vec<String>,
 }
 
 /// A value that the machine itself gets wrong, so that it says nothing about the hypervisor.
@@ -118,9 +128,10 @@ impl Machine {
             .map(|quirk| quirk.why.as_str())
     }
 
-    /// What `case` would need to be able to fail here, if it cannot.
-    pub fn lacks(&self, case: &Case) -> Option<&'static str> {
-        if case.needs_cache_model && !self.cache_model {
+    /// What `case` would need to be able to fail here, if it cannot. `caches` says whether the machine
+    /// has any.
+    pub fn lacks(&self, case: &Case, caches: bool) -> Option<&'static str> {
+        if case.needs_cache_model && !caches {
             return Some("needs the cache model: here no cache can spoil data");
         }
         if case.needs_trapped_reads && !self.trapped_reads {

@@ -157,7 +157,8 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     };
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
-    let (not_judged, idle) = lazy.partition(|case| bench.machine.lacks(case).is_some());
+    let caches = bench.without_model().is_none();
+    let (not_judged, idle) = lazy.partition(|case| bench.machine.lacks(case, caches).is_some());
     Matrix {
         fates,
         red,

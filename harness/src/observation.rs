@@ -5,6 +5,7 @@
 
 mod gap;
 mod gather;
+mod modelled;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::{engine::capture::End, traps::Trapped};
 
 pub use gap::Gap;
+pub use modelled::{Flush, Modelled, Notice, Ops, Place};
 
 /// Counts of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,6 +116,8 @@ pub struct Observation {
     pub caches: Vec<Cache>,
     /// What the hypervisor says of itself, if it does.
     pub account: Option<Account>,
+    /// What the cache model noticed, if there was one.
+    pub modelled: Option<Modelled>,
     /// All traps of the run by class, from QEMU's log.
     pub traps: BTreeMap<String, u64>,
     /// All traps of set/way ops and VM registers by name, from QEMU's log.

@@ -2,9 +2,16 @@
 
 use setway_cases::{CASES, Case};
 
-use crate::{Error, isa::Isa};
+use setway_cache_model::Schedule;
 
-/// One case in one ISA, under the hypervisor with or without a defect.
+use crate::{
+    Error,
+    caches::{Caches, Choice},
+    isa::Isa,
+};
+
+/// One case in one ISA, under the hypervisor with or without a defect, on a machine with or without
+/// caches.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     /// The case.
@@ -13,6 +20,8 @@ pub struct Run {
     pub isa: Isa,
     /// The mutant, if the hypervisor is to be one.
     pub defect: Option<&'static str>,
+    /// The machine's caches, if it is to have any.
+    pub caches: Option<Caches>,
 }
 
 impl Run {
@@ -23,16 +32,23 @@ impl Run {
 
     /// What to call it where there is one hypervisor.
     pub fn label(&self) -> String {
-        format!("{}.{}", self.case.id, self.isa)
+        match self.caches {
+            Some(caches) => format!("{}.{} [{caches}]", self.case.id, self.isa),
+            None => format!("{}.{}", self.case.id, self.isa),
+        }
     }
 
     /// A name for files that belong to it.
     pub fn file_stem(&self) -> String {
         let id = self.case.id.replace('/', "_");
-        match self.defect {
-            Some(defect) => format!("{id}.{}.{defect}", self.isa),
-            None => format!("{id}.{}", self.isa),
+        let mut stem = format!("{id}.{}", self.isa);
+        if let Some(caches) = self.caches {
+            stem += &format!(".{}", caches.to_string().replace(':', "-"));
         }
+        if let Some(defect) = self.defect {
+            stem += &format!(".{defect}");
+        }
+        stem
     }
 
     /// Every run without a defect, in the order of reports.
@@ -43,6 +59,7 @@ impl Run {
                 case,
                 isa,
                 defect: None,
+                caches: None,
             })
         });
         runs.collect()
@@ -51,6 +68,25 @@ impl Run {
     /// The same run with a defect.
     pub fn with_defect(self, defect: Option<&'static str>) -> Run {
         Run { defect, ..self }
+    }
+
+    /// The same run with caches.
+    pub fn with_caches(self, caches: Option<Caches>) -> Run {
+        Run { caches, ..self }
+    }
+
+    /// The run, once for each of the caches of `choice`. Without a choice it is made with caches to which
+    /// hardware does nothing, and if it compares data, also with such as flee from set/way ops.
+    pub fn each(self, choice: Option<&Choice>) -> Vec<Run> {
+        let default = [Schedule::Lazy, Schedule::Migrate].map(Caches::new);
+        let chosen = match choice {
+            Some(Choice::Off) => return vec![self],
+            Some(Choice::Each(each)) => each.as_slice(),
+            None if self.case.needs_cache_model => &default,
+            None => &default[..1],
+        };
+        let with = |caches: &Caches| self.with_caches(Some(*caches));
+        chosen.iter().map(with).collect()
     }
 }
 

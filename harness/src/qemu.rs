@@ -252,6 +252,17 @@ impl Qemu {
         }
     }
 
+    /// The generation of its plugin interface, as far as `dir` (`runners/qemu`) knows: that of the managed
+    /// version of the same series.
+    pub fn plugin_api(&self, dir: &Path) -> Result<Option<u32>, Error> {
+        if let Some(file) = self.version_file() {
+            return Ok(file.plugin_api);
+        }
+        let files = VersionFile::read_all(dir)?;
+        let same = files.iter().find(|file| self.version.is_of_series(&file.name));
+        Ok(same.and_then(|file| file.plugin_api))
+    }
+
     /// What to tell the user if Debian has moved on to another version than the file's name says.
     pub fn drift(&self) -> Option<String> {
         let file = self.version_file()?;

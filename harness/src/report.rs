@@ -46,7 +46,8 @@ impl Report<'_> {
 
     /// What the machine lacks for this pass to mean anything, if it does.
     pub fn undecided(&self, outcome: &Outcome) -> Option<&'static str> {
-        let lacks = self.bench.machine.lacks(outcome.run.case);
+        let run = &outcome.run;
+        let lacks = self.bench.machine.lacks(run.case, run.caches.is_some());
         lacks.filter(|_| outcome.judgement.verdict == Verdict::Pass)
     }
 
@@ -68,9 +69,13 @@ impl Report<'_> {
     /// The command that repeats one run alone.
     pub fn repeat_command(&self, outcome: &Outcome) -> String {
         let run = &outcome.run;
+        let caches = run.caches.map(|caches| format!(" --caches {caches}"));
         format!(
-            "cargo run -- run {} --isa {}{}",
-            run.case.id, run.isa, self.repeat
+            "cargo run -- run {} --isa {}{}{}",
+            run.case.id,
+            run.isa,
+            caches.unwrap_or_default(),
+            self.repeat
         )
     }
 }

@@ -197,6 +197,24 @@ impl Toolchain {
     }
 }
 
+/// Builds `package` with `feature` for this machine; cargo speaks for itself on stderr.
+pub fn build_for_host(
+    workspace: &Path,
+    target_dir: &Path,
+    package: &str,
+    feature: &str,
+) -> Result<ExitStatus, Error> {
+    let mut command = scrubbed(active_cargo());
+    command
+        .current_dir(workspace)
+        .args(["build", "--locked", "--release"])
+        .args(["--package", package, "--features", feature])
+        .arg("--target-dir")
+        .arg(target_dir);
+    let program = PathBuf::from(command.get_program());
+    process::status(command).map_err(io_error("start", &program))
+}
+
 fn active_command(job: &Job) -> Command {
     let mut command = scrubbed(active_cargo());
     if let Some(rustc) = std::env::var_os("RUSTC") {

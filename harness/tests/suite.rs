@@ -34,8 +34,10 @@ fn main() {
     // Every test is a QEMU; more of them than CPUs only makes deadlines tight.
     let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
     arguments.test_threads.get_or_insert(cpus);
-    let runs = Run::all().into_iter().map(|run| {
-        let name = format!("run::{}::{}", run.case.id, run.isa);
+    let runs = Run::all().into_iter().flat_map(|run| run.each(None));
+    let runs = runs.map(|run| {
+        let caches = run.caches.map_or_else(String::new, |caches| format!("::{caches}"));
+        let name = format!("run::{}::{}{caches}", run.case.id, run.isa);
         Trial::test(name, move || meets_rule_and_expectation(&run))
     });
     let mutants = Mutant::ALL
@@ -91,11 +93,14 @@ impl Shared {
 
 fn prepare(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
     let hypervisor = Hypervisor::load(hypervisor)?;
-    Bench::prepare(hypervisor, Machine::load(machine::DEFAULT)?, None, runs)
+    let machine = Machine::load(machine::DEFAULT)?;
+    Bench::prepare(hypervisor, machine, None, None, runs).map(|(bench, _)| bench)
 }
 
 fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
     let bench = reference()?;
+    let caches = run.caches.filter(|_| bench.without_model().is_none());
+    let run = &run.with_caches(caches);
     let outcome = bench.run(run);
     if outcome.judgement.verdict.is_bad() {
         return Err(details(bench, outcome).into());
@@ -113,7 +118,7 @@ fn insta_agrees(run: &Run, observed: String) {
     settings.set_snapshot_path(paths::expectations().join(hypervisor::DEFAULT));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(run.file_stem(), observed));
+    settings.bind(|| insta::assert_snapshot!(run.with_caches(None).file_stem(), observed));
 }
 
 /// What `setway run` would say.
@@ -244,6 +249,7 @@ fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
         case: &CASE,
         isa: Isa::A64,
         defect: Some(expected.name),
+        caches: None,
     };
     let shared = match expected.under {
         Under::Bare => &BARE,

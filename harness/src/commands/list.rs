@@ -88,7 +88,7 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
                 about: it.about,
                 isas: it.isas,
                 cpus: it.cpus,
-                cache_model: it.cache_model,
+                cache_model: it.cache_model.is_some(),
             })
             .collect(),
     };

@@ -49,7 +49,8 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
     let runs = Run::all();
     let hypervisor = Hypervisor::load(hypervisor::DEFAULT)?;
     let machine = Machine::load(machine::DEFAULT)?;
-    let mut bench = Bench::prepare(hypervisor, machine, args.engine.qemu.as_deref(), &runs)?;
+    let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
+    let (mut bench, runs) = Bench::prepare(hypervisor, machine, qemu, caches, &runs)?;
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
 
     let workers = args.engine.workers();

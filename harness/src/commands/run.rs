@@ -33,7 +33,7 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         // Before the runs: a report that has no place is better known at once.
         fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
     }
-    let bench = prepare(args, mutant, &runs)?;
+    let (bench, runs) = prepare(args, mutant, &runs)?;
 
     let start = Instant::now();
     let progress = Progress::start(runs.len());
@@ -69,18 +69,19 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(report.is_good())
 }
 
-fn prepare(args: &RunArgs, mutant: Option<Mutant>, runs: &[Run]) -> Result<Bench, Error> {
+fn prepare(args: &RunArgs, mutant: Option<Mutant>, runs: &[Run]) -> Result<(Bench, Vec<Run>), Error> {
     let hypervisor = Hypervisor::load(&args.hyp)?;
     let machine = Machine::load(machine::DEFAULT)?;
     let expectations = hypervisor.name == hypervisor::DEFAULT && mutant.is_none();
-    let mut bench = Bench::prepare(hypervisor, machine, args.engine.qemu.as_deref(), runs)?;
+    let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
+    let (mut bench, runs) = Bench::prepare(hypervisor, machine, qemu, caches, runs)?;
     bench.expectations = expectations;
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
     bench.logs = Some(match &args.report {
         Some(dir) => dir.join("logs"),
         None => paths::logs(),
     });
-    Ok(bench)
+    Ok((bench, runs))
 }
 
 fn find_mutant(name: &str) -> Result<Mutant, Error> {

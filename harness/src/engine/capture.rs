@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, PipeReader, Read},
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, OwnedFd},
     process::{Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
@@ -11,6 +11,8 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+use rustix::fs::MemfdFlags;
 
 use super::{exception_log::ExceptionLog, excerpt::Excerpt, process::Child};
 
@@ -77,26 +79,50 @@ pub struct Capture {
     pub duration: Duration,
 }
 
-/// Where QEMU finds the pipe that its exception log goes to: a path that, in QEMU, opens the
-/// descriptor it inherited. So there is no file that could fill the disk or be left behind.
-fn descriptor_path(number: i32) -> String {
-    format!("/dev/fd/{number}")
+/// Where QEMU finds what it inherits: paths that, in QEMU, open its descriptors. So there is no file
+/// that could fill the disk or be left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inherited {
+    /// The pipe for its log.
+    pub log: String,
+    /// The file to keep the machine's memory in, if it is to be in one.
+    pub memory: String,
 }
 
-/// Runs the command that `command` makes for a given path of the exception log.
+fn descriptor_path(descriptor: &impl AsRawFd) -> String {
+    format!("/dev/fd/{}", descriptor.as_raw_fd())
+}
+
+/// A file without a name, of `size` bytes.
+fn memory_file(size: u64) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("setway-memory", MemfdFlags::CLOEXEC)?;
+    rustix::fs::ftruncate(&file, size)?;
+    Ok(file)
+}
+
+/// Runs the command that `command` makes for what QEMU inherits. With `memory`, there is a file of that
+/// many bytes for the machine's memory.
 pub fn capture(
-    command: impl FnOnce(&str) -> io::Result<Command>,
+    command: impl FnOnce(&Inherited) -> io::Result<Command>,
+    memory: Option<u64>,
     limits: Limits,
 ) -> io::Result<Capture> {
     let (log_reader, log_writer) = io::pipe()?;
-    let mut command = command(&descriptor_path(log_writer.as_raw_fd()))?;
+    let memory = memory.map(memory_file).transpose()?;
+    let mut command = command(&Inherited {
+        log: descriptor_path(&log_writer),
+        memory: memory.as_ref().map(descriptor_path).unwrap_or_default(),
+    })?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let start = Instant::now();
     let deadline = start + limits.time;
-    let mut child = Child::spawn(command, Some(log_writer.into()))?;
+    let inherited: Vec<OwnedFd> = memory.into_iter().chain([log_writer.into()]).collect();
+    let mut child = Child::spawn(command, &inherited)?;
+    // The pipe ends when QEMU does.
+    drop(inherited);
     let stdout = child.handle().stdout.take();
     let stderr = child.handle().stderr.take();
 
@@ -231,10 +257,10 @@ fn read_log(
 mod tests {
     use super::*;
 
-    fn shell(script: &'static str) -> impl FnOnce(&str) -> io::Result<Command> {
-        move |log| {
+    fn shell(script: &'static str) -> impl FnOnce(&Inherited) -> io::Result<Command> {
+        move |inherited| {
             let mut command = Command::new("bash");
-            command.args(["-c", script, "bash", log]);
+            command.args(["-c", script, "bash", &inherited.log, &inherited.memory]);
             Ok(command)
         }
     }
@@ -252,6 +278,7 @@ mod tests {
     fn everything_is_kept() {
         let run = capture(
             shell("echo out; echo err >&2; echo log > $1; exit 3"),
+            None,
             limits(),
         )
         .unwrap();
@@ -262,8 +289,15 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_a_file_of_the_right_size() {
+        let script = "printf abc | dd of=$2 conv=notrunc status=none; wc -c < $2; head -c 3 $2";
+        let run = capture(shell(script), Some(1 << 20), limits()).unwrap();
+        assert_eq!(run.console, b"1048576\nabc");
+    }
+
+    #[test]
     fn a_hanging_process_is_killed_with_its_children() {
-        let run = capture(shell("sleep 7.125 & sleep 7.125"), limits()).unwrap();
+        let run = capture(shell("sleep 7.125 & sleep 7.125"), None, limits()).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Time(limits().time)));
         assert!(run.duration < Duration::from_secs(3));
     }
@@ -272,6 +306,7 @@ mod tests {
     fn a_process_that_closes_its_outputs_is_killed_too() {
         let run = capture(
             shell("exec >&- 2>&-; eval \"exec ${1##*/}>&-\"; sleep 7.25"),
+            None,
             limits(),
         )
         .unwrap();
@@ -280,14 +315,14 @@ mod tests {
 
     #[test]
     fn endless_output_is_cut() {
-        let run = capture(shell("yes"), limits()).unwrap();
+        let run = capture(shell("yes"), None, limits()).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Console(1000)));
         assert_eq!(run.console.len(), 1000);
     }
 
     #[test]
     fn stderr_has_a_limit_of_its_own() {
-        let run = capture(shell("yes >&2"), limits()).unwrap();
+        let run = capture(shell("yes >&2"), None, limits()).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Stderr(2000)));
         assert_eq!(run.console, b"");
     }
@@ -296,7 +331,7 @@ mod tests {
     fn a_survivor_with_our_pipes_holds_nothing_up() {
         let script = "echo out; setsid sleep 5.25 & exit 0";
         let start = Instant::now();
-        let run = capture(shell(script), limits()).unwrap();
+        let run = capture(shell(script), None, limits()).unwrap();
         assert!(start.elapsed() < Duration::from_secs(4));
         assert!(matches!(run.end, End::Exited(status) if status.success()));
         assert_eq!(run.console, b"out\n");
@@ -308,7 +343,7 @@ mod tests {
 ...from EL1 to EL2
 ...with ESR 0x18/0x62141c1c
 ...with ELR 0x40200000'; done > $1";
-        let run = capture(shell(script), limits()).unwrap();
+        let run = capture(shell(script), None, limits()).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Exceptions(10)));
     }
 }

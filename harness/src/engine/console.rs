@@ -76,6 +76,8 @@ pub struct Console {
     pub guest: Records,
     /// The hypervisor's stream; empty if it has none.
     pub hypervisor: Records,
+    /// The cache model's stream, which is in QEMU's log; empty if there are no caches.
+    pub model: Records,
     /// What is wrong with the records and their order, in the order found.
     pub faults: Vec<Fault>,
 }
@@ -148,6 +150,7 @@ pub const fn name(stream: Stream) -> &'static str {
     match stream {
         Stream::Guest => "the guest's stream",
         Stream::Hypervisor => "the hypervisor's stream",
+        Stream::Model => "the cache model's stream",
     }
 }
 
@@ -178,7 +181,8 @@ impl Console {
         console
     }
 
-    fn line(&mut self, line: &str) {
+    /// Reads one line more.
+    pub fn line(&mut self, line: &str) {
         let record = match parse(line) {
             None => return,
             Some(Ok(record)) => record,
@@ -195,6 +199,7 @@ impl Console {
         let records = match stream {
             Stream::Guest => &mut self.guest,
             Stream::Hypervisor => &mut self.hypervisor,
+            Stream::Model => &mut self.model,
         };
         let new = Record {
             kind: record.kind.to_owned(),

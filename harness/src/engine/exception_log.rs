@@ -38,6 +38,8 @@ pub struct ExceptionLog {
     pub exceptions: Vec<Exception>,
     /// How many exceptions there were in all, whatever their target.
     pub taken: usize,
+    /// The cache model's records, each with the number of exceptions before it.
+    pub records: Vec<(usize, String)>,
     block: Option<Block>,
 }
 
@@ -54,6 +56,9 @@ impl ExceptionLog {
     /// Takes the next line.
     pub fn line(&mut self, line: &str) {
         let line = line.trim_end();
+        if line.starts_with(setway_protocol::PREFIX) {
+            return self.records.push((self.exceptions.len(), line.to_owned()));
+        }
         if let Some(rest) = line.strip_prefix("Taking exception ") {
             self.close();
             self.taken += 1;

@@ -37,10 +37,11 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `command`, to which `inherited` stays open under its own number.
-    pub fn spawn(mut command: Command, inherited: Option<OwnedFd>) -> io::Result<Self> {
+    /// Starts `command`, to which each of `inherited` stays open under its own number.
+    pub fn spawn(mut command: Command, inherited: &[OwnedFd]) -> io::Result<Self> {
         command.process_group(0);
-        bind_to_this_thread(&mut command, inherited.as_ref().map(AsRawFd::as_raw_fd));
+        let numbers = inherited.iter().map(AsRawFd::as_raw_fd).collect();
+        bind_to_this_thread(&mut command, numbers);
         // The lock is held over the start so that the signal handler cannot miss a new group.
         let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
@@ -110,13 +111,13 @@ impl Drop for Child {
 
 /// Runs `command` to its end.
 pub fn status(command: Command) -> io::Result<ExitStatus> {
-    Child::spawn(command, None)?.wait()
+    Child::spawn(command, &[])?.wait()
 }
 
 /// Runs `command` to its end and keeps what it says.
 pub fn output(mut command: Command) -> io::Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = Child::spawn(command, None)?;
+    let mut child = Child::spawn(command, &[])?;
     let (out, err) = (child.handle().stdout.take(), child.handle().stderr.take());
     let (stdout, stderr) = thread::scope(|scope| {
         let stderr = scope.spawn(|| read_all(err));
@@ -138,23 +139,22 @@ pub fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
 }
 
 /// Makes the child die with this thread, and leaves `inherited` open in it.
-fn bind_to_this_thread(command: &mut Command, inherited: Option<RawFd>) {
+fn bind_to_this_thread(command: &mut Command, inherited: Vec<RawFd>) {
     let parent = getpid();
     let prepare = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         if getppid() != Some(parent) {
             return Err(io::Error::other("the parent is gone"));
         }
-        let Some(inherited) = inherited else {
-            return Ok(());
-        };
-        // SAFETY: the descriptor is open in the parent until `spawn` has returned, because `spawn`
-        // of `Child` owns it; fork copied it, and nothing has closed it since.
-        let inherited = unsafe { BorrowedFd::borrow_raw(inherited) };
-        rustix::io::fcntl_setfd(inherited, FdFlags::empty())?;
+        for number in &inherited {
+            // SAFETY: the descriptor is open in the parent until `spawn` has returned, because the
+            // caller of `Child::spawn` owns it; fork copied it, and nothing has closed it since.
+            let inherited = unsafe { BorrowedFd::borrow_raw(*number) };
+            rustix::io::fcntl_setfd(inherited, FdFlags::empty())?;
+        }
         Ok(())
     };
-    // SAFETY: between fork and exec the closure makes three system calls and touches no lock and
+    // SAFETY: between fork and exec the closure makes a few system calls and touches no lock and
     // no allocator (`io::Error::other` allocates, but only when the parent has died and nobody is
     // left to read the answer).
     unsafe { command.pre_exec(prepare) };

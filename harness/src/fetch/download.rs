@@ -148,7 +148,7 @@ impl<'a> Fetch<'a> {
             .stdin(Stdio::null())
             .stdout(open(&output)?)
             .stderr(open(&self.log)?);
-        let mut child = Child::spawn(command, None).map_err(io_error("start", "apt-get"))?;
+        let mut child = Child::spawn(command, &[]).map_err(io_error("start", "apt-get"))?;
         let status = loop {
             let ended = child.wait_until(Instant::now());
             if let Some(status) = ended.map_err(io_error("wait for", "apt-get"))? {

@@ -109,7 +109,7 @@ fn unpack_one(package: &Path, root: &Path, omit: &[String]) -> Result<(), Broken
             .arg(package)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut source = Child::spawn(source, None)?;
+        let mut source = Child::spawn(source, &[])?;
         let pipe = source.handle().stdout.take();
         let archive = pipe.map_or(Stdio::null(), Stdio::from);
         let mut tar = Command::new("tar");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use setway_protocol::{Stream, VERSION, kind};
 
-use super::{Account, Builds, Cache, Check, Counts, Gap, Observation, Step};
+use super::{Account, Builds, Cache, Check, Counts, Flush, Gap, Modelled, Notice, Observation, Ops, Step};
 use crate::{
     engine::{
         capture::Capture,
@@ -18,7 +18,10 @@ impl Observation {
     /// Puts together what `capture` holds of `run`, in which images of these `builds` were booted.
     pub fn of(capture: &Capture, run: &Run, builds: &Builds) -> Self {
         let speaks = builds.hypervisor.is_some();
-        let console = Console::read(&capture.console);
+        let mut console = Console::read(&capture.console);
+        for (_, line) in &capture.log.records {
+            console.line(line);
+        }
         let exceptions = &capture.log.exceptions;
         let mut gaps: Vec<Gap> = console.faults.iter().cloned().map(Gap::from).collect();
 
@@ -34,6 +37,12 @@ impl Observation {
                 &must_say,
                 &mut gaps,
             );
+        }
+        if let Some(caches) = run.caches {
+            let schedule = caches.schedule.to_string();
+            let system = u8::from(caches.system_cache).to_string();
+            let must_say = [("schedule", schedule.as_str()), ("system", &system)];
+            frame(Stream::Model, &console.model, &must_say, &mut gaps);
         }
         known_kinds(&console, &mut gaps);
 
@@ -75,6 +84,10 @@ impl Observation {
             steps_agree(&steps, &mut gaps);
         }
 
+        let modelled = run.caches.map(|_| {
+            let positions = capture.log.records.iter().map(|(after, _)| *after);
+            modelled(&console.model, positions, &mut gaps)
+        });
         let all = console
             .guest
             .records
@@ -94,6 +107,7 @@ impl Observation {
             checks,
             caches,
             account,
+            modelled,
             traps: traps::by_class(exceptions),
             registers,
             crashes: crashed.map(crash).collect(),
@@ -169,18 +183,50 @@ fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
         kind::PANIC,
         kind::END,
     ];
-    let guest = console
-        .guest
-        .records
-        .iter()
-        .filter(|record| !GUEST.contains(&record.kind.as_str()));
-    let hypervisor = console.hypervisor.records.iter();
-    let hypervisor = hypervisor.filter(|record| !HYPERVISOR.contains(&record.kind.as_str()));
-    gaps.extend(
-        guest
-            .chain(hypervisor)
-            .map(|record| Gap::UnknownKind(record.line.clone())),
-    );
+    const MODEL: [&str; 8] = [
+        kind::BEGIN,
+        kind::ARMED,
+        kind::STALE,
+        kind::LOST,
+        kind::FLUSH,
+        kind::OPS,
+        kind::TOTALS,
+        kind::END,
+    ];
+    let streams = [
+        (&console.guest, &GUEST[..]),
+        (&console.hypervisor, &HYPERVISOR),
+        (&console.model, &MODEL),
+    ];
+    for (stream, kinds) in streams {
+        let unknown = stream.records.iter().filter(|record| !kinds.contains(&record.kind.as_str()));
+        gaps.extend(unknown.map(|record| Gap::UnknownKind(record.line.clone())));
+    }
+}
+
+/// The cache model's account; `positions` has the number of traps before each of its records.
+fn modelled(records: &Records, positions: impl Iterator<Item = usize>, gaps: &mut Vec<Gap>) -> Modelled {
+    let total = |name: &str| {
+        let mut totals = records.of(kind::TOTALS);
+        totals.find_map(|totals| totals.number(name).ok()).unwrap_or_default()
+    };
+    let mut flushes = Vec::new();
+    for (record, after) in records.records.iter().zip(positions) {
+        if record.kind == kind::FLUSH {
+            match Flush::read(record, after) {
+                Ok(flush) => flushes.push(flush),
+                Err(fault) => gaps.push(fault.into()),
+            }
+        }
+    }
+    Modelled {
+        stale_reads: total("stale"),
+        lost_writes: total("lost"),
+        stale: collect(records, kind::STALE, Notice::stale, gaps),
+        lost: collect(records, kind::LOST, Notice::lost, gaps),
+        flushes,
+        ops: collect(records, kind::OPS, Ops::read, gaps),
+    }
 }
 
 /// Reads every record of a kind; one that cannot be read is a gap.

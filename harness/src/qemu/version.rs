@@ -69,8 +69,7 @@ pub struct VersionFile {
     pub release: Option<String>,
     /// The package with the system emulators.
     pub package: String,
-    /// The version of the TCG plugin interface, if it has one. Nothing reads it yet: the cache
-    /// model, which is such a plugin, will.
+    /// The generation of the TCG plugin interface, if it has one. The cache model is such a plugin.
     pub plugin_api: Option<u32>,
     /// Where this was read from.
     #[serde(skip)]

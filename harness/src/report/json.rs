@@ -8,8 +8,9 @@ use super::Report;
 use crate::{
     Error,
     bench::Outcome,
+    caches::Caches,
     judge::Verdict,
-    observation::{Account, Cache, Check, Observation, Step},
+    observation::{Account, Cache, Check, Modelled, Observation, Step},
 };
 
 #[derive(Serialize)]
@@ -35,6 +36,7 @@ struct Entry {
     traps: BTreeMap<String, u64>,
     duration_ms: u64,
     needs_cache_model: bool,
+    caches: Option<Caches>,
     undecided: Option<&'static str>,
     builds: BuildsEntry,
     log_dir: Option<String>,
@@ -55,6 +57,7 @@ struct Observed {
     caches: Vec<Cache>,
     registers: BTreeMap<String, u64>,
     hypervisor: Option<Account>,
+    cache_model: Option<Modelled>,
 }
 
 #[derive(Serialize)]
@@ -108,7 +111,8 @@ fn entry(report: &Report, outcome: &Outcome) -> Entry {
             .map(|it| it.traps.clone())
             .unwrap_or_default(),
         duration_ms: milliseconds(outcome.duration),
-        needs_cache_model: run.case.needs_cache_model && !bench.machine.cache_model,
+        needs_cache_model: run.case.needs_cache_model && run.caches.is_none(),
+        caches: run.caches,
         undecided: report.undecided(outcome),
         builds: BuildsEntry {
             guest: format!("{:#x}", builds.guest),
@@ -135,6 +139,7 @@ fn observed(observation: &Observation) -> Observed {
         caches: observation.caches.clone(),
         registers: observation.registers.clone(),
         hypervisor: observation.account.clone(),
+        cache_model: observation.modelled.clone(),
     }
 }
 

@@ -42,6 +42,7 @@ fn all(records: &mut Records) {
     let fields = [
         ("proto", Count(VERSION)),
         ("build", Hex(head::build_id())),
+        ("base", Hex(head::base())),
         ("policy", Text(policy)),
     ];
     records.emit(kind::BEGIN, &fields);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! with a prefix that ordinary output does not contain, the stream that speaks (`g` the guest, `h`
-//! the hypervisor), a sequence number that counts from 0 in each stream, the record's kind, its
+//! the hypervisor, `m` the cache model), a sequence number that counts from 0 in each stream, the record's kind, its
 //! fields, and a CRC-32 of everything before the ` ~`. Bytes of a value that could end it or the
 //! line are written `%XX`. The last record of a stream is `end records=N`, N being its own sequence
 //! number: silence, truncation and loss are all visible.
@@ -40,6 +40,8 @@ pub enum Stream {
     Guest,
     /// The hypervisor under test, where it can speak the protocol.
     Hypervisor,
+    /// The cache model, in QEMU's log.
+    Model,
 }
 
 impl Stream {
@@ -48,6 +50,7 @@ impl Stream {
         match self {
             Stream::Guest => 'g',
             Stream::Hypervisor => 'h',
+            Stream::Model => 'm',
         }
     }
 }
@@ -56,8 +59,10 @@ impl Stream {
 ///
 /// Numbers are written `0x…` (hexadecimal) or in decimal; all fit 64 bits.
 pub mod kind {
-    /// First record of each stream. Guest: `proto build isa case mark midr clidr ctr`, where `mark` is
-    /// the preferred return address of the payload's mark HVC. Hypervisor: `proto build policy`.
+    /// First record of each stream. Guest: `proto build base isa case mark midr clidr ctr`, where `base`
+    /// is where the image is and `mark` the preferred return address of the payload's mark HVC.
+    /// Hypervisor: `proto build base policy`. Cache model: `proto api schedule cpus line sets ways
+    /// system`.
     pub const BEGIN: &str = "begin";
     /// A cache that the CPU reports: `level type ccsidr`, `type` being CLIDR_EL1.Ctype.
     pub const CACHE: &str = "cache";
@@ -84,4 +89,18 @@ pub mod kind {
     pub const TOTALS: &str = "totals";
     /// Hypervisor: the guest cannot go on: `vcpu reason pc esr far`.
     pub const DIED: &str = "died";
+    /// Cache model: everything is watched from here on.
+    pub const ARMED: &str = "armed";
+    /// Cache model: a load, fetch or walk did not see the newest data: `cpu pc el path pa len saw newest
+    /// in [in_cpu]`, who stored it: `[store_cpu store_pc store_el store_path]`, and what was done to the
+    /// line since: `[then then_cpu then_pc]`.
+    pub const STALE: &str = "stale";
+    /// Cache model: the newest data is nowhere any more: `cpu pc pa len`, and as for `stale`.
+    pub const LOST: &str = "lost";
+    /// Cache model: what a hypervisor maintained by VA while its guest waited: `cpu ops lines twice
+    /// ranges first last`, and the lines that the guest had dirtied and that still are: `missed
+    /// missed_at`.
+    pub const FLUSH: &str = "flush";
+    /// Cache model: ops that were executed and did not trap: `by op guest count`.
+    pub const OPS: &str = "ops";
 }

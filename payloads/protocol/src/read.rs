@@ -79,6 +79,7 @@ fn parse_record(text: &str) -> Result<Record<'_>, ParseError> {
     let stream = match words.next() {
         Some("g") => Stream::Guest,
         Some("h") => Stream::Hypervisor,
+        Some("m") => Stream::Model,
         _ => return Err(ParseError::BadHeader),
     };
     let seq = words.next().and_then(|word| word.parse().ok());

@@ -43,6 +43,16 @@ pub fn build_id() -> u64 {
     unsafe { (&raw const __build_id).read_volatile() }
 }
 
+unsafe extern "C" {
+    /// The image's first byte.
+    static image_begin: u8;
+}
+
+/// Where the image is. It is linked at 0, so this is what its symbols have to be moved by.
+pub fn base() -> u64 {
+    (&raw const image_begin) as u64
+}
+
 // The header is that of an arm64 Linux `Image` (Linux Documentation/arch/arm64/booting.rst):
 // text_offset 0 and flags "anywhere in memory, 4 KiB pages, little-endian".
 #[cfg(target_arch = "aarch64")]

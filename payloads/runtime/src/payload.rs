@@ -1,6 +1,6 @@
 //! The common main program of the guests: find the case, run it, report.
 
-use crate::{board::Board, bootargs, console::Records};
+use crate::{board::Board, bootargs, console::Records, head};
 use setway_cases::{CASES, Context, Isa, IsaName, body};
 use setway_protocol::{Stream, VERSION, Value::*, kind};
 
@@ -46,6 +46,7 @@ fn begin<I: Isa>(records: &mut Records, id: &str, identity: Identity) {
         &[
             ("proto", Count(VERSION)),
             ("build", Hex(identity.build)),
+            ("base", Hex(head::base())),
             ("isa", Text(I::NAME.name())),
             ("case", Text(id)),
             ("mark", Hex(identity.mark)),

@@ -1,0 +1,55 @@
+//! The cache model's plugin: a shared object for each generation of QEMU's plugin interface, built by
+//! the host's own Rust when it is first needed.
+
+use std::path::{Path, PathBuf};
+
+use super::{Error, fingerprint_of, io_error, replace};
+use crate::{lock::Lock, toolchain};
+
+/// The cargo package.
+const PACKAGE: &str = "setway-cache-plugin";
+
+/// The generations that the package can be built for.
+const GENERATIONS: [u32; 2] = [4, 7];
+
+/// What it is made from, relative to the workspace.
+const SOURCES: [&str; 6] = [
+    ".cargo",
+    "Cargo.lock",
+    "Cargo.toml",
+    "payloads/protocol",
+    "runners/qemu/cache-model",
+    "rust-toolchain.toml",
+];
+
+/// Whether there is a plugin for this generation of the interface.
+pub fn supports(api: u32) -> bool {
+    GENERATIONS.contains(&api)
+}
+
+/// Builds the plugin for generation `api`, if its sources have changed, and says where it is.
+pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<PathBuf, Error> {
+    let dir = target.join("setway/plugin");
+    let lock = dir.join("build.lock");
+    let _lock = Lock::acquire(&lock, "builds the cache model").map_err(io_error("lock", &lock))?;
+    let plugin = dir.join(format!("api-{api}.so"));
+    let stamp = dir.join(format!("api-{api}.stamp"));
+    let sources = format!("{:016x}", fingerprint_of(workspace, &SOURCES));
+    if plugin.exists() && std::fs::read_to_string(&stamp).is_ok_and(|text| text == sources) {
+        return Ok(plugin);
+    }
+    let built_in = target.join("plugin");
+    let status = toolchain::build_for_host(workspace, &built_in, PACKAGE, &format!("api-{api}"))?;
+    if !status.success() {
+        return Err(Error::Cargo {
+            package: PACKAGE,
+            target: "this machine",
+            status,
+        });
+    }
+    let built = built_in.join("release/libsetway_cache_plugin.so");
+    let bytes = std::fs::read(&built).map_err(io_error("read", &built))?;
+    replace(&plugin, &bytes)?;
+    replace(&stamp, sources.as_bytes())?;
+    Ok(plugin)
+}

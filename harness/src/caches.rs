@@ -1,0 +1,118 @@
+//! Which caches a run's machine has: the model's, with what hardware makes of them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+use setway_cache_model::{ConfigError, Schedule};
+
+/// The caches of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Caches {
+    /// What hardware does of its own accord.
+    pub schedule: Schedule,
+    /// There is a cache that ops by set/way do not reach.
+    pub system_cache: bool,
+}
+
+/// What stands behind a schedule's name if there is a system cache.
+const SYSTEM: &str = "+system";
+
+impl Caches {
+    /// Caches without a system cache.
+    pub const fn new(schedule: Schedule) -> Self {
+        Self {
+            schedule,
+            system_cache: false,
+        }
+    }
+}
+
+impl fmt::Display for Caches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let system = if self.system_cache { SYSTEM } else { "" };
+        write!(f, "{}{system}", self.schedule)
+    }
+}
+
+impl FromStr for Caches {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let (schedule, system_cache) = match text.strip_suffix(SYSTEM) {
+            Some(schedule) => (schedule, true),
+            None => (text, false),
+        };
+        Ok(Self {
+            schedule: schedule.parse()?,
+            system_cache,
+        })
+    }
+}
+
+impl Serialize for Caches {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What the command line says about caches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// No model.
+    Off,
+    /// Every run once with each of these.
+    Each(Vec<Caches>),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Choice::Off);
+        }
+        let mut each = Vec::new();
+        for name in text.split(',') {
+            match name {
+                "all" => each.extend(
+                    [Schedule::Lazy, Schedule::Eager, Schedule::Refill, Schedule::Migrate].map(Caches::new),
+                ),
+                name => {
+                    let caches = name.parse().map_err(|error| {
+                        format!("{error}; each may be followed by {SYSTEM}; or all of them: all; or off")
+                    })?;
+                    each.push(caches);
+                }
+            }
+        }
+        each.dedup();
+        Ok(Choice::Each(each))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in ["lazy", "eager+system", "refill", "migrate+system", "random:17"] {
+            let caches: Caches = name.parse().unwrap();
+            assert_eq!(caches.to_string(), name);
+        }
+        for name in ["", "lasy", "random", "random:x", "lazy+", "lazy+llc", "off"] {
+            assert!(name.parse::<Caches>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn choices_are_lists() {
+        assert_eq!("off".parse(), Ok(Choice::Off));
+        let Ok(Choice::Each(all)) = "all,random:3".parse() else {
+            panic!("a list")
+        };
+        assert_eq!(all.len(), 5);
+        assert!("lazy,".parse::<Choice>().is_err());
+        assert!("lazy,off".parse::<Choice>().is_err());
+    }
+}

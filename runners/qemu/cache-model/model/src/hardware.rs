@@ -1,0 +1,139 @@
+//! What hardware does of its own accord, by the schedule.
+
+use crate::{Actor, Maintenance, Model, Schedule, memory::System};
+
+/// After what hardware has its say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Load,
+    Store { cached: bool },
+    Maintenance,
+}
+
+/// How many lines hardware has in mind when it acts at random.
+const RECENT: usize = 32;
+
+/// The state of the freedom.
+#[derive(Clone, Debug)]
+pub(crate) struct Hardware {
+    schedule: Schedule,
+    /// Some CPU has a cacheable mapping, so lines may be filled.
+    pub(crate) may_fill: bool,
+    /// Lines that were stored to or maintained lately: only with these can it matter what hardware
+    /// does.
+    recent: [u64; RECENT],
+    used: usize,
+    random: u64,
+}
+
+impl Hardware {
+    pub(crate) fn new(schedule: Schedule) -> Self {
+        let seed = match schedule {
+            Schedule::Random(seed) => seed,
+            _ => 0,
+        };
+        Self {
+            schedule,
+            may_fill: false,
+            recent: [0; RECENT],
+            used: 0,
+            random: seed,
+        }
+    }
+
+    fn remember(&mut self, at: u64) {
+        if !self.recent[..self.used.min(RECENT)].contains(&at) {
+            self.recent[self.used % RECENT] = at;
+            self.used += 1;
+        }
+    }
+
+    /// The next number of a splitmix64 sequence.
+    fn next(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+impl Model {
+    /// Before an op by set/way of `actor` acts on the line `at`.
+    pub(crate) fn hardware_before_set_way(&mut self, actor: Actor, at: u64) {
+        if self.hardware.schedule == Schedule::Migrate {
+            self.move_on(actor, at);
+        }
+    }
+
+    /// After something was done to the line of `at`.
+    #[inline]
+    pub(crate) fn hardware_after(&mut self, actor: Actor, moment: Moment, at: u64) {
+        match self.hardware.schedule {
+            Schedule::Lazy | Schedule::Migrate => {}
+            Schedule::Eager if moment == Moment::Store { cached: true } => self.evict(actor.cpu, at),
+            Schedule::Refill if moment == Moment::Maintenance => self.speculate(actor.cpu, at),
+            Schedule::Eager | Schedule::Refill => {}
+            Schedule::Random(_) => self.at_random(actor, moment, at),
+        }
+    }
+
+    /// Evicts the line from every cache: what is dirty goes to the PoC.
+    fn evict(&mut self, cpu: u8, at: u64) {
+        let at = self.memory.line_start(at);
+        self.clean(Actor::hardware(cpu), at, false);
+        self.take_away(at, 0);
+        self.memory.page(at).line_mut(at).system = System::Absent;
+    }
+
+    /// Fills the line, as `cpu` may at any time.
+    fn speculate(&mut self, cpu: u8, at: u64) {
+        if self.hardware.may_fill {
+            self.fill(cpu, at);
+        }
+    }
+
+    /// A dirty line moves to another CPU, as it does when that one speculates on a store to it.
+    fn move_on(&mut self, actor: Actor, at: u64) {
+        let at = self.memory.line_start(at);
+        let to = (actor.cpu + 1) % self.config.cpus;
+        if to == actor.cpu || self.memory.page(at).line(at).owner != Some(actor.cpu) {
+            return;
+        }
+        self.fill(to, at);
+        self.take_away(at, 1 << to);
+        let line = self.memory.page(at).line_mut(at);
+        line.owner = Some(to);
+        line.maintained = Some((actor, Maintenance::Moved));
+    }
+
+    fn at_random(&mut self, actor: Actor, moment: Moment, at: u64) {
+        if moment != Moment::Load {
+            let at = self.memory.line_start(at);
+            self.hardware.remember(at);
+        }
+        let known = self.hardware.used.min(RECENT);
+        if known == 0 {
+            return;
+        }
+        let number = self.hardware.next();
+        let at = self.hardware.recent[(number >> 32) as usize % known];
+        let cpu = (number >> 16) as u8 % self.config.cpus;
+        // Now and then, and never the same at every access: one in four moments brings something.
+        match number % 16 {
+            0 => self.evict(cpu, at),
+            1 | 2 => self.speculate(cpu, at),
+            3 => match self.memory.page(at).line(at).owner {
+                Some(owner) => self.move_on(
+                    Actor {
+                        cpu: owner,
+                        ..actor
+                    },
+                    at,
+                ),
+                None => self.evict_from(cpu, at),
+            },
+            _ => {}
+        }
+    }
+}

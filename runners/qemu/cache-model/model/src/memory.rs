@@ -1,0 +1,257 @@
+//! The bytes of each level, and what is known of each line; page by page, as far as they were touched.
+
+use crate::{Actor, LostWrite, Maintenance, Path, Range, StaleRead, Where};
+
+/// The grain in which memory comes into being.
+pub const PAGE: usize = 4096;
+
+/// Fills in the contents of the page at an address, before anything was done to it.
+pub type Initial = Box<dyn Fn(u64, &mut [u8; PAGE]) + Send>;
+
+/// A place where bytes can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// The private caches: their copies of a line are all alike.
+    Private = 0,
+    /// The system cache.
+    System = 1,
+    /// The point of coherency.
+    Poc = 2,
+}
+
+/// The system cache's state of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum System {
+    #[default]
+    Absent,
+    Clean,
+    Dirty,
+}
+
+impl System {
+    pub(crate) const fn is_present(self) -> bool {
+        !matches!(self, System::Absent)
+    }
+}
+
+/// What is known of a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Line {
+    /// The CPUs whose private cache has a copy, as a bit mask.
+    pub(crate) holders: u8,
+    /// The one of them whose copy is dirty.
+    pub(crate) owner: Option<u8>,
+    pub(crate) system: System,
+    pub(crate) stored: Option<(Actor, Path)>,
+    /// What was done to it since it was stored to.
+    pub(crate) maintained: Option<(Actor, Maintenance)>,
+}
+
+impl Line {
+    pub(crate) const fn is_held(&self) -> bool {
+        self.holders != 0
+    }
+
+    pub(crate) const fn is_held_by(&self, cpu: u8) -> bool {
+        self.holders >> cpu & 1 != 0
+    }
+
+    pub(crate) fn first_holder(&self) -> Option<u8> {
+        (self.holders != 0).then(|| self.holders.trailing_zeros() as u8)
+    }
+}
+
+/// A page of every level.
+#[derive(Debug)]
+pub(crate) struct Page {
+    levels: [[u8; PAGE]; 3],
+    truth: [u8; PAGE],
+    lines: Box<[Line]>,
+    line_shift: u32,
+}
+
+fn offset(at: u64) -> usize {
+    at as usize % PAGE
+}
+
+impl Page {
+    fn span(range: Range) -> std::ops::Range<usize> {
+        offset(range.at)..offset(range.at) + range.len
+    }
+
+    fn whole(&self, at: u64) -> std::ops::Range<usize> {
+        let start = offset(at) >> self.line_shift << self.line_shift;
+        start..start + (1 << self.line_shift)
+    }
+
+    pub(crate) fn bytes(&self, level: Level, range: Range) -> &[u8] {
+        &self.levels[level as usize][Self::span(range)]
+    }
+
+    pub(crate) fn bytes_mut(&mut self, level: Level, range: Range) -> &mut [u8] {
+        &mut self.levels[level as usize][Self::span(range)]
+    }
+
+    pub(crate) fn truth(&self, range: Range) -> &[u8] {
+        &self.truth[Self::span(range)]
+    }
+
+    pub(crate) fn truth_mut(&mut self, range: Range) -> &mut [u8] {
+        &mut self.truth[Self::span(range)]
+    }
+
+    pub(crate) fn line(&self, at: u64) -> &Line {
+        &self.lines[offset(at) >> self.line_shift]
+    }
+
+    pub(crate) fn line_mut(&mut self, at: u64) -> &mut Line {
+        &mut self.lines[offset(at) >> self.line_shift]
+    }
+
+    /// Copies the line of `at` from one level to another.
+    pub(crate) fn copy(&mut self, at: u64, from: Level, to: Level) {
+        let whole = self.whole(at);
+        let mut bytes = [0; 1 << 11];
+        let bytes = &mut bytes[..whole.len()];
+        bytes.copy_from_slice(&self.levels[from as usize][whole.clone()]);
+        self.levels[to as usize][whole].copy_from_slice(bytes);
+    }
+
+    /// The bytes of a range as an access along `path` finds them.
+    pub(crate) fn view(&self, path: Path, range: Range) -> &[u8] {
+        let line = self.line(range.at);
+        let level = match path {
+            Path::WriteBack | Path::WriteThrough if line.is_held() => Level::Private,
+            Path::NonCacheable => Level::Poc,
+            _ if line.system.is_present() => Level::System,
+            _ => Level::Poc,
+        };
+        self.bytes(level, range)
+    }
+
+    /// Where the newest value of byte `at` is to be had.
+    fn whereabouts(&self, at: usize) -> Where {
+        let line = &self.lines[at >> self.line_shift];
+        let has = |level: Level| self.levels[level as usize][at] == self.truth[at];
+        match line.owner.or(line.first_holder()) {
+            Some(cpu) if has(Level::Private) => Where::Cache(cpu),
+            _ if line.system.is_present() && has(Level::System) => Where::SystemCache,
+            _ if has(Level::Poc) => Where::Memory,
+            _ => Where::Lost,
+        }
+    }
+
+    /// Which bytes of the line still exist anywhere.
+    pub(crate) fn located(&self, at: u64) -> Vec<bool> {
+        let whole = self.whole(at);
+        whole
+            .map(|byte| self.whereabouts(byte) != Where::Lost)
+            .collect()
+    }
+
+    /// The loss between `before` and now, if there is one.
+    pub(crate) fn lost(&self, at: u64, by: Actor, before: &[bool]) -> Option<LostWrite> {
+        let now = self.located(at);
+        let lost = |n: &usize| before[*n] && !now[*n];
+        let first = (0..now.len()).find(lost)?;
+        let last = (0..now.len()).rev().find(lost)?;
+        let line = self.line(at);
+        let start = at >> self.line_shift << self.line_shift;
+        Some(LostWrite {
+            range: Range {
+                at: start + first as u64,
+                len: last + 1 - first,
+            },
+            by,
+            stored: line.stored,
+            maintained: line.maintained,
+        })
+    }
+
+    /// What there is to say about a load of `range` that saw `saw`.
+    pub(crate) fn stale(&self, reader: Actor, path: Path, range: Range) -> StaleRead {
+        let saw = self.view(path, range).to_vec();
+        let newest = self.truth(range).to_vec();
+        let wrong = saw.iter().zip(&newest).position(|(a, b)| a != b);
+        let line = self.line(range.at);
+        StaleRead {
+            reader,
+            path,
+            range,
+            whereabouts: self.whereabouts(offset(range.at) + wrong.unwrap_or(0)),
+            saw,
+            newest,
+            stored: line.stored,
+            maintained: line.maintained,
+        }
+    }
+}
+
+/// All pages.
+pub(crate) struct Memory {
+    pages: Vec<Option<Box<Page>>>,
+    line_shift: u32,
+    initial: Initial,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = self.pages.iter().flatten().count();
+        write!(f, "Memory {{ {known} of {} pages }}", self.pages.len())
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(size: u64, line_shift: u32, initial: Initial) -> Self {
+        let pages = size.div_ceil(PAGE as u64) as usize;
+        Self {
+            pages: std::iter::repeat_with(|| None).take(pages).collect(),
+            line_shift,
+            initial,
+        }
+    }
+
+    pub(crate) fn line_start(&self, at: u64) -> u64 {
+        at >> self.line_shift << self.line_shift
+    }
+
+    /// The page of `at`.
+    ///
+    /// # Panics
+    ///
+    /// If `at` is beyond the memory's size.
+    #[inline]
+    pub(crate) fn page(&mut self, at: u64) -> &mut Page {
+        let number = at as usize / PAGE;
+        if self.pages[number].is_none() {
+            self.pages[number] = Some(self.new_page(number));
+        }
+        match &mut self.pages[number] {
+            Some(page) => page,
+            None => unreachable!("it was made above"),
+        }
+    }
+
+    #[cold]
+    fn new_page(&self, number: usize) -> Box<Page> {
+        let mut page = Box::new(Page {
+            levels: [[0; PAGE]; 3],
+            truth: [0; PAGE],
+            lines: vec![Line::default(); PAGE >> self.line_shift].into(),
+            line_shift: self.line_shift,
+        });
+        (self.initial)((number * PAGE) as u64, &mut page.truth);
+        page.levels[Level::Poc as usize] = page.truth;
+        page
+    }
+
+    /// Every line that was touched, with its address.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (u64, &Line)> {
+        let pages = self.pages.iter().enumerate();
+        let known = pages.filter_map(|(number, page)| Some((number, page.as_ref()?)));
+        known.flat_map(|(number, page)| {
+            let at = move |n: usize| ((number * PAGE) + (n << page.line_shift)) as u64;
+            page.lines.iter().enumerate().map(move |(n, line)| (at(n), line))
+        })
+    }
+}

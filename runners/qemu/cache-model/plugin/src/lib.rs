@@ -1,0 +1,148 @@
+//! Non-coherent caches for QEMU's Arm machines: a TCG plugin that makes loads see what the model of
+//! `setway-cache-model` has them see.
+//!
+//! QEMU must run all CPUs on one thread (`-accel tcg,thread=single`) and keep the machine's memory in a
+//! file (`-object memory-backend-file,share=on`); see the README beside this crate. The plugin knows
+//! nothing of any hypervisor or guest but what the architecture lets everybody see.
+
+mod api;
+mod cpu;
+mod handles;
+mod options;
+mod ram;
+mod report;
+mod site;
+mod watch;
+
+use std::{
+    ffi::{CStr, c_char, c_int, c_uint, c_void},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use setway_architecture::decode::Instruction;
+
+use api::{Block, Plugin};
+use handles::Handles;
+use options::{Arm, Options};
+use ram::Ram;
+use site::{ItState, Site};
+use watch::Watch;
+
+/// The one plugin of this process.
+static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
+
+fn watch() -> MutexGuard<'static, Option<Watch>> {
+    WATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What QEMU calls when it has loaded the plugin.
+///
+/// # Safety
+///
+/// `info` and `argv` must be what QEMU's plugin interface says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_plugin_install(id: api::Id, info: *const api::Info, argc: c_int, argv: *const *const c_char) -> c_int {
+    // SAFETY: QEMU passes a valid structure.
+    let info = unsafe { &*info };
+    // SAFETY: QEMU passes `argc` strings.
+    let arguments = (0..argc as usize).map(|n| unsafe { CStr::from_ptr(*argv.add(n)) });
+    let arguments: Vec<&str> = arguments.filter_map(|text| text.to_str().ok()).collect();
+    match install(id, info, &arguments) {
+        Ok(()) => 0,
+        Err(reason) => {
+            eprintln!("setway cache model: {reason}");
+            1
+        }
+    }
+}
+
+fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), String> {
+    let cpus = match (info.target(), info.cpus()) {
+        ("aarch64" | "arm", Some(cpus)) => cpus,
+        (target, _) => return Err(format!("needs a whole Arm machine, and this is {target}")),
+    };
+    let options = Options::parse(arguments.iter().copied(), cpus)?;
+    let file = &options.memory;
+    let ram = Ram::open(file, options.base)
+        .map_err(|error| format!("cannot map the machine's memory, {}: {error}", file.display()))?;
+    *watch() = Some(Watch::new(id, options, ram, cpus));
+    api::register::<Setway>(id);
+    Ok(())
+}
+
+/// The plugin, as QEMU calls it.
+pub struct Setway;
+
+impl Plugin for Setway {
+    fn cpu_created(_: usize) {
+        let mut watch = watch();
+        let Some(watch) = watch.as_mut().filter(|watch| watch.handles.is_none()) else {
+            return;
+        };
+        match Handles::find(&api::register_handles()) {
+            Ok(handles) => watch.handles = Some(handles),
+            Err(reason) => panic!("setway cache model: {reason}"),
+        }
+    }
+
+    fn translated(block: Block) {
+        let mut watch = watch();
+        let Some(watch) = watch.as_mut() else { return };
+        let Some(handles) = &watch.handles else { return };
+        let state = handles.state(&mut watch.buffer, watch.reader, block.address());
+        if !watch.is_armed() && watch.options.arm == Arm::Start {
+            watch.arm();
+        }
+        let mut it = ItState::default();
+        for instruction in block.instructions() {
+            let (bytes, size) = instruction.bytes();
+            let condition = match state.t32 {
+                true => it.next(u16::from_le_bytes([bytes[0], bytes[1]])),
+                false => site::ALWAYS,
+            };
+            let site = watch.sites.find(instruction.address(), bytes, size, state, condition);
+            let Some(site) = site else { continue };
+            let is_write = matches!(site.instruction, Instruction::SystemWrite(_));
+            if !watch.is_armed() && !is_write {
+                continue;
+            }
+            match site.instruction {
+                Instruction::Memory(access) => {
+                    if access.load || access.atomic {
+                        instruction.before(before, site);
+                    }
+                    if access.store {
+                        instruction.after_stores(after_store, site);
+                    }
+                }
+                _ => instruction.before(before, site),
+            }
+        }
+    }
+
+    fn exit() {
+        if let Some(watch) = watch().as_mut() {
+            watch.exit();
+        }
+    }
+}
+
+/// The site that a callback was registered with.
+fn site(data: *mut c_void) -> &'static Site {
+    // SAFETY: callbacks are registered with sites only, which live for ever.
+    unsafe { &*data.cast::<Site>() }
+}
+
+extern "C" fn before(cpu: c_uint, data: *mut c_void) {
+    if let Some(watch) = watch().as_mut() {
+        watch.before(cpu as usize, site(data));
+    }
+}
+
+extern "C" fn after_store(cpu: c_uint, info: u32, address: u64, data: *mut c_void) {
+    if let Some(len) = api::stored_bytes(info)
+        && let Some(watch) = watch().as_mut()
+    {
+        watch.after_store(cpu as usize, site(data), address, len);
+    }
+}

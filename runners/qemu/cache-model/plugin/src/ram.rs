@@ -1,0 +1,80 @@
+//! The machine's memory, as QEMU's CPUs find it: the file behind it, mapped a second time.
+//!
+//! What QEMU calls memory is only where bytes are put for the next access to find. What memory *is*,
+//! the model knows.
+
+use std::{fs::File, io, path::Path};
+
+use memmap2::{MmapMut, MmapRaw};
+use rustix::fs::SeekFrom;
+use setway_cache_model::{Initial, PAGE};
+
+/// QEMU's memory.
+#[derive(Debug)]
+pub struct Ram {
+    file: File,
+    map: MmapRaw,
+    base: u64,
+}
+
+impl Ram {
+    /// Maps `file`, which QEMU has at physical address `base`.
+    pub fn open(file: &Path, base: u64) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).open(file)?;
+        let map = MmapRaw::map_raw(&file)?;
+        Ok(Self { file, map, base })
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// The offset of a physical address, if `len` bytes from there on are memory.
+    pub fn offset(&self, address: u64, len: usize) -> Option<u64> {
+        let offset = address.checked_sub(self.base)?;
+        (offset.checked_add(len as u64)? <= self.size()).then_some(offset)
+    }
+
+    /// The physical address of an offset.
+    pub fn address(&self, offset: u64) -> u64 {
+        self.base + offset
+    }
+
+    /// Reads what is there now.
+    pub fn read(&self, offset: u64, to: &mut [u8]) {
+        assert!(offset + to.len() as u64 <= self.size(), "beyond the memory");
+        // SAFETY: within the mapping. No CPU runs beside this one: QEMU has one thread for all.
+        unsafe {
+            let from = self.map.as_ptr().add(offset as usize);
+            std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
+        }
+    }
+
+    /// Puts bytes there, if they are not there already.
+    pub fn show(&self, offset: u64, bytes: &[u8]) {
+        assert!(offset + bytes.len() as u64 <= self.size(), "beyond the memory");
+        // SAFETY: as in `read`.
+        unsafe {
+            let to = self.map.as_mut_ptr().add(offset as usize);
+            if std::slice::from_raw_parts(to, bytes.len()) != bytes {
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+            }
+        }
+    }
+
+    /// A copy of all there is, for the model to begin with. Pages that nobody has touched cost nothing.
+    pub fn snapshot(&self) -> io::Result<Initial> {
+        let mut copy = MmapMut::map_anon(self.map.len())?;
+        let mut next = 0;
+        while let Ok(start) = rustix::fs::seek(&self.file, SeekFrom::Data(next)) {
+            let end = rustix::fs::seek(&self.file, SeekFrom::Hole(start))?;
+            self.read(start, &mut copy[start as usize..end as usize]);
+            next = end;
+        }
+        Ok(Box::new(move |at, page| {
+            let at = at as usize;
+            page.copy_from_slice(&copy[at..at + PAGE]);
+        }))
+    }
+}

@@ -1,0 +1,107 @@
+//! Places of the program that are watched.
+
+use std::collections::HashMap;
+
+use setway_architecture::decode::{self, Instruction};
+
+use crate::handles::State;
+
+/// An instruction at an address, in a state.
+#[derive(Debug)]
+pub struct Site {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Its address.
+    pub pc: u64,
+    /// The state that the CPU executes it in. QEMU's blocks belong to one exception level.
+    pub state: State,
+    /// What it does.
+    pub instruction: Instruction,
+    /// The condition under which it does so; [`ALWAYS`] in A64.
+    pub condition: u8,
+}
+
+/// The condition AL.
+pub const ALWAYS: u8 = 0b1110;
+
+/// Every place so far. A block that is translated again finds its places again.
+#[derive(Debug, Default)]
+pub struct Sites {
+    all: Vec<&'static Site>,
+    known: HashMap<(u64, u32, u8, u8), &'static Site>,
+}
+
+impl Sites {
+    /// The place of an instruction, if it is one that is watched. `condition` is what an IT block says
+    /// of it.
+    pub fn find(&mut self, pc: u64, bytes: [u8; 4], size: usize, state: State, condition: u8) -> Option<&'static Site> {
+        let word = u32::from_le_bytes(bytes);
+        let half = |n: usize| u16::from_le_bytes([bytes[n], bytes[n + 1]]);
+        let (instruction, condition) = match (state.aarch64, state.t32) {
+            (true, _) => (decode::a64(word), ALWAYS),
+            (false, false) => (decode::a32(word), (word >> 28) as u8),
+            (false, true) => (decode::t32(half(0), if size > 2 { half(2) } else { 0 }), condition),
+        };
+        if instruction == Instruction::Other {
+            return None;
+        }
+        let kind = state.el << 2 | u8::from(state.aarch64) << 1 | u8::from(state.t32);
+        let all = &mut self.all;
+        let site = self.known.entry((pc, word, kind, condition)).or_insert_with(|| {
+            let site = Box::leak(Box::new(Site {
+                number: all.len() as u32,
+                pc,
+                state,
+                instruction,
+                condition,
+            }));
+            all.push(site);
+            site
+        });
+        Some(site)
+    }
+
+    /// The place with this number.
+    pub fn get(&self, number: u32) -> Option<&'static Site> {
+        self.all.get(number as usize).copied()
+    }
+}
+
+/// ITSTATE over a block: which condition the next instruction has (DDI 0487, ITAdvance).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ItState(u8);
+
+impl ItState {
+    /// The condition of the next instruction, which is the T32 instruction `first`, and the state after
+    /// it.
+    pub fn next(&mut self, first: u16) -> u8 {
+        let condition = match self.0 & 0xf {
+            0 => ALWAYS,
+            _ => self.0 >> 4,
+        };
+        if first & 0xff00 == 0xbf00 && first & 0xf != 0 {
+            self.0 = first as u8;
+        } else if self.0 & 7 == 0 {
+            self.0 = 0;
+        } else {
+            self.0 = self.0 & 0xe0 | self.0 << 1 & 0x1f;
+        }
+        condition
+    }
+}
+
+/// Whether a condition holds (DDI 0487, ConditionHolds).
+pub fn holds(condition: u8, cpsr: u64) -> bool {
+    let [n, z, c, v] = [31, 30, 29, 28].map(|bit| cpsr >> bit & 1 != 0);
+    let base = match condition >> 1 {
+        0 => z,
+        1 => c,
+        2 => n,
+        3 => v,
+        4 => c && !z,
+        5 => n == v,
+        6 => n == v && !z,
+        _ => return true,
+    };
+    base != (condition & 1 != 0)
+}

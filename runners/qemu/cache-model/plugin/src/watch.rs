@@ -1,0 +1,396 @@
+//! The model at work: every access and every op of every CPU, in the order in which QEMU executes them.
+//!
+//! Before a load is executed, the bytes that the model has it see are put where QEMU will load them.
+//! After a store was executed, the model learns the bytes from there. In between, what QEMU calls memory
+//! has no meaning of its own.
+
+use setway_architecture::{
+    decode::{self, Access, Encoding, Instruction, SetWayOp, SystemRegister, VaOp},
+    translate::Step,
+};
+use setway_cache_model::{Actor, Geometry, Model, Op, Path, Range};
+
+use crate::{
+    api::{self, Aarch32Reader, Buffer},
+    cpu::{self, Cpu, Target},
+    handles::Handles,
+    options::{Arm, Options},
+    ram::Ram,
+    report::Report,
+    site::{self, Site, Sites},
+};
+
+/// HCR_EL2 bits (DDI 0487, HCR_EL2).
+mod hcr {
+    pub const VM: u64 = 1 << 0;
+    pub const SWIO: u64 = 1 << 1;
+    pub const DC: u64 = 1 << 12;
+    pub const TSW: u64 = 1 << 22;
+    pub const TPC: u64 = 1 << 23;
+    pub const TPU: u64 = 1 << 24;
+    pub const TGE: u64 = 1 << 27;
+    pub const RW: u64 = 1 << 31;
+}
+
+/// SCTLR_EL1.UCI: EL0 may maintain caches by VA.
+const SCTLR_UCI: u64 = 1 << 26;
+/// The block that DC ZVA zeroes, where DCZID_EL0.BS is 4, as in every CPU of QEMU's.
+const ZERO_BLOCK: u64 = 64;
+
+/// Everything the plugin knows.
+pub struct Watch {
+    pub id: api::Id,
+    pub options: Options,
+    pub sites: Sites,
+    pub handles: Option<Handles>,
+    pub reader: Option<Aarch32Reader>,
+    pub buffer: Buffer,
+    /// The model, once it watches.
+    model: Option<Model>,
+    ram: Ram,
+    cpus: Vec<Cpu>,
+    report: Report,
+}
+
+impl Watch {
+    pub fn new(id: api::Id, options: Options, ram: Ram, cpus: usize) -> Self {
+        Self {
+            id,
+            sites: Sites::default(),
+            handles: None,
+            reader: Aarch32Reader::find(),
+            buffer: Buffer::new(),
+            model: None,
+            cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
+            report: Report::new(&options, cpus),
+            ram,
+            options,
+        }
+    }
+
+    /// Whether accesses are watched.
+    pub fn is_armed(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// Begins to watch: from here on memory is what the model says. Until here it was coherent.
+    pub fn arm(&mut self) {
+        match self.ram.snapshot() {
+            Ok(initial) => {
+                self.model = Some(Model::new(self.options.caches, self.ram.size(), initial));
+                self.report.armed();
+            }
+            Err(error) => panic!("the cache model cannot copy the machine's memory: {error}"),
+        }
+    }
+
+    /// An instruction that is watched is about to be executed.
+    pub fn before(&mut self, cpu: usize, site: &'static Site) {
+        let Some(handles) = &self.handles else { return };
+        if self.model.is_none() {
+            if self.options.arm == Arm::Guest && self.enters_guest(site) {
+                self.arm();
+                api::translate_anew::<crate::Setway>(self.id);
+            }
+            return;
+        }
+        if site.condition < site::ALWAYS
+            && let Some(reader) = self.reader
+            && !site::holds(site.condition, reader.read(&mut self.buffer, Aarch32Reader::CPSR))
+        {
+            return;
+        }
+        if self.cpus[cpu].refresh(handles, &mut self.buffer)
+            && let Some(model) = &mut self.model
+        {
+            model.set_speculation(self.cpus.iter().any(Cpu::may_speculate));
+        }
+        self.note_level(cpu, site);
+        match site.instruction {
+            Instruction::Memory(access) => self.before_access(cpu, site, access),
+            Instruction::ByVa { op, rt } => self.by_va(cpu, site, op, rt),
+            Instruction::SetWay { op, rt } => self.set_way(cpu, site, op, rt),
+            Instruction::Tlb => self.cpus.iter_mut().for_each(Cpu::forget),
+            Instruction::SystemWrite(register) if governs_translation(register) => self.cpus[cpu].stale = true,
+            // A hypervisor or PSCI may answer by resetting any CPU.
+            Instruction::HypervisorCall => self.cpus.iter_mut().for_each(|cpu| cpu.stale = true),
+            _ => {}
+        }
+    }
+
+    /// A store of `len` bytes at `address` was executed.
+    pub fn after_store(&mut self, cpu: usize, site: &'static Site, address: u64, len: usize) {
+        if self.model.is_none() {
+            return;
+        }
+        let Some(handles) = &self.handles else { return };
+        self.cpus[cpu].refresh(handles, &mut self.buffer);
+        self.note_level(cpu, site);
+        let actor = self.actor(cpu, site);
+        let mut bytes = [0; 64];
+        for piece in pieces(address, len) {
+            let Some((offset, path)) = self.locate(cpu, site, piece.at, piece.len) else {
+                continue;
+            };
+            let bytes = &mut bytes[..piece.len];
+            self.ram.read(offset, bytes);
+            if let Some(model) = &mut self.model {
+                model.store(actor, path, offset, bytes);
+            }
+        }
+        self.drain();
+    }
+
+    /// QEMU ends.
+    pub fn exit(&mut self) {
+        self.report.end();
+    }
+
+    /// Whether `site` is about to turn stage 2 on: MSR HCR_EL2 with VM set.
+    fn enters_guest(&mut self, site: &Site) -> bool {
+        const HCR_EL2: Encoding = Encoding::A64(3, 4, 1, 1, 0);
+        let Instruction::SystemWrite(SystemRegister { name: HCR_EL2, rt, .. }) = site.instruction else {
+            return false;
+        };
+        rt < 31 && self.register(site, rt) & hcr::VM != 0
+    }
+
+    /// A load, or a store that compares first, is about to be executed.
+    fn before_access(&mut self, cpu: usize, site: &'static Site, access: Access) {
+        if !access.load && !access.atomic {
+            return;
+        }
+        let actor = self.actor(cpu, site);
+        let address = self.address(site, access.address);
+        for piece in pieces(address, access.len.into()) {
+            let Some((offset, path)) = self.locate(cpu, site, piece.at, piece.len) else {
+                continue;
+            };
+            let Some(model) = &mut self.model else { return };
+            for range in model.split(offset, piece.len) {
+                if access.load {
+                    model.load(actor, path, range);
+                }
+                show(model, &self.ram, path, range.at);
+            }
+        }
+        self.drain();
+    }
+
+    /// An op by VA is about to be executed, unless it traps.
+    fn by_va(&mut self, cpu: usize, site: &'static Site, op: VaOp, rt: u8) {
+        let registers = &self.cpus[cpu].registers;
+        let (el, hcr) = (site.state.el, registers.hcr_el2);
+        let trap = match op {
+            VaOp::CleanToUnification => hcr::TPU,
+            _ => hcr::TPC,
+        };
+        if op != VaOp::Zero && el < 2 && hcr & trap != 0 {
+            return;
+        }
+        if el == 0 && op != VaOp::Zero && registers.sctlr_el1 & SCTLR_UCI == 0 {
+            return;
+        }
+        // DDI 0487, DC IVAC: with stage 2 or DC, EL1's invalidate also cleans.
+        let upgraded = el < 2 && hcr & (hcr::VM | hcr::DC) != 0;
+        let op = match op {
+            VaOp::Zero => None,
+            VaOp::Invalidate if upgraded => Some(Op::CleanInvalidate),
+            VaOp::Invalidate => Some(Op::Invalidate),
+            VaOp::Clean => Some(Op::Clean),
+            VaOp::CleanToUnification => Some(Op::CleanToUnification),
+            VaOp::CleanInvalidate => Some(Op::CleanInvalidate),
+        };
+        let actor = self.actor(cpu, site);
+        let address = self.register(site, rt);
+        let block = match op {
+            None => address & !(ZERO_BLOCK - 1),
+            Some(_) => address,
+        };
+        let Some((offset, path)) = self.locate(cpu, site, block, 1) else {
+            return;
+        };
+        let Some(model) = &mut self.model else { return };
+        match op {
+            None => {
+                for range in model.split(offset, ZERO_BLOCK as usize) {
+                    model.store(actor, path, range.at, &vec![0; range.len]);
+                }
+            }
+            Some(op) => {
+                let guest = self.is_guest(cpu, site);
+                self.report.maintained(cpu, guest, op, offset);
+                if let Some(model) = &mut self.model {
+                    model.maintain(actor, op, offset);
+                }
+            }
+        }
+        self.drain();
+    }
+
+    /// An op by set/way is about to be executed, unless it traps.
+    fn set_way(&mut self, cpu: usize, site: &'static Site, op: SetWayOp, rt: u8) {
+        let (el, hcr) = (site.state.el, self.cpus[cpu].registers.hcr_el2);
+        if el == 0 || el < 2 && hcr & hcr::TSW != 0 {
+            return;
+        }
+        // DDI 0487, HCR_EL2.SWIO, and DC ISW.
+        let upgraded = el < 2 && hcr & (hcr::SWIO | hcr::VM | hcr::DC) != 0;
+        let op = match op {
+            SetWayOp::Invalidate if upgraded => Op::CleanInvalidate,
+            SetWayOp::Invalidate => Op::Invalidate,
+            SetWayOp::Clean => Op::Clean,
+            SetWayOp::CleanInvalidate => Op::CleanInvalidate,
+        };
+        let operand = self.register(site, rt);
+        let guest = self.is_guest(cpu, site);
+        let actor = self.actor(cpu, site);
+        self.report.set_way(guest, op);
+        let place = place(operand, self.options.level, &self.options.caches.geometry, self.options.caches.line_shift);
+        if let (Some((set, way)), Some(model)) = (place, &mut self.model) {
+            model.set_way(actor, op, set, way);
+        }
+        self.drain();
+    }
+
+    /// Takes note of where the program is: what the host maintains while its guest waits is one flush.
+    #[inline]
+    fn note_level(&mut self, cpu: usize, site: &Site) {
+        if self.is_guest(cpu, site) && self.report.has_flush(cpu)
+            && let Some(model) = &mut self.model
+        {
+            self.report.guest_goes_on(cpu, model, &self.sites, &self.ram);
+        }
+    }
+
+    /// Whether `site` belongs to a guest: it runs below EL2 and behind stage 2.
+    #[inline]
+    fn is_guest(&self, cpu: usize, site: &Site) -> bool {
+        let hcr = self.cpus[cpu].registers.hcr_el2;
+        site.state.el < 2 && hcr & hcr::VM != 0 && hcr & hcr::TGE == 0
+    }
+
+    fn actor(&self, cpu: usize, site: &Site) -> Actor {
+        Actor {
+            cpu: cpu as u8,
+            site: site.number,
+        }
+    }
+
+    /// Where `len` bytes at an address are in the memory, and how the CPU reaches them.
+    #[inline]
+    fn locate(&mut self, cpu: usize, site: &Site, address: u64, len: usize) -> Option<(u64, Path)> {
+        let state = site.state;
+        let knows = &mut self.cpus[cpu];
+        let aarch64 = state.aarch64 || state.el == 0 && knows.registers.hcr_el2 & hcr::RW != 0;
+        let (model, ram) = (self.model.as_mut()?, &self.ram);
+        let Target { address, path } =
+            knows.translate(state.el, aarch64, address, |step| descriptor(model, ram, step))?;
+        Some((self.ram.offset(address, len)?, path))
+    }
+
+    /// The address of an access.
+    fn address(&mut self, site: &Site, address: decode::Address) -> u64 {
+        let carry = match self.reader {
+            Some(reader) if needs_carry(address) => reader.read(&mut self.buffer, Aarch32Reader::CPSR) >> 29 & 1 != 0,
+            _ => false,
+        };
+        let state = decode::State {
+            pc: site.pc,
+            aarch64: site.state.aarch64,
+            carry,
+        };
+        address.of(state, |register| self.base(site, register))
+    }
+
+    /// The value of a general register; 31 is the zero register.
+    fn register(&mut self, site: &Site, register: u8) -> u64 {
+        match register {
+            31 => 0,
+            register => self.base(site, register),
+        }
+    }
+
+    /// The value of a general register; 31 is SP.
+    #[inline]
+    fn base(&mut self, site: &Site, register: u8) -> u64 {
+        match (site.state.aarch64, self.reader, &self.handles) {
+            (false, Some(reader), _) => reader.read(&mut self.buffer, register),
+            (_, _, Some(handles)) => handles.general(&mut self.buffer, register),
+            (_, _, None) => 0,
+        }
+    }
+
+    /// Reports what the model has noticed.
+    #[inline]
+    fn drain(&mut self) {
+        if let Some(model) = &mut self.model
+            && model.has_events()
+        {
+            for event in model.take_events() {
+                self.report.event(&event, &self.sites, &self.ram);
+            }
+        }
+    }
+}
+
+/// Puts the line of `at` where QEMU will load it, as an access along `path` sees it.
+fn show(model: &mut Model, ram: &Ram, path: Path, at: u64) {
+    let size = model.line_size();
+    let at = at & !(size as u64 - 1);
+    ram.show(at, model.view(path, Range { at, len: size }));
+}
+
+/// Reads a translation table descriptor as the CPU's table walker sees it.
+fn descriptor(model: &mut Model, ram: &Ram, step: Step) -> Option<u64> {
+    let len = usize::from(step.len);
+    let at = ram.offset(step.pa, len)?;
+    let mut bytes = [0; 8];
+    bytes[..len].copy_from_slice(model.view(cpu::path(step.memory), Range { at, len }));
+    Some(u64::from_le_bytes(bytes))
+}
+
+/// Cuts a range of addresses at the ends of pages, behind which translation may lead elsewhere, and
+/// into pieces of at most 64 bytes.
+fn pieces(address: u64, len: usize) -> impl Iterator<Item = Range> {
+    let mut at = address;
+    let mut left = len;
+    std::iter::from_fn(move || {
+        let len = left.min(64 - (at % 64) as usize);
+        let piece = Range { at, len };
+        at = at.wrapping_add(len as u64);
+        left -= len;
+        (len > 0).then_some(piece)
+    })
+}
+
+/// The set and way that an operand of `level` names (DDI 0487, DC ISW), if it is the modelled cache's.
+fn place(operand: u64, level: u64, geometry: &Geometry, line_shift: u32) -> Option<(u32, u32)> {
+    if operand >> 1 & 7 != level - 1 {
+        return None;
+    }
+    let way_bits = geometry.ways.next_power_of_two().trailing_zeros();
+    let way = (operand as u32).checked_shr(32 - way_bits).unwrap_or(0);
+    let set = (operand >> line_shift) as u32 & (geometry.sets - 1);
+    Some((set, way))
+}
+
+/// Whether an address depends on the carry flag.
+fn needs_carry(address: decode::Address) -> bool {
+    use decode::{Address, Offset, Shift};
+    matches!(
+        address,
+        Address::Base { offset: Offset::Register { shift: Shift::RotateThroughCarry, .. }, .. }
+    )
+}
+
+/// Whether a register is one of those that translation depends on. AArch32's are not told apart: writes
+/// of them are rare.
+fn governs_translation(register: SystemRegister) -> bool {
+    match register.name {
+        // SCTLR, HCR (c1), TTBR, TCR, VTTBR, VTCR (c2), MAIR (c10), each at EL1, EL2 and EL12.
+        Encoding::A64(3, _, 1 | 2 | 10, _, _) => true,
+        Encoding::A64(..) | Encoding::Pstate => false,
+        Encoding::Mcr(..) | Encoding::Mcrr(..) => true,
+    }
+}
