@@ -48,7 +48,7 @@ pub enum Instruction {
     ExceptionReturn,
     /// HVC: a call of the hypervisor.
     HypervisorCall,
-    /// Nothing of the kind.
+    /// Nothing of the kind, or one of the few accesses that the decoders leave out and name.
     Other,
 }
 

@@ -2,7 +2,10 @@
 
 use setway_architecture::translate::Registers;
 
-use crate::api::{Aarch32Reader, Buffer};
+use crate::{
+    api::Buffer,
+    live::{self, Live},
+};
 
 /// The handles, found by the registers' names.
 #[derive(Debug)]
@@ -104,36 +107,37 @@ impl Handles {
         }
     }
 
-    /// The state of the current CPU, which is about to execute the block at `address`.
-    ///
-    /// No register that QEMU shows says whether a CPU is in AArch64: each state has a PC of its own, so
-    /// the one that is at the block is the one that runs.
-    pub fn state(&self, buffer: &mut Buffer, reader: Option<Aarch32Reader>, address: u64) -> State {
-        if let Some(reader) = reader
-            && buffer.read(self.pc) != address
-            && reader.read(buffer, 15) == address
-        {
-            let cpsr = reader.read(buffer, Aarch32Reader::CPSR);
-            return State {
-                el: aarch32_level(cpsr),
-                aarch64: false,
-                t32: cpsr >> 5 & 1 != 0,
-            };
+    /// Finds where QEMU keeps the general registers of the current CPU, which is about to execute the
+    /// block at `address`.
+    pub fn find_live(&self, buffer: &mut Buffer, address: u64) -> Option<Live> {
+        let mut shown = [0; live::WORDS];
+        for (n, word) in shown.iter_mut().take(32).enumerate() {
+            *word = self.general(buffer, n as u8);
         }
-        State {
-            el: (buffer.read(self.cpsr) >> 2 & 3) as u8,
-            aarch64: true,
-            t32: false,
+        shown[32] = buffer.read(self.pc);
+        // In AArch32 the PC that QEMU shows is an old one.
+        (shown[32] == address).then(|| Live::find(&shown)).flatten()
+    }
+
+    /// The state of the current CPU.
+    pub fn state(&self, buffer: &mut Buffer, live: Option<Live>) -> State {
+        match live {
+            // EL0 and EL1 have one translation regime; with AArch64 in the CPU, EL2 is not AArch32.
+            Some(live) if !live.is_aarch64() => State {
+                el: 1,
+                aarch64: false,
+                t32: live.is_t32(),
+            },
+            _ => State {
+                el: (buffer.read(self.cpsr) >> 2 & 3) as u8,
+                aarch64: true,
+                t32: false,
+            },
         }
     }
-}
 
-/// The exception level of an AArch32 mode, where EL3 is not AArch32 (DDI 0487, ELFromM32).
-fn aarch32_level(cpsr: u64) -> u8 {
-    match cpsr & 0x1f {
-        0x10 => 0,
-        0x1a => 2,
-        0x16 => 3,
-        _ => 1,
+    /// PSTATE; its condition flags are right in every state.
+    pub fn flags(&self, buffer: &mut Buffer) -> u64 {
+        buffer.read(self.cpsr)
     }
 }

@@ -8,6 +8,7 @@
 mod api;
 mod cpu;
 mod handles;
+mod live;
 mod options;
 mod ram;
 mod report;
@@ -89,7 +90,10 @@ impl Plugin for Setway {
         let mut watch = watch();
         let Some(watch) = watch.as_mut() else { return };
         let Some(handles) = &watch.handles else { return };
-        let state = handles.state(&mut watch.buffer, watch.reader, block.address());
+        if watch.live.is_none() {
+            watch.live = handles.find_live(&mut watch.buffer, block.address());
+        }
+        let state = handles.state(&mut watch.buffer, watch.live);
         if !watch.is_armed() && watch.options.arm == Arm::Start {
             watch.arm();
         }

@@ -11,9 +11,10 @@ use setway_architecture::{
 use setway_cache_model::{Actor, Geometry, Model, Op, Path, Range};
 
 use crate::{
-    api::{self, Aarch32Reader, Buffer},
+    api::{self, Buffer},
     cpu::{self, Cpu, Target},
     handles::Handles,
+    live::Live,
     options::{Arm, Options},
     ram::Ram,
     report::Report,
@@ -43,7 +44,8 @@ pub struct Watch {
     pub options: Options,
     pub sites: Sites,
     pub handles: Option<Handles>,
-    pub reader: Option<Aarch32Reader>,
+    /// Where the general registers are, once it is known.
+    pub live: Option<Live>,
     pub buffer: Buffer,
     /// The model, once it watches.
     model: Option<Model>,
@@ -58,7 +60,7 @@ impl Watch {
             id,
             sites: Sites::default(),
             handles: None,
-            reader: Aarch32Reader::find(),
+            live: None,
             buffer: Buffer::new(),
             model: None,
             cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
@@ -95,8 +97,7 @@ impl Watch {
             return;
         }
         if site.condition < site::ALWAYS
-            && let Some(reader) = self.reader
-            && !site::holds(site.condition, reader.read(&mut self.buffer, Aarch32Reader::CPSR))
+            && !site::holds(site.condition, handles.flags(&mut self.buffer))
         {
             return;
         }
@@ -291,8 +292,8 @@ impl Watch {
 
     /// The address of an access.
     fn address(&mut self, site: &Site, address: decode::Address) -> u64 {
-        let carry = match self.reader {
-            Some(reader) if needs_carry(address) => reader.read(&mut self.buffer, Aarch32Reader::CPSR) >> 29 & 1 != 0,
+        let carry = match &self.handles {
+            Some(handles) if needs_carry(address) => handles.flags(&mut self.buffer) >> 29 & 1 != 0,
             _ => false,
         };
         let state = decode::State {
@@ -314,10 +315,11 @@ impl Watch {
     /// The value of a general register; 31 is SP.
     #[inline]
     fn base(&mut self, site: &Site, register: u8) -> u64 {
-        match (site.state.aarch64, self.reader, &self.handles) {
-            (false, Some(reader), _) => reader.read(&mut self.buffer, register),
-            (_, _, Some(handles)) => handles.general(&mut self.buffer, register),
-            (_, _, None) => 0,
+        match (self.live, &self.handles) {
+            (Some(live), _) if site.state.aarch64 => live.x(register),
+            (Some(live), _) => live.r(register),
+            (None, Some(handles)) => handles.general(&mut self.buffer, register),
+            (None, None) => 0,
         }
     }
 

@@ -6,9 +6,10 @@
 //!
 //! [`Instruction::Other`], although it touches memory: a load or store with r15 as its base and a
 //! register as its offset, and STC and LDC, which transfer a debug register. PLD, PLDW and PLI are too,
-//! because a prefetch may do nothing. RFE, and LDM with the PC and an exception return, are loads here;
-//! the exception level goes down after them all the same. SRS has the banked SP of the mode that it
-//! names as its base, which is register 13 here: whoever asks must look at the mode.
+//! because a prefetch may do nothing. RFE, and LDM with the PC and an exception return, are loads here,
+//! although the mode changes after them. SRS has the banked SP of the mode that it names as its base,
+//! which is register 13 here: right if the CPU is in that mode, and for others the mode is in the
+//! encoding.
 
 use super::{
     Access, Address, Encoding, Instruction, Maintenance, Offset, SetWayOp, Shift, SystemRegister,
@@ -53,8 +54,8 @@ pub(super) enum AArch32 {
 }
 
 impl AArch32 {
-    /// `offset` from `base`; from the PC, aligned, if that is r15. There is no [`Address`] with both the
-    /// PC and an index. r15 as the index is UNPREDICTABLE.
+    /// `offset` from `base`; from the PC, aligned, if that is r15. There is no [`Address`] with both
+    /// the PC and an index. r15 as the index is UNPREDICTABLE.
     pub(super) fn address(self, base: u8, offset: Offset) -> Option<Address> {
         let ahead = match self {
             AArch32::A32 => 8,
@@ -221,14 +222,14 @@ fn unconditional(word: u32) -> Option<Access> {
     Some(Access::new(load, address, 8))
 }
 
-/// "System register access, Advanced SIMD, and floating-point", which is the same in T32 and in A32 with
-/// a condition.
+/// "System register access, Advanced SIMD, and floating-point", which is the same in T32 and in A32
+/// with a condition.
 pub(super) fn coprocessor(word: u32, set: AArch32) -> Instruction {
     let coprocessor = bits(word, 11, 8) as u8;
     let to_cp15 = !bit(word, 20) && coprocessor == 15;
     let rt = register(word, 12);
     let crm = register(word, 0);
-    if bits(word, 27, 21) == 0b1100_010 {
+    if word & 0x0fe0_0000 == 0x0c40_0000 {
         let rt2 = register(word, 16);
         let opc1 = bits(word, 7, 4) as u8;
         match to_cp15 {

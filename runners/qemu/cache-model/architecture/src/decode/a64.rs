@@ -1,11 +1,12 @@
 //! A64: "Loads and stores", and what "Branches, exception generating and system instructions" has for
 //! caches, TLBs, system registers and exception levels (DDI 0487, "A64 instruction set encoding").
 //!
-//! Covered are Armv8.0 to Armv8.2, LSE atomics, LDAPR and LDAPUR, and the MTE ops of DC that act on data.
-//! [`Instruction::Other`], although they touch memory: SVE, SME and MOPS (CPYF, SET), whose lengths are
-//! in registers; LDRAA and LDRAB, whose address is authenticated first; MTE's tag stores (STG, STZG,
-//! STGP); LD64B and ST64B; and all that came after LDAPR's relatives. PRFM is too, because a prefetch
-//! may do nothing. Tag-only DC ops leave data alone.
+//! Covered are Armv8.0 to Armv8.2, LSE atomics, LDAPR and LDAPUR, and the MTE ops of DC that act on
+//! data. [`Instruction::Other`], although they matter: SVE, SME and MOPS, whose lengths are not in the
+//! instruction; LDRAA and LDRAB, whose address is authenticated first; MTE's loads and stores of tags,
+//! some of which (STZG, STGP) store data as well; and what is younger, such as LD64B, MSRR, TLBIP, and
+//! the DC ops to the outer cache or of physical addresses. PRFM is too, because a prefetch may do
+//! nothing, and so are DC ops for tags alone, which leave data where it is.
 
 use super::{
     Access, Address, Encoding, Instruction, Maintenance, Offset, SetWayOp, Shift, SystemRegister,
@@ -41,7 +42,7 @@ const fn class(mask: u32, value: u32, decode: fn(u32) -> Option<Access>) -> Clas
 
 /// "Loads and stores", in the manual's order. No two match the same word.
 #[rustfmt::skip]
-const CLASSES: [Class; 16] = [
+const CLASSES: [Class; 15] = [
     // Advanced SIMD load/store multiple structures, and the same post-indexed
     class(0xbfbf_0000, 0x0c00_0000, simd::a64_multiple),
     class(0xbfa0_0000, 0x0c80_0000, simd::a64_multiple),
@@ -66,9 +67,8 @@ const CLASSES: [Class; 16] = [
     class(0x3f20_0c00, 0x3820_0000, atomic),
     // Load/store register (register offset)
     class(0x3b20_0c00, 0x3820_0800, register_offset),
-    // Load/store register (unsigned immediate), of general and of SIMD&FP registers
-    class(0x3f00_0000, 0x3900_0000, scaled_offset),
-    class(0x3f00_0000, 0x3d00_0000, scaled_offset),
+    // Load/store register (unsigned immediate)
+    class(0x3b00_0000, 0x3900_0000, scaled_offset),
 ];
 
 /// The register whose number is in the five bits from `low`.

@@ -2,8 +2,9 @@
 //! memory however they are spread over registers, and AArch32's VLDR and VLDM.
 //!
 //! A64 calls the former "Advanced SIMD load/store multiple structures" and "... single structure" (DDI
-//! 0487, "Loads and stores"), AArch32 "Advanced SIMD element or structure load/store", which A32 and T32
-//! encode alike but for the first byte. A post-index never matters: it is added when the access is over.
+//! 0487, "Loads and stores"), AArch32 "Advanced SIMD element or structure load/store", which A32 and
+//! T32 encode alike but for the first byte. A post-index never matters: it is added when the access is
+//! over.
 
 use super::a32::{AArch32, register, up_or_down};
 use super::{Access, Offset, a64, bit, bits};
@@ -51,13 +52,21 @@ pub(super) fn aarch32_structure(word: u32, set: AArch32) -> Option<Access> {
     let field = bits(word, 11, 8);
     let len = if !bit(word, 23) {
         // "Advanced SIMD load/store multiple structures", by the number of D registers
-        8 * match field {
-            0b0000..=0b0010 | 0b0011 => 4,
-            0b0100..=0b0110 => 3,
-            0b0111 => 1,
-            0b1000..=0b1010 => 2,
+        let (registers, structure) = match field {
+            0b0000 | 0b0001 => (4, true),
+            0b0010 => (4, false),
+            0b0011 => (4, true),
+            0b0100 | 0b0101 => (3, true),
+            0b0110 => (3, false),
+            0b0111 => (1, false),
+            0b1000 | 0b1001 => (2, true),
+            0b1010 => (2, false),
             _ => return None,
+        };
+        if structure && bits(word, 7, 6) == 0b11 {
+            return None;
         }
+        8 * registers
     } else {
         let elements = 1 + bits(field, 1, 0);
         match (bits(field, 3, 2), bits(word, 7, 6)) {

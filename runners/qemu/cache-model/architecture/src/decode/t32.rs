@@ -1,9 +1,9 @@
-//! T32: loads and stores in 16 and in 32 bits, HVC and exception returns (DDI 0487, "T32 instruction set
-//! encoding"). The coprocessor space is A32's.
+//! T32: loads and stores in 16 and in 32 bits, HVC and exception returns (DDI 0487, "T32 instruction
+//! set encoding"). The coprocessor space is A32's.
 //!
-//! [`Instruction::Other`], although it touches memory: TBB and TBH whose table follows them, since there
-//! is no [`Address`](super::Address) with both the PC and an index; and what [`a32`](super::a32()) leaves
-//! out.
+//! [`Instruction::Other`], although it touches memory: TBB and TBH whose table follows them, since
+//! there is no [`Address`](super::Address) with both the PC and an index; and what
+//! [`a32`](super::a32()) leaves out. RFE and SRS are as they are there.
 
 use super::a32::{AArch32, coprocessor, multiple, register, up_or_down};
 use super::{Access, Instruction, Offset, Shift, bit, bits, memory, simd};
@@ -15,14 +15,12 @@ pub fn t32(first: u16, second: u16) -> Instruction {
         return memory(narrow(first.into()));
     }
     let word = u32::from(first) << 16 | u32::from(second);
-    match bits(word, 31, 25) {
-        0b1110_100 if bit(word, 22) => memory(dual_or_exclusive(word)),
-        0b1110_100 => memory(load_store_multiple(word)),
-        0b1110_110 | 0b1110_111 => coprocessor(word, AArch32::T32),
-        0b1111_100 if bits(word, 24, 24) == 1 && !bit(word, 20) => {
-            memory(simd::aarch32_structure(word, AArch32::T32))
-        }
-        0b1111_100 => memory(load_store_single(word)),
+    match bits(word, 31, 24) {
+        0b1110_1000 | 0b1110_1001 if bit(word, 22) => memory(dual_or_exclusive(word)),
+        0b1110_1000 | 0b1110_1001 => memory(load_store_multiple(word)),
+        0b1110_1100..=0b1110_1111 => coprocessor(word, AArch32::T32),
+        0b1111_1001 if !bit(word, 20) => memory(simd::aarch32_structure(word, AArch32::T32)),
+        0b1111_1000 | 0b1111_1001 => memory(load_store_single(word)),
         _ => branches_and_miscellaneous(word),
     }
 }
