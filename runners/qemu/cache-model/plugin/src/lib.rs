@@ -75,11 +75,13 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
 pub struct Setway;
 
 impl Plugin for Setway {
-    fn cpu_created(_: usize) {
+    fn cpu_created(number: usize) {
         let mut watch = watch();
-        let Some(watch) = watch.as_mut().filter(|watch| watch.handles.is_none()) else {
+        let Some(watch) = watch.as_mut() else { return };
+        watch.created(number);
+        if watch.handles.is_some() {
             return;
-        };
+        }
         match Handles::find(&api::register_handles()) {
             Ok(handles) => watch.handles = Some(handles),
             Err(reason) => panic!("setway cache model: {reason}"),

@@ -14,6 +14,10 @@
 //! Where that is in the CPU's object, is found by what is in it: the values of x0 to x30, SP and PC,
 //! which the interface does show. If it is found nowhere, or in more places than one, the interface has
 //! to do, and AArch32 is not watched. A build of QEMU may also keep the variable `current_cpu` to itself.
+//!
+//! That variable is needed for another reason, too: where all CPUs share a thread, QEMU tells a callback
+//! the number of the CPU for which the block was translated, and not of the one that executes it
+//! (`gen_cpu_index` in accel/tcg/plugin-gen.c).
 
 /// x0–x30, SP and PC.
 pub const WORDS: usize = 33;
@@ -100,6 +104,12 @@ impl Live {
         // SAFETY: the caller's.
         unsafe { cpu.add(self.offset + at).cast::<T>().read() }
     }
+}
+
+/// The current CPU's object, as a number to tell CPUs apart by.
+#[inline]
+pub fn current_cpu() -> Option<usize> {
+    current().map(|cpu| cpu as usize)
 }
 
 /// The current CPU's object.

@@ -14,7 +14,7 @@ use crate::{
     api::{self, Buffer},
     cpu::{self, Cpu, Target},
     handles::Handles,
-    live::Live,
+    live::{self, Live},
     options::{Arm, Options},
     ram::Ram,
     report::Report,
@@ -47,6 +47,8 @@ pub struct Watch {
     /// Where the general registers are, once it is known.
     pub live: Option<Live>,
     pub buffer: Buffer,
+    /// The CPUs' objects, by number.
+    objects: Vec<usize>,
     /// The model, once it watches.
     model: Option<Model>,
     ram: Ram,
@@ -61,6 +63,7 @@ impl Watch {
             sites: Sites::default(),
             handles: None,
             live: None,
+            objects: vec![0; cpus],
             buffer: Buffer::new(),
             model: None,
             cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
@@ -68,6 +71,21 @@ impl Watch {
             ram,
             options,
         }
+    }
+
+    /// CPU `number` has come into being, and is the current one.
+    pub fn created(&mut self, number: usize) {
+        if let (Some(object), Some(place)) = (live::current_cpu(), self.objects.get_mut(number)) {
+            *place = object;
+        }
+    }
+
+    /// The number of the current CPU; `said` is what QEMU says it is.
+    #[inline]
+    fn current(&self, said: usize) -> usize {
+        let object = live::current_cpu();
+        let number = object.and_then(|object| self.objects.iter().position(|known| *known == object));
+        number.unwrap_or(said)
     }
 
     /// Whether accesses are watched.
@@ -88,6 +106,7 @@ impl Watch {
 
     /// An instruction that is watched is about to be executed.
     pub fn before(&mut self, cpu: usize, site: &'static Site) {
+        let cpu = self.current(cpu);
         let Some(handles) = &self.handles else { return };
         if self.model.is_none() {
             if self.options.arm == Arm::Guest && self.enters_guest(site) {
@@ -124,6 +143,7 @@ impl Watch {
         if self.model.is_none() {
             return;
         }
+        let cpu = self.current(cpu);
         let Some(handles) = &self.handles else { return };
         self.cpus[cpu].refresh(handles, &mut self.buffer);
         self.note_level(cpu, site);

@@ -46,12 +46,13 @@ pub fn start(input: u32, granule: u32) -> u8 {
 impl Tables {
     /// Itself, unless the first table cannot be of its level: it must have two entries or more, and no
     /// more than stage 2's sixteen tables in a row have (AArch64.S2InconsistentSL()). Input sizes out of
-    /// bounds may as well be taken for the nearest within; this takes them for faults.
+    /// bounds are faults, which the architecture allows and QEMU does.
     pub fn checked(self) -> Result<Self, Fault> {
         let is_level = self.start <= LAST;
         let is_size = (16..=ADDRESS_BITS).contains(&self.input);
-        let entries = 1..=self.granule - 3 + 4;
-        if is_level && is_size && entries.contains(&self.input.wrapping_sub(self.low(self.start))) {
+        let low = self.low(self.start);
+        let fits = (low + 1..=low + self.stride() + 4).contains(&self.input);
+        if is_level && is_size && fits {
             Ok(self)
         } else {
             Err(self.fault(0))
@@ -95,7 +96,12 @@ impl Tables {
 
     /// The lowest bit of addresses that tables of a level resolve.
     fn low(&self, level: u8) -> u32 {
-        self.granule + (self.granule - 3) * u32::from(LAST.saturating_sub(level))
+        self.granule + self.stride() * u32::from(LAST.saturating_sub(level))
+    }
+
+    /// How many bits a level resolves, but the first.
+    fn stride(&self) -> u32 {
+        self.granule - 3
     }
 
     /// AArch64.BlockDescSupported(), for addresses of no more than 48 bits.

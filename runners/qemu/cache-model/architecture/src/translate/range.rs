@@ -9,7 +9,7 @@ use super::{
     walks::Walks,
 };
 
-/// Where TCR_ELx keeps the parameters of a range. A mask of 0 is for a bit that it does not have.
+/// Where TCR_ELx keeps the parameters of a range. A bit that it does not have is 0.
 pub struct Range {
     /// The TTBR with its tables.
     ttbr: usize,
@@ -62,29 +62,27 @@ const ONLY: Range = Range {
 const LONG_OUTPUT: u32 = 40;
 
 impl Range {
-    /// The range of `va`, in AArch64 one that it is at least close to (AArch64.GetVARange(),
-    /// AArch32.GetVARange()).
+    /// The range of `va` (AArch64.GetVARange(), AArch32.GetVARange()); whether it is inside is for
+    /// [`Range::tables`] to say in AArch64.
     pub fn of(regime: &Regime, va: u64) -> Result<&'static Self, Fault> {
         match regime.format {
             Format::OneRange => Ok(&ONLY),
             Format::TwoRanges if bits(va, 55, 55) == 0 => Ok(&LOWER),
             Format::TwoRanges => Ok(&UPPER),
-            Format::Long | Format::Short => {
-                let beyond = |va, range: &Range| bits(va, 31, 0) >> range.input(regime);
-                let is_whole = |range: &Range| range.input(regime) == AARCH32_BITS;
-                // Whichever range has size bits takes what they give it, the other one the rest.
-                if !is_whole(&LOWER) && beyond(va, &LOWER) == 0 {
-                    Ok(&LOWER)
-                } else if !is_whole(&UPPER) && beyond(!va, &UPPER) == 0 {
-                    Ok(&UPPER)
-                } else if is_whole(&LOWER) {
-                    Ok(&LOWER)
-                } else if is_whole(&UPPER) {
-                    Ok(&UPPER)
-                } else {
-                    Err(Fault::stage1(0))
-                }
-            }
+            Format::Long | Format::Short => Self::in_aarch32(regime, va),
+        }
+    }
+
+    /// A range that TnSZ makes smaller has what is left of it, one that it does not has the rest.
+    fn in_aarch32(regime: &Regime, va: u64) -> Result<&'static Self, Fault> {
+        let is_smaller = |range: &Self| range.input(regime) < AARCH32_BITS;
+        let has = |range: &Self, va| bits(va, 31, 0) >> range.input(regime) == 0;
+        match (is_smaller(&LOWER), is_smaller(&UPPER)) {
+            (true, _) if has(&LOWER, va) => Ok(&LOWER),
+            (_, true) if has(&UPPER, !va) => Ok(&UPPER),
+            (false, _) => Ok(&LOWER),
+            (_, false) => Ok(&UPPER),
+            (true, true) => Err(Fault::stage1(0)),
         }
     }
 

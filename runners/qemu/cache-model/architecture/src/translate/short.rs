@@ -8,6 +8,10 @@ use super::{
     walks::Walks,
 };
 
+/// TTBCR.PD0 and PD1: what is TTBR0's or TTBR1's is not translated.
+const PD0: u64 = 1 << 4;
+const PD1: u64 = 1 << 5;
+
 /// What a descriptor that ends the walk maps.
 struct Leaf {
     /// Size in bytes as a power of two.
@@ -86,10 +90,6 @@ pub fn translate(regime: &Regime, va: u64, ipas: &mut IpaSpace) -> Result<Output
         span: 1 << leaf.size,
     })
 }
-
-/// TTBCR.PD0 and PD1: what is TTBR0's or TTBR1's is not translated.
-const PD0: u64 = 1 << 4;
-const PD1: u64 = 1 << 5;
 
 /// Bits `high` to `low` of `value`, where they are.
 fn field(value: u64, high: u32, low: u32) -> u64 {

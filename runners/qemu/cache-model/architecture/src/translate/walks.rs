@@ -1,6 +1,6 @@
 //! How a stage's walker reads descriptors: with which attributes, and in which byte order.
 
-use super::{Attributes, Fault, Purpose, Step, bits, sctlr};
+use super::{Attributes, Fault, Purpose, Step, sctlr};
 
 /// How a stage's walker reads descriptors.
 #[derive(Clone, Copy)]
@@ -27,11 +27,10 @@ impl Walks {
         fault: Fault,
     ) -> Result<u64, Fault> {
         let value = read(step).ok_or(fault)?;
-        Ok(match (step.len, self.big_endian) {
-            (4, false) => bits(value, 31, 0),
-            (4, true) => (value as u32).swap_bytes().into(),
-            (_, false) => value,
-            (_, true) => value.swap_bytes(),
+        Ok(match (self.big_endian, step.len) {
+            (false, _) => value,
+            (true, 4) => (value as u32).swap_bytes().into(),
+            (true, _) => value.swap_bytes(),
         })
     }
 }
