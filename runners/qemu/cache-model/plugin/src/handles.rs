@@ -54,7 +54,9 @@ impl Handles {
     pub fn find(all: &[(String, usize)]) -> Result<Self, String> {
         let optional = |name: &str| {
             let found = all.iter().find(|(known, _)| known == name);
-            found.map_or(NONE, |(_, handle)| *handle)
+            // QEMU 10.0 calls registers that both states share by the name they have in AArch32.
+            let short = || all.iter().find(|(known, _)| Some(known.as_str()) == name.strip_suffix("_EL1"));
+            found.or_else(short).map_or(NONE, |(_, handle)| *handle)
         };
         let required = |name: &str| match optional(name) {
             NONE => Err(format!("this QEMU shows plugins no register {name}")),
