@@ -4,7 +4,7 @@
 //! the caches: through the non-cacheable mapping by a CPU whose MMU is on, directly by one whose MMU
 //! is off. It lies with the arena, outside the memory that a payload maintains by VA.
 
-use core::{arch::asm, hint::spin_loop};
+use core::arch::asm;
 use setway_cases::{Command, Isa, SetWay};
 
 /// What the CPUs tell each other; each field has one writer.
@@ -42,7 +42,7 @@ impl Mailbox {
             (&raw mut (*mailbox).command).write_volatile(word);
             barrier();
             while (&raw const (*mailbox).done).read_volatile() != word {
-                spin_loop();
+                wait();
             }
         }
     }
@@ -56,7 +56,7 @@ impl Mailbox {
         loop {
             // SAFETY: our caller's.
             match unsafe { (&raw const (*mailbox).started).read_volatile() } {
-                0 => spin_loop(),
+                0 => wait(),
                 answer => return answer == 2,
             }
         }
@@ -76,7 +76,7 @@ impl Mailbox {
             // SAFETY: likewise.
             let word = unsafe { (&raw const (*locate()).command).read_volatile() };
             if word == last {
-                spin_loop();
+                wait();
                 continue;
             }
             last = word;
@@ -107,6 +107,13 @@ fn obey<I: Isa>(command: u32) -> bool {
         _ => return false,
     }
     true
+}
+
+/// Lets other CPUs go first. `core::hint::spin_loop` is an ISB in A64, which a simulator that runs all
+/// CPUs on one thread takes no hint from.
+fn wait() {
+    // SAFETY: a hint.
+    unsafe { asm!("yield", options(nostack, nomem)) }
 }
 
 fn barrier() {
