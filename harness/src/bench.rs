@@ -91,7 +91,9 @@ impl Bench {
         };
         let runs: Vec<Run> = match (&model, choice) {
             (Ok(_), choice) => runs.iter().flat_map(|run| run.each(choice)).collect(),
-            (Err(reason), Some(Choice::Each(_))) => return Err(Error::NoCacheModel(reason.clone())),
+            (Err(reason), Some(Choice::Each(_))) => {
+                return Err(Error::NoCacheModel(reason.clone()));
+            }
             (Err(_), _) => runs.to_vec(),
         };
         let bench = Self {
@@ -130,7 +132,8 @@ impl Bench {
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
         }
-        let command = |inherited: &Inherited| self.command(run, inherited).map_err(io::Error::other);
+        let command =
+            |inherited: &Inherited| self.command(run, inherited).map_err(io::Error::other);
         let memory = run.caches.and(self.machine.cache_model.as_ref());
         let started = capture(command, memory.map(|model| model.memory), limits);
         let capture = match started {
@@ -169,12 +172,19 @@ impl Bench {
             None => "",
         };
         let vcpus = run.case.vcpus.to_string();
-        let schedule = run.caches.map_or_else(String::new, |caches| caches.schedule.to_string());
+        let schedule = run
+            .caches
+            .map_or_else(String::new, |caches| caches.schedule.to_string());
         let system_cache = match run.caches.is_some_and(|caches| caches.system_cache) {
             true => "on",
             false => "off",
         };
-        let plugin = self.model.as_deref().unwrap_or(Path::new("")).display().to_string();
+        let plugin = self
+            .model
+            .as_deref()
+            .unwrap_or(Path::new(""))
+            .display()
+            .to_string();
         let model = run.caches.and(self.machine.cache_model.as_ref());
         let model_args = model.map_or(&[][..], |model| &model.args);
         let values = [
@@ -273,7 +283,11 @@ impl Bench {
 }
 
 /// The cache model for this QEMU, built if need be; or why there is none.
-fn model(machine: &Machine, qemu: &Qemu, api: Option<u32>) -> Result<Result<PathBuf, String>, Error> {
+fn model(
+    machine: &Machine,
+    qemu: &Qemu,
+    api: Option<u32>,
+) -> Result<Result<PathBuf, String>, Error> {
     if machine.cache_model.is_none() {
         return Ok(Err(format!("{} has no cache model", machine.name)));
     }

@@ -75,11 +75,19 @@ impl FromStr for Choice {
         for name in text.split(',') {
             match name {
                 "all" => each.extend(
-                    [Schedule::Lazy, Schedule::Eager, Schedule::Refill, Schedule::Migrate].map(Caches::new),
+                    [
+                        Schedule::Lazy,
+                        Schedule::Eager,
+                        Schedule::Refill,
+                        Schedule::Migrate,
+                    ]
+                    .map(Caches::new),
                 ),
                 name => {
                     let caches = name.parse().map_err(|error| {
-                        format!("{error}; each may be followed by {SYSTEM}; or all of them: all; or off")
+                        format!(
+                            "{error}; each may be followed by {SYSTEM}; or all of them: all; or off"
+                        )
                     })?;
                     each.push(caches);
                 }
@@ -96,7 +104,13 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in ["lazy", "eager+system", "refill", "migrate+system", "random:17"] {
+        for name in [
+            "lazy",
+            "eager+system",
+            "refill",
+            "migrate+system",
+            "random:17",
+        ] {
             let caches: Caches = name.parse().unwrap();
             assert_eq!(caches.to_string(), name);
         }

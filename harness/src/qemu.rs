@@ -259,7 +259,9 @@ impl Qemu {
             return Ok(file.plugin_api);
         }
         let files = VersionFile::read_all(dir)?;
-        let same = files.iter().find(|file| self.version.is_of_series(&file.name));
+        let same = files
+            .iter()
+            .find(|file| self.version.is_of_series(&file.name));
         Ok(same.and_then(|file| file.plugin_api))
     }
 

@@ -36,7 +36,9 @@ fn main() {
     arguments.test_threads.get_or_insert(cpus);
     let runs = Run::all().into_iter().flat_map(|run| run.each(None));
     let runs = runs.map(|run| {
-        let caches = run.caches.map_or_else(String::new, |caches| format!("::{caches}"));
+        let caches = run
+            .caches
+            .map_or_else(String::new, |caches| format!("::{caches}"));
         let name = format!("run::{}::{}{caches}", run.case.id, run.isa);
         Trial::test(name, move || meets_rule_and_expectation(&run))
     });

@@ -69,7 +69,11 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(report.is_good())
 }
 
-fn prepare(args: &RunArgs, mutant: Option<Mutant>, runs: &[Run]) -> Result<(Bench, Vec<Run>), Error> {
+fn prepare(
+    args: &RunArgs,
+    mutant: Option<Mutant>,
+    runs: &[Run],
+) -> Result<(Bench, Vec<Run>), Error> {
     let hypervisor = Hypervisor::load(&args.hyp)?;
     let machine = Machine::load(machine::DEFAULT)?;
     let expectations = hypervisor.name == hypervisor::DEFAULT && mutant.is_none();

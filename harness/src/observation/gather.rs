@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use setway_protocol::{Stream, VERSION, kind};
 
-use super::{Account, Builds, Cache, Check, Counts, Flush, Gap, Modelled, Notice, Observation, Ops, Step};
+use super::{
+    Account, Builds, Cache, Check, Counts, Flush, Gap, Modelled, Notice, Observation, Ops, Step,
+};
 use crate::{
     engine::{
         capture::Capture,
@@ -199,16 +201,25 @@ fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
         (&console.model, &MODEL),
     ];
     for (stream, kinds) in streams {
-        let unknown = stream.records.iter().filter(|record| !kinds.contains(&record.kind.as_str()));
+        let unknown = stream
+            .records
+            .iter()
+            .filter(|record| !kinds.contains(&record.kind.as_str()));
         gaps.extend(unknown.map(|record| Gap::UnknownKind(record.line.clone())));
     }
 }
 
 /// The cache model's account; `positions` has the number of traps before each of its records.
-fn modelled(records: &Records, positions: impl Iterator<Item = usize>, gaps: &mut Vec<Gap>) -> Modelled {
+fn modelled(
+    records: &Records,
+    positions: impl Iterator<Item = usize>,
+    gaps: &mut Vec<Gap>,
+) -> Modelled {
     let total = |name: &str| {
         let mut totals = records.of(kind::TOTALS);
-        totals.find_map(|totals| totals.number(name).ok()).unwrap_or_default()
+        totals
+            .find_map(|totals| totals.number(name).ok())
+            .unwrap_or_default()
     };
     let mut flushes = Vec::new();
     for (record, after) in records.records.iter().zip(positions) {

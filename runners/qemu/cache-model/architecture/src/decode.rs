@@ -46,8 +46,10 @@ pub enum Instruction {
     SystemWrite(SystemRegister),
     /// ERET and its relatives: the exception level may go down.
     ExceptionReturn,
-    /// HVC: a call of the hypervisor.
-    HypervisorCall,
+    /// HVC or SMC: a call of the hypervisor or the firmware.
+    Call,
+    /// ISB: what system register writes before it have changed, holds from here on.
+    Synchronize,
     /// Nothing of the kind, or one of the few accesses that the decoders leave out and name.
     Other,
 }
@@ -281,6 +283,7 @@ enum Maintenance {
     ByVa(VaOp),
     SetWay(SetWayOp),
     InstructionCache,
+    Synchronize,
 }
 
 impl Maintenance {
@@ -290,6 +293,7 @@ impl Maintenance {
             Maintenance::ByVa(op) => Instruction::ByVa { op, rt },
             Maintenance::SetWay(op) => Instruction::SetWay { op, rt },
             Maintenance::InstructionCache => Instruction::InstructionCache,
+            Maintenance::Synchronize => Instruction::Synchronize,
         }
     }
 }

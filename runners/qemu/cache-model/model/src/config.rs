@@ -50,11 +50,19 @@ impl Config {
     pub fn check(self) -> Result<Self, ConfigError> {
         let Geometry { sets, ways } = self.geometry;
         if !(1..=MAX_CPUS).contains(&self.cpus) {
-            Err(ConfigError(format!("{} CPUs: 1 to {MAX_CPUS} can be modelled", self.cpus)))
+            Err(ConfigError(format!(
+                "{} CPUs: 1 to {MAX_CPUS} can be modelled",
+                self.cpus
+            )))
         } else if !(4..=11).contains(&self.line_shift) {
-            Err(ConfigError(format!("lines of 2^{} bytes: 2^4 to 2^11 can be modelled", self.line_shift)))
+            Err(ConfigError(format!(
+                "lines of 2^{} bytes: 2^4 to 2^11 can be modelled",
+                self.line_shift
+            )))
         } else if !sets.is_power_of_two() || !(1..=64).contains(&ways) {
-            Err(ConfigError(format!("{sets} sets and {ways} ways: the sets must be a power of two, the ways 1 to 64")))
+            Err(ConfigError(format!(
+                "{sets} sets and {ways} ways: the sets must be a power of two, the ways 1 to 64"
+            )))
         } else {
             Ok(self)
         }

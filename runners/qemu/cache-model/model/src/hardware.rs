@@ -71,7 +71,9 @@ impl Model {
     pub(crate) fn hardware_after(&mut self, actor: Actor, moment: Moment, at: u64) {
         match self.hardware.schedule {
             Schedule::Lazy | Schedule::Migrate => {}
-            Schedule::Eager if moment == Moment::Store { cached: true } => self.evict(actor.cpu, at),
+            Schedule::Eager if moment == Moment::Store { cached: true } => {
+                self.evict(actor.cpu, at)
+            }
             Schedule::Refill if moment == Moment::Maintenance => self.speculate(actor.cpu, at),
             Schedule::Eager | Schedule::Refill => {}
             Schedule::Random(_) => self.at_random(actor, moment, at),

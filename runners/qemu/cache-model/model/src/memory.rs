@@ -251,7 +251,10 @@ impl Memory {
         let known = pages.filter_map(|(number, page)| Some((number, page.as_ref()?)));
         known.flat_map(|(number, page)| {
             let at = move |n: usize| ((number * PAGE) + (n << page.line_shift)) as u64;
-            page.lines.iter().enumerate().map(move |(n, line)| (at(n), line))
+            page.lines
+                .iter()
+                .enumerate()
+                .map(move |(n, line)| (at(n), line))
         })
     }
 }

@@ -38,8 +38,9 @@ proptest! {
 
             let (stale, lost) = by_kind(model.take_events());
             check_stale(&stale, step, number, &outcome, &slow)?;
-            let was_extant = std::mem::replace(&mut extant, LINES.map(|line| extant_bytes(&slow, line)));
-            check_lost(&lost, step, number, &outcome, &slow, (&was_extant, &extant), &sequence.config)?;
+            let now = LINES.map(|line| extant_bytes(&slow, line));
+            check_lost(&lost, step, number, &outcome, &slow, (&extant, &now), &sequence.config)?;
+            extant = now;
             check_lines(&mut model, &slow, number)?;
         }
     }
@@ -50,7 +51,7 @@ proptest! {
 fn the_sequences_bring_everything_about() {
     let mut runner = TestRunner::deterministic();
     let mut found: Vec<String> = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..256 {
         let tree = sequences(fixed_schedule(), any_step()).new_tree(&mut runner);
         let sequence = tree.expect("no sequence is rejected").current();
         let mut model = sequence.model();

@@ -28,12 +28,15 @@ impl Info {
     /// The name of the emulated architecture.
     pub fn target(&self) -> &str {
         // SAFETY: QEMU passes a string that lives as long as the call of `qemu_plugin_install`.
-        unsafe { CStr::from_ptr(self.target_name) }.to_str().unwrap_or("?")
+        unsafe { CStr::from_ptr(self.target_name) }
+            .to_str()
+            .unwrap_or("?")
     }
 
     /// How many CPUs the machine has, if it is a whole machine.
     pub fn cpus(&self) -> Option<usize> {
-        self.system_emulation.then(|| self.max_vcpus.max(1) as usize)
+        self.system_emulation
+            .then(|| self.max_vcpus.max(1) as usize)
     }
 }
 
@@ -66,6 +69,9 @@ struct Descriptor {
 
 /// The callback reads registers.
 const R_REGS: c_int = 1;
+/// The callback reads and writes registers and may go on elsewhere.
+#[cfg(feature = "api-7")]
+const RW_REGS_PC: c_int = 3;
 /// Stores alone (`QEMU_PLUGIN_MEM_W`).
 const MEM_W: c_int = 2;
 
@@ -92,6 +98,10 @@ unsafe extern "C" {
     fn qemu_plugin_register_vcpu_init_cb(id: Id, cb: OnVcpu, data: *mut c_void);
     fn qemu_plugin_register_vcpu_tb_trans_cb(id: Id, cb: OnTranslate, data: *mut c_void);
     fn qemu_plugin_read_register(handle: *mut Handle, buffer: *mut GArray) -> bool;
+    fn qemu_plugin_write_memory_hwaddr(address: u64, data: *mut GArray) -> c_int;
+    fn qemu_plugin_set_pc(address: u64) -> !;
+    fn g_byte_array_append(array: *mut GArray, data: *const u8, len: c_uint) -> *mut GArray;
+    fn g_byte_array_free(array: *mut GArray, free_segment: c_int) -> *mut u8;
 }
 
 #[cfg(not(feature = "api-7"))]
@@ -103,8 +113,19 @@ unsafe extern "C" {
 
 unsafe extern "C" {
     fn qemu_plugin_register_atexit_cb(id: Id, cb: OnExit, data: *mut c_void);
-    fn qemu_plugin_register_vcpu_insn_exec_cb(insn: *mut Insn, cb: OnExecute, flags: c_int, data: *mut c_void);
-    fn qemu_plugin_register_vcpu_mem_cb(insn: *mut Insn, cb: OnMemory, flags: c_int, rw: c_int, data: *mut c_void);
+    fn qemu_plugin_register_vcpu_insn_exec_cb(
+        insn: *mut Insn,
+        cb: OnExecute,
+        flags: c_int,
+        data: *mut c_void,
+    );
+    fn qemu_plugin_register_vcpu_mem_cb(
+        insn: *mut Insn,
+        cb: OnMemory,
+        flags: c_int,
+        rw: c_int,
+        data: *mut c_void,
+    );
     fn qemu_plugin_tb_n_insns(tb: *const Tb) -> usize;
     fn qemu_plugin_tb_vaddr(tb: *const Tb) -> u64;
     fn qemu_plugin_tb_get_insn(tb: *const Tb, index: usize) -> *mut Insn;
@@ -289,6 +310,18 @@ impl Instruction {
         unsafe { qemu_plugin_register_vcpu_insn_exec_cb(self.0, callback, R_REGS, data) }
     }
 
+    /// Has `callback` called before it is executed; it may go on elsewhere.
+    #[cfg(feature = "api-7")]
+    pub fn instead<T: Sync>(&self, callback: OnExecute, data: &'static T) {
+        let data = std::ptr::from_ref(data).cast_mut().cast();
+        // SAFETY: as for `before`.
+        unsafe { qemu_plugin_register_vcpu_insn_exec_cb(self.0, callback, RW_REGS_PC, data) }
+    }
+
+    /// Cannot be done.
+    #[cfg(not(feature = "api-7"))]
+    pub fn instead<T: Sync>(&self, _: OnExecute, _: &'static T) {}
+
     /// Has `callback` called after each of its stores; it may read registers.
     pub fn after_stores<T: Sync>(&self, callback: OnMemory, data: &'static T) {
         let data = std::ptr::from_ref(data).cast_mut().cast();
@@ -302,6 +335,34 @@ pub fn stored_bytes(info: u32) -> Option<usize> {
     // SAFETY: `info` is what QEMU passed to the callback.
     unsafe { qemu_plugin_mem_is_store(info).then(|| 1 << qemu_plugin_mem_size_shift(info)) }
 }
+
+/// Writes memory at a physical address, so that QEMU translates anew what it has translated from there.
+#[cfg(feature = "api-7")]
+pub fn write_code(address: u64, bytes: &[u8]) {
+    // SAFETY: GLib's and QEMU's own functions; the array holds the bytes, and is ours.
+    unsafe {
+        let data = g_byte_array_new();
+        g_byte_array_append(data, bytes.as_ptr(), bytes.len() as c_uint);
+        qemu_plugin_write_memory_hwaddr(address, data);
+        g_byte_array_free(data, 1);
+    }
+}
+
+/// Cannot be done.
+#[cfg(not(feature = "api-7"))]
+pub fn write_code(_: u64, _: &[u8]) {}
+
+/// Leaves the block that is being executed and goes on at `address`. Must be the last thing that a
+/// callback of [`Instruction::instead`] does, with nothing left to drop.
+#[cfg(feature = "api-7")]
+pub fn go_on_at(address: u64) {
+    // SAFETY: called from a callback that may write the PC.
+    unsafe { qemu_plugin_set_pc(address) }
+}
+
+/// Cannot be done.
+#[cfg(not(feature = "api-7"))]
+pub fn go_on_at(_: u64) {}
 
 /// Writes to QEMU's log, where `-d plugin` is on.
 pub fn log(text: &str) {

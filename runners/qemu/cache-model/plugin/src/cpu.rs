@@ -4,7 +4,10 @@
 use setway_architecture::translate::{Context, Kind, Memory, Registers, Step, translate};
 use setway_cache_model::Path;
 
-use crate::{api::Buffer, handles::Handles};
+use crate::{
+    api::Buffer,
+    handles::{Handles, State},
+};
 
 /// How many translations are remembered.
 const ENTRIES: usize = 1024;
@@ -137,6 +140,27 @@ impl Cpu {
         Some(Target {
             address: found.pa,
             path,
+        })
+    }
+
+    /// Translates an instruction fetch.
+    pub fn translate_fetch(
+        &self,
+        state: State,
+        address: u64,
+        mut read: impl FnMut(Step) -> Option<u64>,
+    ) -> Option<Target> {
+        let context = Context {
+            el: state.el,
+            aarch64: state.aarch64,
+        };
+        let found = translate(&self.registers, context, Kind::Fetch, address, &mut read).ok()?;
+        Some(Target {
+            address: found.pa,
+            path: match found.memory.is_cacheable() {
+                true => Path::Fetch,
+                false => Path::NonCacheable,
+            },
         })
     }
 

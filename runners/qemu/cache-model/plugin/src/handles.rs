@@ -2,38 +2,44 @@
 
 use setway_architecture::translate::Registers;
 
-use crate::{
-    api::Buffer,
-    live::{self, Live},
-};
+use crate::{api::Buffer, live::Live};
 
 /// The handles, found by the registers' names.
 #[derive(Debug)]
 pub struct Handles {
-    x: [usize; 31],
-    sp: usize,
+    /// x0–x30 and SP; on a CPU without AArch64 r0–r12, SP, LR and PC.
+    general: Vec<usize>,
+    aarch64: bool,
     pc: usize,
     cpsr: usize,
+    /// ELR and SPSR of EL1 and EL2.
+    returns: [(usize, usize); 2],
     translation: [usize; TRANSLATION.len()],
+    /// MAIR1, where MAIR0 is a register of its own.
+    mair1: usize,
 }
 
-/// The registers of [`Registers`], in the order in which [`Handles::translation`] takes them.
-/// A CPU need not have the second half.
-const TRANSLATION: [&str; 13] = [
-    "SCTLR_EL1",
-    "TTBR0_EL1",
-    "TTBR1_EL1",
-    "TCR_EL1",
-    "MAIR_EL1",
-    "SCTLR_EL2",
-    "TTBR0_EL2",
-    "TTBR1_EL2",
-    "TCR_EL2",
-    "MAIR_EL2",
-    "HCR_EL2",
-    "VTCR_EL2",
-    "VTTBR_EL2",
+/// The registers of [`Registers`], in the order in which [`Handles::translation`] takes them, each with
+/// the names that it has on CPUs with and without AArch64. QEMU 10.0 calls some that both states share by
+/// the AArch32 name on either. A CPU need not have those of EL2.
+const TRANSLATION: [&[&str]; 13] = [
+    &["SCTLR_EL1", "SCTLR"],
+    &["TTBR0_EL1", "TTBR0"],
+    &["TTBR1_EL1", "TTBR1"],
+    &["TCR_EL1", "TTBCR"],
+    &["MAIR_EL1", "MAIR0"],
+    &["SCTLR_EL2"],
+    &["TTBR0_EL2"],
+    &["TTBR1_EL2"],
+    &["TCR_EL2"],
+    &["MAIR_EL2"],
+    &["HCR_EL2", "HCR"],
+    &["VTCR_EL2", "VTCR"],
+    &["VTTBR_EL2", "VTTBR"],
 ];
+
+/// How many of them every CPU has.
+const REQUIRED: usize = 5;
 
 /// A register that the CPU does not have.
 const NONE: usize = 0;
@@ -52,37 +58,51 @@ pub struct State {
 impl Handles {
     /// Finds them among all that QEMU has; an error names what is missing.
     pub fn find(all: &[(String, usize)]) -> Result<Self, String> {
-        let optional = |name: &str| {
-            let found = all.iter().find(|(known, _)| known == name);
-            // QEMU 10.0 calls registers that both states share by the name they have in AArch32.
-            let short = || all.iter().find(|(known, _)| Some(known.as_str()) == name.strip_suffix("_EL1"));
-            found.or_else(short).map_or(NONE, |(_, handle)| *handle)
+        let optional = |names: &[&str]| {
+            let find = |name: &&str| all.iter().find(|(known, _)| known == name);
+            names
+                .iter()
+                .find_map(find)
+                .map_or(NONE, |(_, handle)| *handle)
         };
-        let required = |name: &str| match optional(name) {
-            NONE => Err(format!("this QEMU shows plugins no register {name}")),
+        let required = |names: &[&str]| match optional(names) {
+            NONE => Err(format!("this QEMU shows plugins no register {}", names[0])),
             handle => Ok(handle),
         };
-        let mut x = [NONE; 31];
-        for (n, handle) in x.iter_mut().enumerate() {
-            *handle = required(&format!("x{n}"))?;
-        }
-        for name in &TRANSLATION[..5] {
-            required(name)?;
+        let aarch64 = optional(&["x0"]) != NONE;
+        let (letter, count, rest) = match aarch64 {
+            true => ('x', 31, &["sp"][..]),
+            false => ('r', 13, &["sp", "lr", "pc"][..]),
+        };
+        let numbered = (0..count).map(|n| format!("{letter}{n}"));
+        let names = numbered.chain(rest.iter().map(|name| (*name).to_owned()));
+        for names in &TRANSLATION[..REQUIRED] {
+            required(names)?;
         }
         Ok(Self {
-            x,
-            sp: required("sp")?,
-            pc: required("pc")?,
-            cpsr: required("cpsr")?,
+            general: names
+                .map(|name| required(&[&name]))
+                .collect::<Result<_, _>>()?,
+            aarch64,
+            pc: required(&["pc"])?,
+            cpsr: required(&["cpsr"])?,
+            returns: [
+                (optional(&["ELR_EL1"]), optional(&["SPSR_EL1"])),
+                (optional(&["ELR_EL2"]), optional(&["SPSR_EL2"])),
+            ],
             translation: TRANSLATION.map(optional),
+            mair1: match optional(&["MAIR_EL1"]) {
+                NONE => optional(&["MAIR1"]),
+                _ => NONE,
+            },
         })
     }
 
-    /// x0–x30, or with 31 SP.
-    #[inline]
+    /// x0–x30, or with 31 SP; on a CPU without AArch64 r0–r15.
     pub fn general(&self, buffer: &mut Buffer, register: u8) -> u64 {
-        let handle = self.x.get(usize::from(register)).unwrap_or(&self.sp);
-        buffer.read(*handle)
+        self.general
+            .get(usize::from(register))
+            .map_or(0, |handle| buffer.read(*handle))
     }
 
     /// The registers that govern translation.
@@ -92,7 +112,7 @@ impl Handles {
             handle => buffer.read(handle),
         });
         let mut next = || values.next().unwrap_or_default();
-        Registers {
+        let mut registers = Registers {
             sctlr_el1: next(),
             ttbr0_el1: next(),
             ttbr1_el1: next(),
@@ -106,40 +126,90 @@ impl Handles {
             hcr_el2: next(),
             vtcr_el2: next(),
             vttbr_el2: next(),
+        };
+        if self.mair1 != NONE {
+            registers.mair_el1 |= buffer.read(self.mair1) << 32;
         }
+        registers
     }
 
     /// Finds where QEMU keeps the general registers of the current CPU, which is about to execute the
     /// block at `address`.
     pub fn find_live(&self, buffer: &mut Buffer, address: u64) -> Option<Live> {
-        let mut shown = [0; live::WORDS];
-        for (n, word) in shown.iter_mut().take(32).enumerate() {
-            *word = self.general(buffer, n as u8);
+        let mut shown: Vec<u64> = (0..self.general.len())
+            .map(|n| self.general(buffer, n as u8))
+            .collect();
+        let pc = buffer.read(self.pc);
+        // In AArch32, the PC that QEMU shows of a CPU with AArch64 is an old one.
+        if pc != address {
+            return None;
         }
-        shown[32] = buffer.read(self.pc);
-        // In AArch32 the PC that QEMU shows is an old one.
-        (shown[32] == address).then(|| Live::find(&shown)).flatten()
+        match self.aarch64 {
+            true => {
+                shown.push(pc);
+                Live::find_aarch64(&shown)
+            }
+            false => Live::find_aarch32(&shown),
+        }
     }
 
     /// The state of the current CPU.
     pub fn state(&self, buffer: &mut Buffer, live: Option<Live>) -> State {
         match live {
             // EL0 and EL1 have one translation regime; with AArch64 in the CPU, EL2 is not AArch32.
-            Some(live) if !live.is_aarch64() => State {
+            Some(live) if self.aarch64 && !live.is_aarch64() => State {
                 el: 1,
                 aarch64: false,
                 t32: live.is_t32(),
             },
-            _ => State {
+            _ if self.aarch64 => State {
                 el: (buffer.read(self.cpsr) >> 2 & 3) as u8,
                 aarch64: true,
                 t32: false,
             },
+            _ => {
+                let cpsr = buffer.read(self.cpsr);
+                State {
+                    el: aarch32_level(cpsr),
+                    aarch64: false,
+                    t32: cpsr >> 5 & 1 != 0,
+                }
+            }
         }
     }
 
-    /// PSTATE; its condition flags are right in every state.
+    /// Where an exception return from `state` leads, if that can be seen from its registers.
+    pub fn returns_to(&self, buffer: &mut Buffer, state: State) -> Option<(State, u64)> {
+        let from = usize::from(state.el).checked_sub(1)?;
+        let (elr, spsr) = *self.returns.get(from).filter(|_| state.aarch64)?;
+        if elr == NONE || spsr == NONE {
+            return None;
+        }
+        let (pc, spsr) = (buffer.read(elr), buffer.read(spsr));
+        let aarch64 = spsr >> 4 & 1 == 0;
+        let state = State {
+            el: match aarch64 {
+                true => (spsr >> 2 & 3) as u8,
+                false => aarch32_level(spsr),
+            },
+            aarch64,
+            t32: !aarch64 && spsr >> 5 & 1 != 0,
+        };
+        Some((state, pc))
+    }
+
+    /// PSTATE or CPSR; its condition flags are right in every state.
     pub fn flags(&self, buffer: &mut Buffer) -> u64 {
         buffer.read(self.cpsr)
+    }
+}
+
+/// The exception level of an AArch32 mode, where EL3 is not AArch32 (DDI 0487, ELFromM32).
+fn aarch32_level(cpsr: u64) -> u8 {
+    match cpsr & 0x1f {
+        0x10 => 0,
+        0x1a => 2,
+        0x16 => 3,
+        _ => 1,
     }
 }

@@ -12,6 +12,7 @@ mod live;
 mod options;
 mod ram;
 mod report;
+mod rest;
 mod site;
 mod watch;
 
@@ -42,7 +43,12 @@ fn watch() -> MutexGuard<'static, Option<Watch>> {
 ///
 /// `info` and `argv` must be what QEMU's plugin interface says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn qemu_plugin_install(id: api::Id, info: *const api::Info, argc: c_int, argv: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn qemu_plugin_install(
+    id: api::Id,
+    info: *const api::Info,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
     // SAFETY: QEMU passes a valid structure.
     let info = unsafe { &*info };
     // SAFETY: QEMU passes `argc` strings.
@@ -64,8 +70,12 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
     };
     let options = Options::parse(arguments.iter().copied(), cpus)?;
     let file = &options.memory;
-    let ram = Ram::open(file, options.base)
-        .map_err(|error| format!("cannot map the machine's memory, {}: {error}", file.display()))?;
+    let ram = Ram::open(file, options.base).map_err(|error| {
+        format!(
+            "cannot map the machine's memory, {}: {error}",
+            file.display()
+        )
+    })?;
     *watch() = Some(Watch::new(id, options, ram, cpus));
     api::register::<Setway>(id);
     Ok(())
@@ -91,7 +101,9 @@ impl Plugin for Setway {
     fn translated(block: Block) {
         let mut watch = watch();
         let Some(watch) = watch.as_mut() else { return };
-        let Some(handles) = &watch.handles else { return };
+        let Some(handles) = &watch.handles else {
+            return;
+        };
         if watch.live.is_none() {
             watch.live = handles.find_live(&mut watch.buffer, block.address());
         }
@@ -99,14 +111,25 @@ impl Plugin for Setway {
         if !watch.is_armed() && watch.options.arm == Arm::Start {
             watch.arm();
         }
+        let end = block.instructions().last();
+        let end = end.map_or(block.address(), |last| {
+            last.address() + last.bytes().1 as u64
+        });
+        let start = watch.sites.block(block.address(), state);
+        let right = watch.fetched(start, end - block.address());
         let mut it = ItState::default();
-        for instruction in block.instructions() {
+        for (n, instruction) in block.instructions().enumerate() {
+            if n == 0 && !right {
+                instruction.instead(fetch_again, start);
+            }
             let (bytes, size) = instruction.bytes();
             let condition = match state.t32 {
                 true => it.next(u16::from_le_bytes([bytes[0], bytes[1]])),
                 false => site::ALWAYS,
             };
-            let site = watch.sites.find(instruction.address(), bytes, size, state, condition);
+            let site = watch
+                .sites
+                .find(instruction.address(), bytes, size, state, condition);
             let Some(site) = site else { continue };
             let is_write = matches!(site.instruction, Instruction::SystemWrite(_));
             if !watch.is_armed() && !is_write {
@@ -137,6 +160,15 @@ impl Plugin for Setway {
 fn site(data: *mut c_void) -> &'static Site {
     // SAFETY: callbacks are registered with sites only, which live for ever.
     unsafe { &*data.cast::<Site>() }
+}
+
+/// Called before a block that was translated from bytes that the CPU should not have found.
+extern "C" fn fetch_again(_: c_uint, data: *mut c_void) {
+    let site = site(data);
+    if let Some(watch) = watch().as_mut() {
+        watch.fetch_again(site);
+    }
+    api::go_on_at(site.pc)
 }
 
 extern "C" fn before(cpu: c_uint, data: *mut c_void) {

@@ -19,9 +19,6 @@
 //! the number of the CPU for which the block was translated, and not of the one that executes it
 //! (`gen_cpu_index` in accel/tcg/plugin-gen.c).
 
-/// x0–x30, SP and PC.
-pub const WORDS: usize = 33;
-
 /// How far into the object to look. The object is about three times as large.
 const DEPTH: usize = 0x8000;
 
@@ -47,21 +44,34 @@ pub struct Live {
 }
 
 impl Live {
-    /// Finds the registers of the current CPU, which is in AArch64 and whose registers have the values
-    /// `shown`.
-    pub fn find(shown: &[u64; WORDS]) -> Option<Self> {
-        let cpu = current()?;
-        let is_here = |offset: &usize| {
-            let live = Self { offset: *offset };
+    /// Finds the registers of the current CPU, which is in AArch64 and whose x0–x30, SP and PC are `shown`.
+    pub fn find_aarch64(shown: &[u64]) -> Option<Self> {
+        Self::find(|live, cpu| {
+            let mut words = (0..).zip(shown);
             // SAFETY: within the object, by DEPTH.
-            let same = (0..WORDS).all(|n| unsafe { live.read::<u64>(cpu, XREGS + 8 * n) } == shown[n]);
+            let same =
+                words.all(|(n, value)| unsafe { live.read::<u64>(cpu, XREGS + 8 * n) } == *value);
             // SAFETY: as above.
             same && unsafe { live.read::<u8>(cpu, AARCH64) } == 1
-        };
-        let mut found = (0..DEPTH).step_by(8).filter(is_here);
-        let offset = found.next()?;
+        })
+    }
+
+    /// Finds the registers of the current CPU, which has no AArch64 and whose r0–r15 are `shown`.
+    pub fn find_aarch32(shown: &[u64]) -> Option<Self> {
+        Self::find(|live, cpu| {
+            let mut words = (0..).zip(shown);
+            // SAFETY: within the object, by DEPTH.
+            words.all(|(n, value)| u64::from(unsafe { live.read::<u32>(cpu, 4 * n) }) == *value)
+        })
+    }
+
+    fn find(is_there: impl Fn(Self, *const u8) -> bool) -> Option<Self> {
+        let cpu = current()?;
+        let places = (0..DEPTH).step_by(8).map(|offset| Self { offset });
+        let mut found = places.filter(|live| is_there(*live, cpu));
+        let first = found.next()?;
         // Where nearly all registers are zero, other places may look the same.
-        found.next().is_none().then_some(Self { offset })
+        found.next().is_none().then_some(first)
     }
 
     /// Whether the CPU is in AArch64.
@@ -121,4 +131,3 @@ fn current() -> Option<*const u8> {
         (!cpu.is_null()).then_some(cpu)
     })
 }
-

@@ -34,7 +34,10 @@ const KNOWN: &str = "memory=FILE, base=ADDRESS, cpus=N, line=BYTES, sets=N, ways
 
 impl Options {
     /// Reads `key=value` arguments.
-    pub fn parse<'a>(arguments: impl Iterator<Item = &'a str>, cpus: usize) -> Result<Self, String> {
+    pub fn parse<'a>(
+        arguments: impl Iterator<Item = &'a str>,
+        cpus: usize,
+    ) -> Result<Self, String> {
         // Hardware moves lines between CPUs, so there are at least two, though QEMU may have one.
         let mut options = Self {
             memory: PathBuf::new(),
@@ -63,7 +66,9 @@ impl Options {
                 "level" => options.level = number(value).ok_or_else(wrong)?,
                 "system" => caches.system_cache = switch(value).ok_or_else(wrong)?,
                 "schedule" => {
-                    caches.schedule = value.parse::<Schedule>().map_err(|error| error.to_string())?;
+                    caches.schedule = value
+                        .parse::<Schedule>()
+                        .map_err(|error| error.to_string())?;
                 }
                 "arm" => {
                     options.arm = match value {

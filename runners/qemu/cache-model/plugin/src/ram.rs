@@ -9,6 +9,8 @@ use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
 use setway_cache_model::{Initial, PAGE};
 
+use crate::api;
+
 /// QEMU's memory.
 #[derive(Debug)]
 pub struct Ram {
@@ -53,13 +55,27 @@ impl Ram {
 
     /// Puts bytes there, if they are not there already.
     pub fn show(&self, offset: u64, bytes: &[u8]) {
-        assert!(offset + bytes.len() as u64 <= self.size(), "beyond the memory");
+        assert!(
+            offset + bytes.len() as u64 <= self.size(),
+            "beyond the memory"
+        );
         // SAFETY: as in `read`.
         unsafe {
             let to = self.map.as_mut_ptr().add(offset as usize);
             if std::slice::from_raw_parts(to, bytes.len()) != bytes {
                 std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
             }
+        }
+    }
+
+    /// Puts code there, if it is not there already, so that QEMU translates it anew. Before generation 5 of
+    /// the plugin interface that is not possible: then what is there stays.
+    pub fn show_code(&self, offset: u64, bytes: &[u8]) {
+        let mut there = [0; 1 << 11];
+        let there = &mut there[..bytes.len()];
+        self.read(offset, there);
+        if *there != *bytes {
+            api::write_code(self.address(offset), bytes);
         }
     }
 

@@ -79,7 +79,10 @@ impl Report {
     fn stale(&mut self, read: &StaleRead, sites: &Sites, ram: &Ram) {
         let stored = read.stored.map_or(Actor::NOWHERE, |(actor, _)| actor.site);
         let known = self.stale.len();
-        let count = self.stale.entry((read.reader.site, stored, read.whereabouts)).or_insert(0);
+        let count = self
+            .stale
+            .entry((read.reader.site, stored, read.whereabouts))
+            .or_insert(0);
         *count += 1;
         if *count > 1 || known >= MOST {
             return;
@@ -174,14 +177,20 @@ impl Report {
                 ("first", Hex(ram.address(first.0))),
                 ("last", Hex(ram.address(last.1))),
                 ("missed", Count(missed.len() as u64)),
-                ("missed_at", Hex(missed.first().map_or(0, |at| ram.address(*at)))),
+                (
+                    "missed_at",
+                    Hex(missed.first().map_or(0, |at| ram.address(*at))),
+                ),
             ],
         );
     }
 
     /// The end, with what was only counted.
     pub fn end(&mut self) {
-        for (name, counts) in [("va", self.by_va.clone()), ("set_way", self.set_way.clone())] {
+        for (name, counts) in [
+            ("va", self.by_va.clone()),
+            ("set_way", self.set_way.clone()),
+        ] {
             let mut counts: Vec<_> = counts.into_iter().collect();
             counts.sort_by_key(|((guest, op), _)| (*guest, op_name(*op)));
             for ((guest, op), count) in counts {
@@ -198,7 +207,10 @@ impl Report {
         }
         let stale = self.stale.values().sum();
         let lost = self.lost.values().sum();
-        self.write(kind::TOTALS, &[("stale", Count(stale)), ("lost", Count(lost))]);
+        self.write(
+            kind::TOTALS,
+            &[("stale", Count(stale)), ("lost", Count(lost))],
+        );
         let mut line = String::new();
         // Writing to a string does not fail.
         let _ = self.writer.end(&mut line);

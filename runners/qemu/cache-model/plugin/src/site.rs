@@ -34,20 +34,47 @@ pub struct Sites {
 impl Sites {
     /// The place of an instruction, if it is one that is watched. `condition` is what an IT block says
     /// of it.
-    pub fn find(&mut self, pc: u64, bytes: [u8; 4], size: usize, state: State, condition: u8) -> Option<&'static Site> {
+    pub fn find(
+        &mut self,
+        pc: u64,
+        bytes: [u8; 4],
+        size: usize,
+        state: State,
+        condition: u8,
+    ) -> Option<&'static Site> {
         let word = u32::from_le_bytes(bytes);
         let half = |n: usize| u16::from_le_bytes([bytes[n], bytes[n + 1]]);
         let (instruction, condition) = match (state.aarch64, state.t32) {
             (true, _) => (decode::a64(word), ALWAYS),
             (false, false) => (decode::a32(word), (word >> 28) as u8),
-            (false, true) => (decode::t32(half(0), if size > 2 { half(2) } else { 0 }), condition),
+            (false, true) => (
+                decode::t32(half(0), if size > 2 { half(2) } else { 0 }),
+                condition,
+            ),
         };
         if instruction == Instruction::Other {
             return None;
         }
+        Some(self.intern(pc, word, state, condition, instruction))
+    }
+
+    /// The place where a block starts, whatever is there.
+    pub fn block(&mut self, pc: u64, state: State) -> &'static Site {
+        self.intern(pc, 0, state, ALWAYS, Instruction::Other)
+    }
+
+    fn intern(
+        &mut self,
+        pc: u64,
+        word: u32,
+        state: State,
+        condition: u8,
+        instruction: Instruction,
+    ) -> &'static Site {
         let kind = state.el << 2 | u8::from(state.aarch64) << 1 | u8::from(state.t32);
         let all = &mut self.all;
-        let site = self.known.entry((pc, word, kind, condition)).or_insert_with(|| {
+        let site = self.known.entry((pc, word, kind, condition));
+        site.or_insert_with(|| {
             let site = Box::leak(Box::new(Site {
                 number: all.len() as u32,
                 pc,
@@ -57,8 +84,7 @@ impl Sites {
             }));
             all.push(site);
             site
-        });
-        Some(site)
+        })
     }
 
     /// The place with this number.

@@ -13,11 +13,12 @@ use setway_cache_model::{Actor, Geometry, Model, Op, Path, Range};
 use crate::{
     api::{self, Buffer},
     cpu::{self, Cpu, Target},
-    handles::Handles,
+    handles::{Handles, State},
     live::{self, Live},
     options::{Arm, Options},
     ram::Ram,
     report::Report,
+    rest::Rest,
     site::{self, Site, Sites},
 };
 
@@ -52,6 +53,7 @@ pub struct Watch {
     /// The model, once it watches.
     model: Option<Model>,
     ram: Ram,
+    rest: Rest,
     cpus: Vec<Cpu>,
     report: Report,
 }
@@ -68,6 +70,7 @@ impl Watch {
             model: None,
             cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
             report: Report::new(&options, cpus),
+            rest: Rest::new(ram.size(), 1 << options.caches.line_shift),
             ram,
             options,
         }
@@ -84,7 +87,8 @@ impl Watch {
     #[inline]
     fn current(&self, said: usize) -> usize {
         let object = live::current_cpu();
-        let number = object.and_then(|object| self.objects.iter().position(|known| *known == object));
+        let number =
+            object.and_then(|object| self.objects.iter().position(|known| *known == object));
         number.unwrap_or(said)
     }
 
@@ -107,7 +111,6 @@ impl Watch {
     /// An instruction that is watched is about to be executed.
     pub fn before(&mut self, cpu: usize, site: &'static Site) {
         let cpu = self.current(cpu);
-        let Some(handles) = &self.handles else { return };
         if self.model.is_none() {
             if self.options.arm == Arm::Guest && self.enters_guest(site) {
                 self.arm();
@@ -115,26 +118,134 @@ impl Watch {
             }
             return;
         }
+        self.settle();
+        let Some(handles) = &self.handles else { return };
         if site.condition < site::ALWAYS
             && !site::holds(site.condition, handles.flags(&mut self.buffer))
         {
             return;
         }
-        if self.cpus[cpu].refresh(handles, &mut self.buffer)
-            && let Some(model) = &mut self.model
-        {
-            model.set_speculation(self.cpus.iter().any(Cpu::may_speculate));
-        }
+        self.refresh(cpu);
         self.note_level(cpu, site);
         match site.instruction {
             Instruction::Memory(access) => self.before_access(cpu, site, access),
             Instruction::ByVa { op, rt } => self.by_va(cpu, site, op, rt),
             Instruction::SetWay { op, rt } => self.set_way(cpu, site, op, rt),
             Instruction::Tlb => self.cpus.iter_mut().for_each(Cpu::forget),
-            Instruction::SystemWrite(register) if governs_translation(register) => self.cpus[cpu].stale = true,
-            // A hypervisor or PSCI may answer by resetting any CPU.
-            Instruction::HypervisorCall => self.cpus.iter_mut().for_each(|cpu| cpu.stale = true),
+            Instruction::SystemWrite(register) if governs_translation(register) => {
+                self.cpus[cpu].stale = true
+            }
+            // A hypervisor or firmware may answer by resetting any CPU.
+            Instruction::Call => self.cpus.iter_mut().for_each(|cpu| cpu.stale = true),
+            Instruction::Synchronize => self.before_fetch(cpu, site.state, site.pc),
+            Instruction::ExceptionReturn => self.before_return(cpu, site),
             _ => {}
+        }
+    }
+
+    /// Reads a CPU's registers again, if they may have changed.
+    #[inline]
+    fn refresh(&mut self, cpu: usize) {
+        let Some(handles) = &self.handles else { return };
+        if self.cpus[cpu].refresh(handles, &mut self.buffer)
+            && let Some(model) = &mut self.model
+        {
+            model.set_speculation(self.cpus.iter().any(Cpu::may_speculate));
+        }
+    }
+
+    /// What follows an exception return is fetched through translation tables that QEMU is going to
+    /// read: at EL1, and where it returns to.
+    fn before_return(&mut self, cpu: usize, site: &Site) {
+        let Some(handles) = &self.handles else { return };
+        if let Some((state, pc)) = handles.returns_to(&mut self.buffer, site.state) {
+            self.before_fetch(cpu, state, pc);
+        }
+    }
+
+    /// Instructions at `pc` are going to be fetched: QEMU is to find the tables as the walker does.
+    fn before_fetch(&mut self, cpu: usize, state: State, pc: u64) {
+        let Some(model) = &mut self.model else { return };
+        let (ram, rest) = (&self.ram, &mut self.rest);
+        let read = |step| descriptor(model, ram, rest, step);
+        self.cpus[cpu].translate_fetch(state, pc, read);
+    }
+
+    /// A block of `len` bytes at `site` was translated from what QEMU found in memory. Returns false if it
+    /// should have found something else there.
+    pub fn fetched(&mut self, site: &'static Site, len: u64) -> bool {
+        let (cpu, state, pc) = (self.current(0), site.state, site.pc);
+        self.settle();
+        self.refresh(cpu);
+        let Some(model) = &mut self.model else {
+            return true;
+        };
+        let mut right = true;
+        let mut at = pc;
+        while at < pc + len {
+            let piece =
+                (pc + len - at).min(model.line_size() as u64 - at % model.line_size() as u64);
+            let (ram, rest) = (&self.ram, &mut self.rest);
+            let target = self.cpus[cpu]
+                .translate_fetch(state, at, |step| descriptor(model, ram, rest, step));
+            let found = target.and_then(|target| {
+                Some((ram.offset(target.address, piece as usize)?, target.path))
+            });
+            if let Some((offset, path)) = found {
+                let range = Range {
+                    at: offset,
+                    len: piece as usize,
+                };
+                if rest.set(offset, path) {
+                    let actor = Actor {
+                        cpu: cpu as u8,
+                        site: site.number,
+                    };
+                    model.load(actor, path, range);
+                }
+                let mut found = [0; 64];
+                ram.read(offset, &mut found[..range.len.min(64)]);
+                right &= found[..range.len.min(64)] == *model.view(path, range);
+            }
+            at += piece;
+        }
+        self.drain();
+        right
+    }
+
+    /// Puts the lines of a block where QEMU's translator will find them. Only where QEMU lets a plugin
+    /// write memory does it notice that code has changed.
+    pub fn fetch_again(&mut self, site: &'static Site) {
+        let (cpu, state, pc) = (self.current(0), site.state, site.pc);
+        let Some(model) = &mut self.model else { return };
+        let (ram, rest) = (&self.ram, &mut self.rest);
+        let target =
+            self.cpus[cpu].translate_fetch(state, pc, |step| descriptor(model, ram, rest, step));
+        if let Some(target) = target
+            && let Some(offset) = ram.offset(target.address, 1)
+        {
+            let page = offset & !0xfff;
+            for range in model.split(page, 0x1000) {
+                if rest.of(range.at) == Some(target.path) {
+                    leave(model, ram, range.at, target.path);
+                }
+            }
+        }
+    }
+
+    /// Puts the lines right that loads have seen in a view of their own.
+    #[inline]
+    fn settle(&mut self) {
+        for at in self.rest.take_disturbed() {
+            self.leave(at);
+        }
+    }
+
+    /// Leaves the line of `at` as QEMU is to find it unasked, if it is one that QEMU reads.
+    #[inline]
+    fn leave(&mut self, at: u64) {
+        if let (Some(path), Some(model)) = (self.rest.of(at), &mut self.model) {
+            leave(model, &self.ram, at, path);
         }
     }
 
@@ -144,8 +255,8 @@ impl Watch {
             return;
         }
         let cpu = self.current(cpu);
-        let Some(handles) = &self.handles else { return };
-        self.cpus[cpu].refresh(handles, &mut self.buffer);
+        self.settle();
+        self.refresh(cpu);
         self.note_level(cpu, site);
         let actor = self.actor(cpu, site);
         let mut bytes = [0; 64];
@@ -158,6 +269,7 @@ impl Watch {
             if let Some(model) = &mut self.model {
                 model.store(actor, path, offset, bytes);
             }
+            self.leave(offset);
         }
         self.drain();
     }
@@ -170,7 +282,10 @@ impl Watch {
     /// Whether `site` is about to turn stage 2 on: MSR HCR_EL2 with VM set.
     fn enters_guest(&mut self, site: &Site) -> bool {
         const HCR_EL2: Encoding = Encoding::A64(3, 4, 1, 1, 0);
-        let Instruction::SystemWrite(SystemRegister { name: HCR_EL2, rt, .. }) = site.instruction else {
+        let Instruction::SystemWrite(SystemRegister {
+            name: HCR_EL2, rt, ..
+        }) = site.instruction
+        else {
             return false;
         };
         rt < 31 && self.register(site, rt) & hcr::VM != 0
@@ -193,6 +308,7 @@ impl Watch {
                     model.load(actor, path, range);
                 }
                 show(model, &self.ram, path, range.at);
+                self.rest.shown(range.at, path);
             }
         }
         self.drain();
@@ -244,6 +360,7 @@ impl Watch {
                 if let Some(model) = &mut self.model {
                     model.maintain(actor, op, offset);
                 }
+                self.leave(offset);
             }
         }
         self.drain();
@@ -267,9 +384,16 @@ impl Watch {
         let guest = self.is_guest(cpu, site);
         let actor = self.actor(cpu, site);
         self.report.set_way(guest, op);
-        let place = place(operand, self.options.level, &self.options.caches.geometry, self.options.caches.line_shift);
-        if let (Some((set, way)), Some(model)) = (place, &mut self.model) {
-            model.set_way(actor, op, set, way);
+        let place = place(
+            operand,
+            self.options.level,
+            &self.options.caches.geometry,
+            self.options.caches.line_shift,
+        );
+        if let (Some((set, way)), Some(model)) = (place, &mut self.model)
+            && let Some(at) = model.set_way(actor, op, set, way)
+        {
+            self.leave(at);
         }
         self.drain();
     }
@@ -277,10 +401,12 @@ impl Watch {
     /// Takes note of where the program is: what the host maintains while its guest waits is one flush.
     #[inline]
     fn note_level(&mut self, cpu: usize, site: &Site) {
-        if self.is_guest(cpu, site) && self.report.has_flush(cpu)
+        if self.is_guest(cpu, site)
+            && self.report.has_flush(cpu)
             && let Some(model) = &mut self.model
         {
-            self.report.guest_goes_on(cpu, model, &self.sites, &self.ram);
+            self.report
+                .guest_goes_on(cpu, model, &self.sites, &self.ram);
         }
     }
 
@@ -304,9 +430,9 @@ impl Watch {
         let state = site.state;
         let knows = &mut self.cpus[cpu];
         let aarch64 = state.aarch64 || state.el == 0 && knows.registers.hcr_el2 & hcr::RW != 0;
-        let (model, ram) = (self.model.as_mut()?, &self.ram);
-        let Target { address, path } =
-            knows.translate(state.el, aarch64, address, |step| descriptor(model, ram, step))?;
+        let (model, ram, rest) = (self.model.as_mut()?, &self.ram, &mut self.rest);
+        let read = |step| descriptor(model, ram, rest, step);
+        let Target { address, path } = knows.translate(state.el, aarch64, address, read)?;
         Some((self.ram.offset(address, len)?, path))
     }
 
@@ -363,12 +489,27 @@ fn show(model: &mut Model, ram: &Ram, path: Path, at: u64) {
     ram.show(at, model.view(path, Range { at, len: size }));
 }
 
-/// Reads a translation table descriptor as the CPU's table walker sees it.
-fn descriptor(model: &mut Model, ram: &Ram, step: Step) -> Option<u64> {
+/// Leaves a line as QEMU is to find it unasked. Code, so that QEMU notices.
+fn leave(model: &mut Model, ram: &Ram, at: u64, path: Path) {
+    let size = model.line_size();
+    let at = at & !(size as u64 - 1);
+    let bytes = model.view(path, Range { at, len: size });
+    match path {
+        Path::Fetch => ram.show_code(at, bytes),
+        _ => ram.show(at, bytes),
+    }
+}
+
+/// Reads a translation table descriptor as the CPU's table walker sees it, and has QEMU's walker see the
+/// same.
+fn descriptor(model: &mut Model, ram: &Ram, rest: &mut Rest, step: Step) -> Option<u64> {
     let len = usize::from(step.len);
     let at = ram.offset(step.pa, len)?;
+    let path = cpu::path(step.memory);
     let mut bytes = [0; 8];
-    bytes[..len].copy_from_slice(model.view(cpu::path(step.memory), Range { at, len }));
+    bytes[..len].copy_from_slice(model.view(path, Range { at, len }));
+    rest.set(at, path);
+    leave(model, ram, at, path);
     Some(u64::from_le_bytes(bytes))
 }
 
@@ -402,7 +543,13 @@ fn needs_carry(address: decode::Address) -> bool {
     use decode::{Address, Offset, Shift};
     matches!(
         address,
-        Address::Base { offset: Offset::Register { shift: Shift::RotateThroughCarry, .. }, .. }
+        Address::Base {
+            offset: Offset::Register {
+                shift: Shift::RotateThroughCarry,
+                ..
+            },
+            ..
+        }
     )
 }
 

@@ -19,7 +19,11 @@ use super::{
 /// What the A32 instruction `word` does if its condition holds.
 pub fn a32(word: u32) -> Instruction {
     if bits(word, 31, 28) == 0b1111 {
-        return memory(unconditional(word));
+        return match word & 0xffff_fff0 {
+            // ISB
+            0xf57f_f060 => Instruction::Synchronize,
+            _ => memory(unconditional(word)),
+        };
     }
     match bits(word, 27, 25) {
         0b000 if bit(word, 7) && bit(word, 4) => memory(if bits(word, 6, 5) != 0b00 {
@@ -185,8 +189,8 @@ fn data_processing_and_miscellaneous(word: u32) -> Instruction {
     let writes_pc_and_flags = bit(word, 20) && register(word, 12) == 15;
     let compares = bits(word, 24, 23) == 0b10;
     let shifted_by_register = !bit(word, 25) && bit(word, 4);
-    if word & 0x0ff0_00f0 == 0x0140_0070 {
-        Instruction::HypervisorCall
+    if matches!(word & 0x0ff0_00f0, 0x0140_0070 | 0x0160_0070) {
+        Instruction::Call
     } else if word & 0x0fff_ffff == ERET || writes_pc_and_flags && !compares && !shifted_by_register
     {
         // The latter is SUBS PC, LR and its like.
@@ -260,10 +264,11 @@ fn written(name: Encoding, rt: u8, rt2: u8) -> Instruction {
 
 /// Cache maintenance: CRm and opc2 of MCR to p15 with opc1 0 and CRn 7.
 #[rustfmt::skip]
-const MAINTENANCE: [(u8, u8, Maintenance); 10] = [
+const MAINTENANCE: [(u8, u8, Maintenance); 11] = [
     ( 1, 0, Maintenance::InstructionCache),                 // ICIALLUIS
     ( 5, 0, Maintenance::InstructionCache),                 // ICIALLU
     ( 5, 1, Maintenance::InstructionCache),                 // ICIMVAU
+    ( 5, 4, Maintenance::Synchronize),                      // CP15ISB
     ( 6, 1, Maintenance::ByVa(VaOp::Invalidate)),           // DCIMVAC
     ( 6, 2, Maintenance::SetWay(SetWayOp::Invalidate)),     // DCISW
     (10, 1, Maintenance::ByVa(VaOp::Clean)),                // DCCMVAC

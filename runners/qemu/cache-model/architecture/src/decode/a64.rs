@@ -210,8 +210,10 @@ fn system(word: u32) -> Instruction {
     let op2 = bits(word, 7, 5);
     if matches!(word, ERET | ERETAA | ERETAB) {
         Instruction::ExceptionReturn
-    } else if word & 0xffe0_001f == 0xd400_0002 {
-        Instruction::HypervisorCall
+    } else if matches!(word & 0xffe0_001f, 0xd400_0002 | 0xd400_0003) {
+        Instruction::Call
+    } else if word & 0xffff_f0ff == 0xd503_30df {
+        Instruction::Synchronize
     } else if word & 0xfff8_f01f == 0xd500_401f {
         match (op1, op2) {
             // CFINV, XAFLAG, AXFLAG: flags only

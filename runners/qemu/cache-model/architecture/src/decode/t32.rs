@@ -167,8 +167,10 @@ fn load_store_single(word: u32) -> Option<Access> {
 
 /// "Branches and miscellaneous control".
 fn branches_and_miscellaneous(word: u32) -> Instruction {
-    if word & 0xfff0_f000 == 0xf7e0_8000 {
-        Instruction::HypervisorCall
+    if matches!(word & 0xfff0_f000, 0xf7e0_8000 | 0xf7f0_8000) {
+        Instruction::Call
+    } else if word & 0xffff_fff0 == 0xf3bf_8f60 {
+        Instruction::Synchronize
     } else if word & 0xfff0_ff00 == 0xf3d0_8f00 {
         // SUBS PC, LR, of which ERET is the one that subtracts 0
         Instruction::ExceptionReturn

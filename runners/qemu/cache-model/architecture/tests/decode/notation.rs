@@ -130,7 +130,8 @@ impl Display for Notation {
                 f.write_str(format!("{name} {rt} {rt2}").trim_end())
             }
             Instruction::ExceptionReturn => f.write_str("eret"),
-            Instruction::HypervisorCall => f.write_str("hvc"),
+            Instruction::Call => f.write_str("call"),
+            Instruction::Synchronize => f.write_str("synchronize"),
             Instruction::Other => f.write_str("-"),
         }
     }
