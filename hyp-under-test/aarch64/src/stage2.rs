@@ -11,6 +11,7 @@ use core::{
     ops::Range,
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
+use setway_policy::{Mutant, Policy};
 use setway_runtime::{mrs, msr};
 
 const ENTRIES: usize = 512;
@@ -35,6 +36,11 @@ mod descriptor {
     pub const DEVICE: u64 = 0b0001 << 2 | 0b11 << 6 | 1 << 10 | 1 << 54;
     /// Tells memory from devices: MemAttr\[3:2\].
     pub const IS_MEMORY: u64 = 0b1100 << 2;
+    /// For mutants, in the bits that are software's: there has been no flush since it was mapped.
+    pub const NEW: u64 = 1 << 55;
+    /// Likewise: the vCPU that was the first to touch it.
+    pub const OWNER_SHIFT: u32 = 56;
+    pub const OWNER: u64 = 0b111 << OWNER_SHIFT;
 }
 
 use descriptor::*;
@@ -189,13 +195,14 @@ fn table_at(entry: u64) -> &'static Table {
     unsafe { &*((entry & ADDRESS) as *const Table) }
 }
 
-/// Maps what the guest touched at `ipa`.
-pub fn fault(ipa: u64) -> Result<(), MapError> {
+/// Maps what the vCPU `vcpu` touched at `ipa`.
+pub fn fault(ipa: u64, vcpu: usize) -> Result<(), MapError> {
     let memory = guest_memory();
     let hypervisors = MEMORY_START.load(Ordering::Relaxed)..memory.start;
     if ipa >= IPA_SIZE || hypervisors.contains(&ipa) {
         return Err(MapError::NotTheGuests);
     }
+    let memory_of = MEMORY | NEW | (vcpu as u64) << OWNER_SHIFT & OWNER;
     let locked = Locked::new();
     let gib = (ipa / GIB) as usize;
     let level2 = locked.next(&ROOT.0[gib / ENTRIES], gib)?;
@@ -205,18 +212,19 @@ pub fn fault(ipa: u64) -> Result<(), MapError> {
     } else if is_paged(ipa) {
         let level3 = locked.next(level2, block)?;
         let page = (ipa / PAGE) as usize;
-        locked.set(level3, page, ipa & !(PAGE - 1) | MEMORY | TABLE_OR_PAGE);
+        locked.set(level3, page, ipa & !(PAGE - 1) | memory_of | TABLE_OR_PAGE);
     } else {
-        locked.set(level2, block, ipa & !(BLOCK - 1) | MEMORY | VALID);
+        locked.set(level2, block, ipa & !(BLOCK - 1) | memory_of | VALID);
     }
     Ok(())
 }
 
-/// Cleans and invalidates by VA, to the point of coherency, all memory mapped to the guest. Returns
-/// the number of lines.
-pub fn flush() -> u64 {
+/// Cleans and invalidates by VA, to the point of coherency, all memory mapped to the guest, on behalf of
+/// `vcpu`. Returns the number of lines.
+pub fn flush(policy: Policy, vcpu: usize) -> u64 {
     let memory = guest_memory();
     let locked = Locked::new();
+    let flush = Flush { policy, vcpu };
     let mut lines = 0;
     let mut ipa = memory.start;
     while ipa < memory.end {
@@ -226,16 +234,13 @@ pub fn flush() -> u64 {
             ipa = (ipa & !(GIB - 1)) + GIB;
             continue;
         }
-        let entry = locked.entry(table_at(entry), (ipa / BLOCK) as usize);
+        let level2 = table_at(entry);
+        let block = (ipa / BLOCK) as usize;
+        let entry = locked.entry(level2, block);
         if entry & TABLE_OR_PAGE == TABLE_OR_PAGE {
-            let level3 = table_at(entry);
-            let pages = (0..ENTRIES).map(|page| locked.entry(level3, page));
-            lines += pages
-                .filter(|page| page & VALID != 0)
-                .map(|page| clean(page, PAGE))
-                .sum::<u64>();
+            lines += flush.pages(&locked, table_at(entry));
         } else if entry & VALID != 0 {
-            lines += clean(entry, BLOCK);
+            lines += flush.block(&locked, level2, block);
         }
         ipa += BLOCK;
     }
@@ -244,23 +249,84 @@ pub fn flush() -> u64 {
     lines
 }
 
-/// Cleans and invalidates the `size` bytes that the leaf descriptor `leaf` maps.
-fn clean(leaf: u64, size: u64) -> u64 {
-    debug_assert!(leaf & IS_MEMORY == IS_MEMORY);
-    let start = leaf & ADDRESS;
-    clean_range(start..start + size)
+/// A flush, and the ways in which a mutant's falls short.
+struct Flush {
+    policy: Policy,
+    vcpu: usize,
+}
+
+impl Flush {
+    fn pages(&self, locked: &Locked, table: &Table) -> u64 {
+        if self.policy.is(Mutant::FlushMissesPages) {
+            return 0;
+        }
+        let valid = |page: &usize| locked.entry(table, *page) & VALID != 0;
+        let mut pages = (0..ENTRIES).filter(valid);
+        if self.policy.is(Mutant::FlushMissesLastPage) {
+            pages.next_back();
+        }
+        pages.map(|page| self.leaf(locked, table, page, PAGE)).sum()
+    }
+
+    fn block(&self, locked: &Locked, table: &Table, index: usize) -> u64 {
+        match self.policy.mutant {
+            Some(Mutant::FlushMissesBlocks) => 0,
+            Some(Mutant::FlushMissesLastPage) => self.leaf(locked, table, index, BLOCK - PAGE),
+            _ => self.leaf(locked, table, index, BLOCK),
+        }
+    }
+
+    /// Flushes the first `size` bytes that a leaf maps.
+    fn leaf(&self, locked: &Locked, table: &Table, index: usize, size: u64) -> u64 {
+        let leaf = locked.entry(table, index);
+        debug_assert!(leaf & IS_MEMORY == IS_MEMORY);
+        let owner = (leaf & OWNER) >> OWNER_SHIFT;
+        if self.policy.is(Mutant::FlushMissesOthers) && owner != self.vcpu as u64 {
+            return 0;
+        }
+        if self.policy.is(Mutant::FlushMissesNew) && leaf & NEW != 0 {
+            // Changes nothing for the MMU.
+            locked.set(table, index, leaf & !NEW);
+            return 0;
+        }
+        let mut start = leaf & ADDRESS;
+        let end = start + size;
+        match self.policy.mutant {
+            Some(Mutant::CleanWithoutInvalidate) => each_line(start..end, |line| {
+                // SAFETY: no data changes.
+                unsafe {
+                    core::arch::asm!("dc cvac, {}", in(reg) line, options(nostack, preserves_flags))
+                }
+            }),
+            Some(Mutant::InvalidateWithoutClean) => each_line(start..end, |line| {
+                // SAFETY: the guest's memory only, which is to lose data.
+                unsafe {
+                    core::arch::asm!("dc ivac, {}", in(reg) line, options(nostack, preserves_flags))
+                }
+            }),
+            Some(Mutant::FlushMissesFirstLine) => {
+                start += line_size();
+                clean_range(start..end)
+            }
+            _ => clean_range(start..end),
+        }
+    }
+}
+
+/// The smallest line of any data or unified cache: CTR_EL0.DminLine.
+fn line_size() -> u64 {
+    4 << (mrs!("ctr_el0") >> 16 & 0xf)
+}
+
+/// Does `op` to every line of `range`, and says how many there are.
+fn each_line(range: Range<u64>, op: impl Fn(u64)) -> u64 {
+    range.step_by(line_size() as usize).map(op).count() as u64
 }
 
 /// Cleans and invalidates `range` by VA to the point of coherency. Returns the number of lines.
 pub fn clean_range(range: Range<u64>) -> u64 {
-    let line = 4 << (mrs!("ctr_el0") >> 16 & 0xf);
-    let mut lines = 0;
-    for address in range.step_by(line) {
+    each_line(range, |line| {
         // SAFETY: memory that is mapped write-back at its physical address; no data changes.
-        unsafe {
-            core::arch::asm!("dc civac, {}", in(reg) address, options(nostack, preserves_flags))
-        }
-        lines += 1;
-    }
-    lines
+        unsafe { core::arch::asm!("dc civac, {}", in(reg) line, options(nostack, preserves_flags)) }
+    })
 }

@@ -8,7 +8,7 @@ use crate::{
 use setway_emulate::{
     a32::{self, psr},
     esr::{Esr, ec},
-    sysreg::{Backing, Key, Part, VM_REGS, set_way_op, vm_reg},
+    sysreg::{Backing, Key, Part, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
     undef::{self, Features},
 };
 use setway_policy::{Mutant, Policy};
@@ -62,7 +62,7 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     if let Some(op) = set_way_op(key)
         && !esr.is_read()
     {
-        set_way(vcpu, op);
+        set_way(vcpu, op, esr);
         step(vcpu, esr);
     } else if let Some(reg) = vm_reg(key)
         && !esr.is_read()
@@ -99,13 +99,13 @@ fn read(vcpu: &mut Vcpu, esr: Esr, value: u64) {
 
 /// A set/way op: what it means is the policy's business.
 #[inline]
-fn set_way(vcpu: &mut Vcpu, op: usize) {
+fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
     let policy = vcpu.policy;
     COUNTERS.set_way[op].add(1);
     let outcome = policy.set_way(vcpu.state);
     if outcome.flush {
         let cache_on = policy.cache_on(sysreg::get(Backing::SctlrEl1));
-        flush();
+        flush(vcpu);
         EVENTS.push(Event::SetWayFlush {
             vcpu: vcpu.index,
             pc: vcpu.pc,
@@ -115,6 +115,9 @@ fn set_way(vcpu: &mut Vcpu, op: usize) {
     if outcome.state != vcpu.state {
         vcpu.state = outcome.state;
         vcpu::load_hcr(vcpu);
+    }
+    if outcome.execute {
+        execute(op, transfer(vcpu, policy, esr.rt()));
     }
     if policy.mutant.is_some() {
         clobber(vcpu, policy);
@@ -148,7 +151,7 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     }
     let outcome = policy.vm_reg_written(vcpu.state, was, sysreg::get(Backing::SctlrEl1));
     if outcome.flush {
-        flush();
+        flush(vcpu);
     }
     let (was, now) = (outcome.was, outcome.now);
     EVENTS.push(Event::ToggleCache {
@@ -163,9 +166,26 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     }
 }
 
-fn flush() {
-    COUNTERS.lines.add(stage2::flush());
+fn flush(vcpu: &Vcpu) {
+    COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
     COUNTERS.flushes.add(1);
+}
+
+/// Executes a set/way op on this CPU. An invalidate of a guest must not lose what others have dirty.
+#[cold]
+fn execute(op: usize, operand: u64) {
+    let cleans_only = ["DC CSW", "DCCSW"].contains(&SET_WAY_OPS[op].name);
+    // SAFETY: neither loses data.
+    unsafe {
+        match cleans_only {
+            true => {
+                core::arch::asm!("dc csw, {}", in(reg) operand, options(nostack, preserves_flags))
+            }
+            false => {
+                core::arch::asm!("dc cisw, {}", in(reg) operand, options(nostack, preserves_flags))
+            }
+        }
+    }
 }
 
 /// The value of transfer register `rt`; 31 is the zero register.
@@ -254,7 +274,7 @@ fn abort(vcpu: &mut Vcpu, esr: Esr) {
     if !esr.is_translation_fault() {
         died(vcpu, "abort that is no translation fault", esr);
     }
-    match stage2::fault(ipa) {
+    match stage2::fault(ipa, vcpu.index) {
         Ok(()) => {}
         Err(stage2::MapError::NotTheGuests) => {
             died(vcpu, "access to memory that is not the guest's", esr)

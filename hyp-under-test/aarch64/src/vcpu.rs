@@ -234,8 +234,15 @@ fn reset_registers(vcpu: &Vcpu) {
 pub fn load_hcr(vcpu: &Vcpu) {
     let tvm = if vcpu.state.tvm { hcr::TVM } else { 0 };
     let rw = if vcpu.aarch64 { hcr::RW } else { 0 };
+    let mut without = 0;
+    if !vcpu.policy.traps_set_way() {
+        without |= hcr::TSW;
+    }
+    if vcpu.policy.is(Mutant::PassThroughNoSwio) {
+        without |= hcr::SWIO;
+    }
     // SAFETY: governs the guest; the exception return that follows synchronizes it.
-    unsafe { msr!("hcr_el2", HCR | tvm | rw) }
+    unsafe { msr!("hcr_el2", HCR & !without | tvm | rw) }
 }
 
 /// The one TVM that all vCPUs of the mutant `tvm-shared` have.

@@ -40,6 +40,9 @@ pub struct VcpuState {
 pub struct SetWay {
     /// Clean and invalidate by VA everything mapped to the VM.
     pub flush: bool,
+    /// Execute the op on this CPU, an invalidate as a clean and invalidate. The policy never does; what
+    /// it replaced in 2015 did.
+    pub execute: bool,
     /// The vCPU's state from here on.
     pub state: VcpuState,
 }
@@ -81,7 +84,14 @@ impl Policy {
 
     /// The state of a vCPU at reset: its caches are off, so its VM registers are watched.
     pub fn reset(self) -> VcpuState {
-        VcpuState { tvm: true }
+        VcpuState {
+            tvm: self.traps_set_way() && !self.is(Mutant::Before2015),
+        }
+    }
+
+    /// Whether set/way ops trap at all (HCR_EL2.TSW).
+    pub fn traps_set_way(self) -> bool {
+        !self.is(Mutant::PassThrough) && !self.is(Mutant::PassThroughNoSwio)
     }
 
     /// Whether SCTLR value `sctlr` means that the guest's cache is on.
@@ -101,12 +111,13 @@ impl Policy {
         let first = !state.tvm;
         SetWay {
             flush: match self.mutant {
-                Some(Mutant::NoFirstFlush) => false,
+                Some(Mutant::NoFirstFlush | Mutant::Before2015) => false,
                 Some(Mutant::FlushEverySetWay) => true,
                 _ => first,
             },
+            execute: self.is(Mutant::Before2015),
             state: VcpuState {
-                tvm: state.tvm || !self.is(Mutant::TvmNeverSet),
+                tvm: state.tvm || !(self.is(Mutant::TvmNeverSet) || self.is(Mutant::Before2015)),
             },
         }
     }

@@ -58,9 +58,26 @@ mutants! {
     "undef-return-after" UndefReturnAfter "the return address of an injected UNDEF is the next instruction's"
     "tvm-shared" TvmShared "one TVM for all vCPUs"
     "secondary-tvm-clear" SecondaryTvmClear "a vCPU that CPU_ON starts runs with TVM clear"
+    "flush-misses-first-line" FlushMissesFirstLine "a flush begins one line late in every page and block"
+    "flush-misses-last-page" FlushMissesLastPage "a flush ends one page early in every table and block"
+    "flush-misses-blocks" FlushMissesBlocks "a flush skips 2 MiB mappings"
+    "flush-misses-pages" FlushMissesPages "a flush skips 4 KiB mappings"
+    "flush-misses-new" FlushMissesNew "a flush skips what was mapped since the last one"
+    "flush-misses-others" FlushMissesOthers "a flush skips what another vCPU was the first to touch"
+    "clean-without-invalidate" CleanWithoutInvalidate "a flush cleans and does not invalidate"
+    "invalidate-without-clean" InvalidateWithoutClean "a flush invalidates and does not clean"
+    "pass-through" PassThrough "nothing traps: set/way ops do what the hardware does"
+    "pass-through-no-swio" PassThroughNoSwio "nothing traps, and SWIO is clear as well"
+    "before-2015" Before2015 "set/way ops are executed on this CPU, and nothing else is done (KVM's policy until 2015)"
 }
 
 impl Mutant {
+    /// Whether the defect is one of data: it must be found by data that a guest loads, and only counts to
+    /// be wrong does not count.
+    pub fn spoils_data(self) -> bool {
+        self >= Mutant::FlushMissesFirstLine
+    }
+
     /// The mutant called `name`.
     pub fn by_name(name: &str) -> Option<Mutant> {
         Self::ALL

@@ -309,6 +309,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         shared::command::<Self>(command);
     }
 
+    fn store_on_secondary(at: *mut u32, value: u32) {
+        shared::store::<Self>(at, value);
+    }
+
     fn stop_secondary() -> bool {
         shared::stop::<Self>()
     }

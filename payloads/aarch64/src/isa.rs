@@ -174,6 +174,10 @@ impl Isa for A64 {
         shared::command::<Self>(command);
     }
 
+    fn store_on_secondary(at: *mut u32, value: u32) {
+        shared::store::<Self>(at, value);
+    }
+
     fn stop_secondary() -> bool {
         shared::stop::<Self>()
     }

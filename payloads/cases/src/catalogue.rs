@@ -99,6 +99,11 @@ catalogue! {
     "COH-OFF" COH_OFF ALL, [needs_cache_model = true] => coherence::stored_while_off;
     "COH-ISW" COH_ISW ALL, [needs_cache_model = true] => coherence::invalidate;
 
+    "COH-LOOP/csw" COH_LOOP ALL, [needs_cache_model = true] => coherence::clean_whole_cache;
+    "COH-LOOP/off-cisw" COH_LOOP ALL, [needs_cache_model = true] => coherence::off_then_clean;
+    "COH-REACH" COH_REACH ALL, [needs_cache_model = true] => coherence::reach;
+    "COH-CPUS" COH_CPUS ALL, [needs_cache_model = true, vcpus = 2] => coherence::other_cpu;
+
     "CPU-RESET" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
     "CPU-RESTART" CPU_RESTART ALL, [vcpus = 2] => vcpus::restart;
     "CPU-TVM" CPU_TVM ALL, [vcpus = 2] => vcpus::own_tvm;

@@ -1,7 +1,7 @@
 //! What a case records while it runs: steps and checks, buffered until it is over.
 
 use crate::isa::{Isa, Probe, Registers};
-use core::{fmt::Write, marker::PhantomData};
+use core::{fmt::Write, marker::PhantomData, ops::Range};
 use heapless::{String, Vec};
 
 /// What the policy demands of a step.
@@ -40,24 +40,25 @@ pub struct Context<I: Isa> {
     steps: Vec<Step, 16>,
     checks: Vec<Check, 256>,
     lost: u64,
+    memory: Range<u64>,
     isa: PhantomData<I>,
 }
 
-impl<I: Isa> Default for Context<I> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<I: Isa> Context<I> {
-    /// A context with nothing recorded.
-    pub const fn new() -> Self {
+    /// A context with nothing recorded, of a guest that has `memory`.
+    pub const fn new(memory: Range<u64>) -> Self {
         Self {
             steps: Vec::new(),
             checks: Vec::new(),
             lost: 0,
+            memory,
             isa: PhantomData,
         }
+    }
+
+    /// The guest's memory.
+    pub fn memory(&self) -> Range<u64> {
+        self.memory.clone()
     }
 
     /// Measures `action`, which the policy lets cost `demanded`.

@@ -88,6 +88,12 @@ rules! {
         "data written with caches off is seen once the cache is on", KVM_2015;
     COH_ISW "COH-ISW" Architectural
         "an invalidate by set/way does not lose data", "DDI 0487, HCR_EL2.SWIO and VM; XSA-93";
+    COH_LOOP "COH-LOOP" Policy
+        "a loop over every level, set and way leaves in memory what was written before", KVM_2015;
+    COH_REACH "COH-REACH" Policy
+        "a flush reaches all memory that is mapped to the VM by then", KVM_2015;
+    COH_CPUS "COH-CPUS" Policy
+        "a flush reaches what other vCPUs have written", KVM_2015;
     CPU_RESET "CPU-RESET" Policy
         "a vCPU that CPU_ON starts has its caches off and TVM set", KVM_2015;
     CPU_RESTART "CPU-RESTART" Policy

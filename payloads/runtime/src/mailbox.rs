@@ -17,6 +17,8 @@ pub struct Mailbox {
     done: u32,
     /// 1 if the second CPU found its M and C clear, 2 if not, 0 before it runs.
     started: u32,
+    /// Where [`Command::Store`] stores, low word first, and what.
+    store: [u32; 3],
 }
 
 impl Mailbox {
@@ -26,6 +28,23 @@ impl Mailbox {
             command: 0,
             done: 0,
             started: 0,
+            store: [0; 3],
+        }
+    }
+
+    /// Has the second CPU store `value` at `at`, and waits until it has.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mailbox::command`], and `at` must be memory that nothing else uses.
+    pub unsafe fn store(mailbox: *mut Mailbox, at: *mut u32, value: u32) {
+        let address = at as u64;
+        let operands = [address as u32, (address >> 32) as u32, value];
+        // SAFETY: our caller's; the second CPU reads them only once it has the command.
+        unsafe {
+            (&raw mut (*mailbox).store).write_volatile(operands);
+            barrier();
+            Self::command(mailbox, Command::Store);
         }
     }
 
@@ -80,7 +99,10 @@ impl Mailbox {
                 continue;
             }
             last = word;
-            let goes_on = obey::<I>(word & 0xff);
+            // SAFETY: likewise; with the command came what it needs.
+            let [low, high, value] = unsafe { (&raw const (*locate()).store).read_volatile() };
+            let at = (u64::from(high) << 32 | u64::from(low)) as usize as *mut u32;
+            let goes_on = obey::<I>(word & 0xff, at, value);
             barrier();
             // SAFETY: likewise.
             unsafe { (&raw mut (*locate()).done).write_volatile(word) }
@@ -98,8 +120,10 @@ impl Default for Mailbox {
 }
 
 /// Does one command; returns whether there may be another.
-fn obey<I: Isa>(command: u32) -> bool {
+fn obey<I: Isa>(command: u32, at: *mut u32, value: u32) -> bool {
     match command {
+        // SAFETY: the caller of `store` says so.
+        c if c == Command::Store as u32 => unsafe { at.write_volatile(value) },
         c if c == Command::SetWay as u32 => I::set_way(SetWay::Clean, 0),
         c if c == Command::Contextidr as u32 => I::write_contextidr(7),
         c if c == Command::CachesOn as u32 => I::set_caches(true, true),

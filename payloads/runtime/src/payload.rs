@@ -35,7 +35,7 @@ pub fn run<I: Isa>(board: &Board<'_>, identity: Identity) {
     let Some(body) = body::<I>(id) else {
         panic!("no case is called {id}")
     };
-    let mut cx = Context::<I>::new();
+    let mut cx = Context::<I>::new(board.memory.clone());
     body(&mut cx);
     report(&cx, id, identity);
 }

@@ -68,6 +68,12 @@ pub fn command<I: PastCaches>(command: Command) {
     unsafe { Mailbox::command(mailbox::<I>(), command) }
 }
 
+/// Has the second CPU store `value` at `at`, memory that nothing else uses, and waits until it has.
+pub fn store<I: PastCaches>(at: *mut u32, value: u32) {
+    // SAFETY: the mailbox, past the caches, and as for `at` the caller's.
+    unsafe { Mailbox::store(mailbox::<I>(), at, value) }
+}
+
 /// Whether the second CPU found M or C set when it started.
 pub fn started_with_caches<I: PastCaches>() -> bool {
     // SAFETY: likewise.

@@ -7,7 +7,7 @@
 use super::{FIRST_SET_WAY, TOGGLE, set_way::each_line};
 use crate::{
     context::{Context, Counts},
-    isa::{Isa, SetWay},
+    isa::{Command, Isa, SetWay},
 };
 
 const OLD: u64 = 0x1111_1111;
@@ -66,6 +66,87 @@ pub fn toggle<I: Isa>(cx: &mut Context<I>) {
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
+}
+
+/// Clean everything by set/way, level by level, and load past the cache. The architecture promises that
+/// to nobody who has a system cache or another CPU, and boot loaders rely on it all the same.
+pub fn clean_whole_cache<I: Isa>(cx: &mut Context<I>) {
+    let at = start::<I>();
+    store(at, NEW);
+    each_line::<I>(|operand| I::set_way(SetWay::Clean, operand));
+    check(cx, "load past the cache", I::arena().uncached, NEW);
+}
+
+/// The way in which boot loaders leave: cache off, then clean and invalidate everything by set/way.
+pub fn off_then_clean<I: Isa>(cx: &mut Context<I>) {
+    let at = start::<I>();
+    store(at, NEW);
+    I::set_caches(false, false);
+    each_line::<I>(|operand| I::set_way(SetWay::CleanInvalidate, operand));
+    check(cx, "load with the cache off", at, NEW);
+    I::set_caches(true, true);
+}
+
+/// The far places of the guest's memory that nothing else uses: the ends of 2 MiB in the middle, and of
+/// the last page.
+fn far_places<I: Isa>(cx: &Context<I>) -> [*mut u64; 4] {
+    const BLOCK: u64 = 2 << 20;
+    let memory = cx.memory();
+    let middle = (memory.start + (memory.end - memory.start) / 2) & !(BLOCK - 1);
+    let last = memory.end - 4096;
+    [middle, middle + BLOCK - 8, last, memory.end - 8].map(|address| address as usize as *mut u64)
+}
+
+/// Store to memory that was never touched before, cache off, load: the flush has to reach everything
+/// that is mapped by then, in pages and in blocks, from the first line to the last.
+pub fn reach<I: Isa>(cx: &mut Context<I>) {
+    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
+    let places = far_places(cx);
+    for (value, at) in (NEW..).zip(places) {
+        // SAFETY: memory of the guest's that neither image nor device tree takes.
+        unsafe { at.write_volatile(value) }
+    }
+    let arena = I::arena().cached;
+    store(arena, NEW);
+    cx.step("cache off", TOGGLE, || I::set_caches(false, false));
+    for (n, at) in places.into_iter().enumerate() {
+        // SAFETY: likewise.
+        let got = unsafe { at.read_volatile() };
+        cx.check(format_args!("load from far place {n}"), NEW + n as u64, got);
+    }
+    check(cx, "load with the cache off", arena, NEW);
+    I::set_caches(true, true);
+}
+
+/// Another CPU stores, this one turns its cache off: the flush has to reach what the other has in its
+/// cache, and what memory it was the first to touch.
+pub fn other_cpu<I: Isa>(cx: &mut Context<I>) {
+    let started = I::start_secondary();
+    cx.check("CPU_ON succeeds", 1, u64::from(started));
+    if !started {
+        return;
+    }
+    I::on_secondary(Command::CachesOn);
+    let [middle, end, ..] = far_places(cx);
+    let places = [I::arena().cached, middle, end].map(|at| at.cast::<u32>());
+    cx.step("set/way op, CPU 0", FIRST_SET_WAY, || {
+        I::set_way(SetWay::Clean, 0)
+    });
+    for (value, at) in (NEW as u32..).zip(places) {
+        I::store_on_secondary(at, value);
+    }
+    cx.step("cache off, CPU 0", TOGGLE, || I::set_caches(false, false));
+    for (n, at) in places.into_iter().enumerate() {
+        // SAFETY: the arena, and memory of the guest's that nothing else uses.
+        let got = unsafe { at.read_volatile() };
+        cx.check(
+            format_args!("load of CPU 1's store {n}"),
+            NEW + n as u64,
+            got.into(),
+        );
+    }
+    I::set_caches(true, true);
+    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
 }
 
 /// Lines in the cache, cache off, store, cache on, load: the stale lines must be gone.
