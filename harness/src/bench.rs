@@ -228,6 +228,17 @@ impl Bench {
         })
     }
 
+    /// The executables of the guest and the hypervisor of a run. Without a payload, the kernel is the
+    /// guest.
+    pub fn executables(&self, run: &Run) -> (Option<&Path>, Option<&Path>) {
+        let elf = |name: &String| self.images.get(name).map(|image| image.elf.as_path());
+        let kernel = elf(&self.hypervisor.kernel);
+        match self.hypervisor.payload.get(&run.isa) {
+            Some(payload) => (elf(payload), kernel),
+            None => (kernel, None),
+        }
+    }
+
     /// The builds that must be heard from in a run. Without a payload, the kernel is the guest.
     pub fn builds(&self, run: &Run) -> Builds {
         let build = |name: &String| self.images.get(name).map_or(0, |image| image.build);
@@ -329,6 +340,13 @@ impl Outcome {
             duration: Duration::ZERO,
             log_dir: None,
         }
+    }
+
+    /// Whether a load of the guest's own found wrong data.
+    pub fn has_wrong_data(&self) -> bool {
+        let checks = self.observation.iter().flat_map(|it| &it.checks);
+        let wrong = checks.filter(|check| check.name.starts_with("load") && !check.holds());
+        self.run.case.needs_cache_model && wrong.count() > 0
     }
 
     /// Whether it is red for a reason that is not the hypervisor's: it could not be tried, or the

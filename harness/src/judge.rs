@@ -228,11 +228,14 @@ pub(crate) mod tests {
             end: End::Exited(ExitStatus::from_raw(0)),
             stderr: String::new(),
             modelled: None,
+            bases: Default::default(),
             steps: vec![Step {
                 name: "first op".to_owned(),
                 expected: counts,
                 observed: counts,
                 hypervisor: None,
+                maintained: None,
+                span: 0..0,
             }],
             checks: vec![Check {
                 name: "x19".to_owned(),

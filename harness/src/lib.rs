@@ -27,6 +27,7 @@ pub mod paths;
 pub mod plan;
 pub mod qemu;
 pub mod report;
+pub mod symbols;
 pub mod toml_file;
 pub mod toolchain;
 pub mod traps;

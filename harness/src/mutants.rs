@@ -82,15 +82,24 @@ enum Trial {
 }
 
 impl Trial {
-    fn of(outcome: Outcome) -> Self {
+    /// What `outcome` says of a mutant; one that `spoils_data` is killed by data alone.
+    fn of(outcome: Outcome, spoils_data: bool) -> Self {
         if !outcome.judgement.verdict.is_bad() {
             Trial::Lives
         } else if outcome.is_our_error() {
             Trial::Error(outcome.judgement)
+        } else if spoils_data && !outcome.has_wrong_data() {
+            Trial::Lives
         } else {
             Trial::Killed(outcome.judgement)
         }
     }
+}
+
+/// Whether the mutant called `name` must be found by data.
+fn spoils_data(name: Option<&str>) -> bool {
+    name.and_then(Mutant::by_name)
+        .is_some_and(Mutant::spoils_data)
 }
 
 /// Runs all of `mutants` against all of `runs`.
@@ -120,10 +129,11 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
         progress.during(&run.file_stem(), || {
             let outcome = bench.run_within(run, *limits);
             // That it was slow may be this machine's fault: only the full time proves a hang.
-            Trial::of(match ran_out_of_time(&outcome) {
+            let outcome = match ran_out_of_time(&outcome) {
                 true => bench.run(run),
                 false => outcome,
-            })
+            };
+            Trial::of(outcome, spoils_data(run.defect))
         })
     };
     let done = |_: &(Run, Limits), _: &Trial| progress.done(Verdict::Pass);
@@ -241,7 +251,7 @@ impl<'a> Hunter<'a> {
         let rest = self.runs.iter().filter(|run| !known(run));
         first.chain(rest).find_map(|run| {
             let mutated = run.with_defect(Some(defect));
-            match Trial::of(self.bench.run(&mutated)) {
+            match Trial::of(self.bench.run(&mutated), spoils_data(Some(defect))) {
                 Trial::Lives => None,
                 Trial::Killed(judgement) => self.is_green(run).then_some((mutated, judgement)),
                 Trial::Error(judgement) => {

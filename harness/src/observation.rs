@@ -39,6 +39,25 @@ pub struct Step {
     /// The traps as the hypervisor counted them.
     #[serde(skip)]
     pub hypervisor: Option<Trapped>,
+    /// What the hypervisor maintained for it, as the cache model saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintained: Option<Maintained>,
+    /// The numbers of its first trap and the one behind its last.
+    #[serde(skip)]
+    pub span: std::ops::Range<usize>,
+}
+
+/// Maintenance by VA on behalf of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Maintained {
+    /// Flushes that answered set/way ops or writes of VM registers.
+    pub flushes: u64,
+    /// The lines that they covered, all added up.
+    pub lines: u64,
+    /// Ops on lines that the same flush had covered before.
+    pub twice: u64,
+    /// Lines that the guest had dirtied and that were still dirty after the last.
+    pub missed: u64,
 }
 
 /// A value that the guest compared.
@@ -101,6 +120,15 @@ pub struct Builds {
     pub hypervisor: Option<u64>,
 }
 
+/// Where images were loaded, as they say themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bases {
+    /// The guest's.
+    pub guest: Option<u64>,
+    /// The hypervisor's.
+    pub hypervisor: Option<u64>,
+}
+
 /// All that a run showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -122,6 +150,8 @@ pub struct Observation {
     pub traps: BTreeMap<String, u64>,
     /// All traps of set/way ops and VM registers by name, from QEMU's log.
     pub registers: BTreeMap<String, u64>,
+    /// Where the images were.
+    pub bases: Bases,
     /// Records that say that somebody crashed.
     pub crashes: Vec<String>,
     /// Why the observation proves nothing.

@@ -1,5 +1,6 @@
 //! Telling people and programs what runs came to.
 
+mod caches;
 pub mod human;
 pub mod json;
 pub mod junit;

@@ -99,15 +99,26 @@ pub fn registers() -> impl Iterator<Item = &'static str> {
         .chain(VM_REGS.iter().map(|reg| reg.name))
 }
 
-/// The running totals at each mark: an HVC whose preferred return address is `mark`.
-pub fn at_marks(exceptions: &[Exception], mark: u64) -> Vec<Trapped> {
+/// A mark of the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The running totals so far.
+    pub totals: Trapped,
+    /// How many exceptions there were before it.
+    pub at: usize,
+}
+
+/// The marks: each is an HVC whose preferred return address is `mark`.
+pub fn marks(exceptions: &[Exception], mark: u64) -> Vec<Mark> {
     let mut totals = Trapped::default();
     let mut marks = Vec::new();
-    for exception in exceptions {
+    for (at, exception) in exceptions.iter().enumerate() {
         match Trap::of(exception.esr) {
             Trap::SetWay(_) => totals.set_way += 1,
             Trap::VmReg(_) => totals.vm_reg += 1,
-            Trap::Other(ec::HVC32 | ec::HVC64) if exception.elr == mark => marks.push(totals),
+            Trap::Other(ec::HVC32 | ec::HVC64) if exception.elr == mark => {
+                marks.push(Mark { totals, at })
+            }
             Trap::Other(_) => {}
         }
     }
@@ -164,19 +175,11 @@ mod tests {
             (HVC, 0x80),
             (CISW, 8),
         ]);
-        let marks = at_marks(&list, 0x80);
+        let trapped = |set_way, vm_reg| Trapped { set_way, vm_reg };
+        let mark = |at, totals| Mark { totals, at };
         assert_eq!(
-            marks,
-            [
-                Trapped {
-                    set_way: 1,
-                    vm_reg: 0
-                },
-                Trapped {
-                    set_way: 2,
-                    vm_reg: 1
-                }
-            ]
+            marks(&list, 0x80),
+            [mark(1, trapped(1, 0)), mark(5, trapped(2, 1))]
         );
     }
 }

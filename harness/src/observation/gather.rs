@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use setway_protocol::{Stream, VERSION, kind};
 
 use super::{
-    Account, Builds, Cache, Check, Counts, Flush, Gap, Modelled, Notice, Observation, Ops, Step,
+    Account, Bases, Builds, Cache, Check, Counts, Flush, Gap, Maintained, Modelled, Notice,
+    Observation, Ops, Step,
 };
 use crate::{
     engine::{
@@ -61,14 +62,15 @@ impl Observation {
             .guest
             .of(kind::BEGIN)
             .find_map(|begin| begin.number("mark").ok());
-        let logged = mark.map_or_else(Vec::new, |mark| traps::at_marks(exceptions, mark));
+        let logged = mark.map_or_else(Vec::new, |mark| traps::marks(exceptions, mark));
         let counted = between(&logged, steps.len());
         let is_counted = counted.is_some();
         match counted {
             Some(counts) => {
                 for (step, (before, after)) in steps.iter_mut().zip(counts) {
-                    step.observed.set_way = after.set_way - before.set_way;
-                    step.observed.vm_reg = after.vm_reg - before.vm_reg;
+                    step.observed.set_way = after.totals.set_way - before.totals.set_way;
+                    step.observed.vm_reg = after.totals.vm_reg - before.totals.vm_reg;
+                    step.span = before.at + 1..after.at;
                 }
             }
             None => gaps.push(Gap::Marks {
@@ -88,7 +90,13 @@ impl Observation {
 
         let modelled = run.caches.map(|_| {
             let positions = capture.log.records.iter().map(|(after, _)| *after);
-            modelled(&console.model, positions, &mut gaps)
+            let modelled = modelled(&console.model, positions, &mut gaps);
+            if is_counted {
+                steps
+                    .iter_mut()
+                    .for_each(|step| maintained(step, &modelled));
+            }
+            modelled
         });
         let all = console
             .guest
@@ -112,11 +120,22 @@ impl Observation {
             modelled,
             traps: traps::by_class(exceptions),
             registers,
+            bases: Bases {
+                guest: base(&console.guest),
+                hypervisor: base(&console.hypervisor),
+            },
             crashes: crashed.map(crash).collect(),
             gaps,
             last: last.map(|record| record.line.clone()),
         }
     }
+}
+
+/// Where the image of a stream says that it is.
+fn base(records: &Records) -> Option<u64> {
+    records
+        .of(kind::BEGIN)
+        .find_map(|begin| begin.number("base").ok())
 }
 
 /// A number as records write it.
@@ -209,6 +228,24 @@ fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
     }
 }
 
+/// Adds to a step what was maintained for it. Where the hypervisor does not say how often it flushed,
+/// that is how often it did.
+fn maintained(step: &mut Step, modelled: &Modelled) {
+    // A flush is recorded when the guest goes on, and so behind the trap that it answers.
+    let flushes = modelled.flushes.iter().filter(|flush| {
+        flush.is_of_the_policy() && flush.after > step.span.start && flush.after <= step.span.end
+    });
+    let mut sum = Maintained::default();
+    for flush in flushes {
+        sum.flushes += 1;
+        sum.lines += flush.lines;
+        sum.twice += flush.twice;
+        sum.missed = flush.missed;
+    }
+    step.maintained = Some(sum);
+    step.observed.flush.get_or_insert(sum.flushes);
+}
+
 /// The cache model's account; `positions` has the number of traps before each of its records.
 fn modelled(
     records: &Records,
@@ -221,23 +258,22 @@ fn modelled(
             .find_map(|totals| totals.number(name).ok())
             .unwrap_or_default()
     };
-    let mut flushes = Vec::new();
-    for (record, after) in records.records.iter().zip(positions) {
-        if record.kind == kind::FLUSH {
-            match Flush::read(record, after) {
-                Ok(flush) => flushes.push(flush),
-                Err(fault) => gaps.push(fault.into()),
-            }
-        }
-    }
-    Modelled {
+    let mut modelled = Modelled {
         stale_reads: total("stale"),
         lost_writes: total("lost"),
-        stale: collect(records, kind::STALE, Notice::stale, gaps),
-        lost: collect(records, kind::LOST, Notice::lost, gaps),
-        flushes,
         ops: collect(records, kind::OPS, Ops::read, gaps),
+        ..Modelled::default()
+    };
+    for (record, after) in records.records.iter().zip(positions) {
+        let read = match record.kind.as_str() {
+            kind::FLUSH => Flush::read(record, after).map(|flush| modelled.flushes.push(flush)),
+            kind::STALE => Notice::stale(record, after).map(|notice| modelled.stale.push(notice)),
+            kind::LOST => Notice::lost(record, after).map(|notice| modelled.lost.push(notice)),
+            _ => Ok(()),
+        };
+        gaps.extend(read.err().map(Gap::from));
     }
+    modelled
 }
 
 /// Reads every record of a kind; one that cannot be read is a gap.
@@ -272,6 +308,8 @@ fn step(record: &Record) -> Result<Step, Fault> {
             flush: None,
         },
         hypervisor: None,
+        maintained: None,
+        span: 0..0,
     })
 }
 

@@ -35,6 +35,8 @@ pub struct Place {
 /// A stale read or a lost write, with what led to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Notice {
+    /// How many traps of the guest there had been.
+    pub after: usize,
     /// Who read, or destroyed.
     pub by: Place,
     /// How it read: `cached`, `uncached`, `write-through` or `fetch`; nothing for a loss.
@@ -59,12 +61,17 @@ pub struct Notice {
 }
 
 /// One flush.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flush {
     /// How many traps of the guest there had been when it was over.
     pub after: usize,
     /// The CPU.
     pub cpu: u64,
+    /// Where the guest was.
+    pub pc: u64,
+    /// What the guest was about to do: `set-way`, `register` (a write of a system register), `call`,
+    /// `by-va`, `other`; `start` before the guest runs.
+    pub cause: String,
     /// Ops by VA.
     pub ops: u64,
     /// Lines that they covered.
@@ -83,6 +90,14 @@ pub struct Flush {
     pub missed_at: u64,
 }
 
+impl Flush {
+    /// Whether it answered a set/way op or a write of a VM register. What a hypervisor maintains when it
+    /// maps a page, say, is something else.
+    pub fn is_of_the_policy(&self) -> bool {
+        ["set-way", "register"].contains(&self.cause.as_str())
+    }
+}
+
 /// How often an op was executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ops {
@@ -98,19 +113,19 @@ pub struct Ops {
 
 impl Notice {
     /// Reads a `stale` record.
-    pub(super) fn stale(record: &Record) -> Result<Self, Fault> {
+    pub(super) fn stale(record: &Record, after: usize) -> Result<Self, Fault> {
         Ok(Self {
             path: Some(record.text("path")?.to_owned()),
             saw: record.number("saw")?,
             newest: record.number("newest")?,
             place: record.text("in")?.to_owned(),
             in_cpu: record.number("in_cpu").ok(),
-            ..Self::lost(record)?
+            ..Self::lost(record, after)?
         })
     }
 
     /// Reads a `lost` record.
-    pub(super) fn lost(record: &Record) -> Result<Self, Fault> {
+    pub(super) fn lost(record: &Record, after: usize) -> Result<Self, Fault> {
         let place = |prefix: &str| {
             let number = |name: &str| record.number(&format!("{prefix}{name}"));
             Ok::<_, Fault>(Place {
@@ -120,6 +135,7 @@ impl Notice {
             })
         };
         Ok(Self {
+            after,
             by: place("")?,
             path: None,
             pa: record.number("pa")?,
@@ -146,6 +162,8 @@ impl Flush {
         Ok(Self {
             after,
             cpu: record.number("cpu")?,
+            pc: record.number("pc")?,
+            cause: record.text("cause")?.to_owned(),
             ops: record.number("ops")?,
             lines: record.number("lines")?,
             twice: record.number("twice")?,

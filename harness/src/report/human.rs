@@ -7,9 +7,10 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 
-use super::Report;
+use super::{Report, caches};
 use crate::{
     bench::Outcome,
+    caches::Caches,
     isa::Isa,
     judge::Verdict,
     observation::{Counts, Observation},
@@ -94,7 +95,9 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
         let case = row[0].run.case;
         write!(text, "{:width$}", case.id)?;
         for isa in &isas {
-            match row.iter().find(|outcome| outcome.run.isa == *isa) {
+            // Of several runs with different caches, the worst.
+            let runs = row.iter().filter(|outcome| outcome.run.isa == *isa);
+            match runs.max_by_key(|outcome| severity(outcome.judgement.verdict)) {
                 Some(outcome) => {
                     let verdict = outcome.judgement.verdict;
                     let style = style(verdict);
@@ -109,6 +112,18 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
         text.push('\n');
     }
     Ok(())
+}
+
+/// What of several verdicts is shown: the worst, and a pass before a skip.
+fn severity(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Skip => 0,
+        Verdict::Pass => 1,
+        Verdict::NoVerdict => 2,
+        Verdict::Timeout => 3,
+        Verdict::Crash => 4,
+        Verdict::Fail => 5,
+    }
 }
 
 /// A pass that could not have been a fail is marked.
@@ -151,6 +166,10 @@ fn write_details(text: &mut String, report: &Report, outcome: &Outcome) -> fmt::
         if !last.is_empty() {
             writeln!(text, "  QEMU    {}", last.join("\n          "))?;
         }
+    }
+    let account = caches::account(report.bench, outcome);
+    if !account.is_empty() {
+        writeln!(text, "  caches  {}", account.join("\n          "))?;
     }
     if let Some(diff) = outcome
         .comparison
@@ -303,6 +322,7 @@ fn summary(text: &mut String, report: &Report) -> fmt::Result {
             report.bench.machine.name
         )?;
     }
+    writeln!(text, "{}", caches_used(report))?;
     let made = report.outcomes.len() - report.count(Verdict::Skip);
     let runs = if made == 1 { "run" } else { "runs" };
     let seconds = report.wall.as_secs_f64();
@@ -325,6 +345,24 @@ fn summary(text: &mut String, report: &Report) -> fmt::Result {
         .map(|(verdict, count)| tally(verdict, count))
         .collect();
     writeln!(text, "{}", counts.join(", "))
+}
+
+/// With which caches runs were made, and how many; or why without.
+fn caches_used(report: &Report) -> String {
+    let mut used: BTreeMap<Option<Caches>, usize> = BTreeMap::new();
+    for outcome in report.outcomes {
+        *used.entry(outcome.run.caches).or_default() += 1;
+    }
+    let kinds: Vec<String> = used
+        .iter()
+        .filter_map(|(caches, runs)| Some(format!("{} in {runs}", (*caches)?)))
+        .collect();
+    match (report.bench.without_model(), kinds.len()) {
+        (Some(reason), _) => format!("caches: none, no data is judged: {reason}"),
+        (None, 0) => "caches: none".to_owned(),
+        (None, 1..=8) => format!("caches: {} runs", kinds.join(", ")),
+        (None, many) => format!("caches: {many} kinds"),
+    }
 }
 
 fn tally(verdict: Verdict, count: usize) -> String {

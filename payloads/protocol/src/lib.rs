@@ -93,13 +93,13 @@ pub mod kind {
     pub const ARMED: &str = "armed";
     /// Cache model: a load, fetch or walk did not see the newest data: `cpu pc el path pa len saw newest
     /// in [in_cpu]`, who stored it: `[store_cpu store_pc store_el store_path]`, and what was done to the
-    /// line since: `[then then_cpu then_pc]`.
+    /// line since: `[then then_cpu then_pc then_el]`.
     pub const STALE: &str = "stale";
-    /// Cache model: the newest data is nowhere any more: `cpu pc pa len`, and as for `stale`.
+    /// Cache model: the newest data is nowhere any more: `cpu pc el pa len`, and as for `stale`.
     pub const LOST: &str = "lost";
-    /// Cache model: what a hypervisor maintained by VA while its guest waited: `cpu ops lines twice
-    /// ranges first last`, and the lines that the guest had dirtied and that still are: `missed
-    /// missed_at`.
+    /// Cache model: what a hypervisor maintained by VA while its guest waited: `cpu pc cause ops lines
+    /// twice ranges first last`, where `pc` and `cause` are what the guest was about to execute, and the
+    /// lines that the guest had dirtied and that still are: `missed missed_at`.
     pub const FLUSH: &str = "flush";
     /// Cache model: ops that were executed and did not trap: `by op guest count`.
     pub const OPS: &str = "ops";

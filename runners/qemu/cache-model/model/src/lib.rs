@@ -215,10 +215,15 @@ impl Model {
     }
 
     /// `actor` issues an op by set/way on its private cache. `op` is one of `Invalidate`, `Clean` and
-    /// `CleanInvalidate`. Returns the line that was there, if any.
+    /// `CleanInvalidate`. Returns the line that was there before, if any.
     pub fn set_way(&mut self, actor: Actor, op: Op, set: u32, way: u32) -> Option<u64> {
-        let at = self.tags[usize::from(actor.cpu)].line_at(set, way)?;
+        let cpu = usize::from(actor.cpu);
+        let at = self.tags[cpu].line_at(set, way)?;
         self.hardware_before_set_way(actor, at);
+        if self.tags[cpu].line_at(set, way) != Some(at) {
+            // It has gone: the op finds nothing.
+            return Some(at);
+        }
         let page = self.memory.page(at);
         let line = page.line_mut(at);
         line.maintained = Some((actor, Maintenance::SetWay(op)));

@@ -2,10 +2,16 @@
 
 use std::collections::HashMap;
 
+use setway_architecture::decode::Instruction;
 use setway_cache_model::{Actor, Event, LostWrite, Maintenance, Model, Op, Path, StaleRead, Where};
 use setway_protocol::{RecordWriter, Stream, VERSION, Value, Value::*, kind};
 
-use crate::{api, options::Options, ram::Ram, site::Sites};
+use crate::{
+    api,
+    options::Options,
+    ram::Ram,
+    site::{Site, Sites},
+};
 
 /// How many different events of a kind are written; more are counted.
 const MOST: usize = 64;
@@ -25,7 +31,8 @@ pub struct Report {
 #[derive(Clone, Debug, Default)]
 struct Flush {
     lines: Vec<u64>,
-    cleans: bool,
+    /// What the guest was about to do.
+    cause: Option<&'static Site>,
 }
 
 impl Report {
@@ -116,6 +123,7 @@ impl Report {
         let mut fields = vec![
             ("cpu", Count(lost.by.cpu.into())),
             ("pc", Hex(pc(sites, lost.by))),
+            ("el", Count(el(sites, lost.by))),
             ("pa", Hex(ram.address(lost.range.at))),
             ("len", Count(lost.range.len as u64)),
         ];
@@ -127,10 +135,14 @@ impl Report {
     pub fn maintained(&mut self, cpu: usize, guest: bool, op: Op, at: u64) {
         *self.by_va.entry((guest, op)).or_insert(0) += 1;
         if !guest {
-            let flush = &mut self.flushes[cpu];
-            flush.lines.push(at);
-            flush.cleans |= op != Op::Invalidate;
+            self.flushes[cpu].lines.push(at);
         }
+    }
+
+    /// The guest is about to execute `site`.
+    #[inline]
+    pub fn guest_at(&mut self, cpu: usize, site: &'static Site) {
+        self.flushes[cpu].cause = Some(site);
     }
 
     /// An op by set/way was executed, and did not trap.
@@ -145,7 +157,7 @@ impl Report {
 
     /// The guest runs again on `cpu`: what its hypervisor maintained meanwhile was one flush.
     pub fn guest_goes_on(&mut self, cpu: usize, model: &mut Model, sites: &Sites, ram: &Ram) {
-        let Flush { mut lines, .. } = std::mem::take(&mut self.flushes[cpu]);
+        let Flush { mut lines, cause } = std::mem::take(&mut self.flushes[cpu]);
         let size = model.line_size() as u64;
         let ops = lines.len();
         lines.iter_mut().for_each(|at| *at &= !(size - 1));
@@ -170,6 +182,8 @@ impl Report {
             kind::FLUSH,
             &[
                 ("cpu", Count(cpu as u64)),
+                ("pc", Hex(cause.map_or(0, |site| site.pc))),
+                ("cause", Text(cause.map_or("start", cause_name))),
                 ("ops", Count(ops as u64)),
                 ("lines", Count(lines.len() as u64)),
                 ("twice", Count((ops - lines.len()) as u64)),
@@ -238,7 +252,19 @@ fn history(
             ("then", Text(maintenance_name(what))),
             ("then_cpu", Count(actor.cpu.into())),
             ("then_pc", Hex(pc(sites, actor))),
+            ("then_el", Count(el(sites, actor))),
         ]);
+    }
+}
+
+/// What a guest's instruction may have trapped for.
+fn cause_name(site: &Site) -> &'static str {
+    match site.instruction {
+        Instruction::SetWay { .. } => "set-way",
+        Instruction::SystemWrite(_) => "register",
+        Instruction::Call => "call",
+        Instruction::ByVa { .. } => "by-va",
+        _ => "other",
     }
 }
 

@@ -400,14 +400,17 @@ impl Watch {
 
     /// Takes note of where the program is: what the host maintains while its guest waits is one flush.
     #[inline]
-    fn note_level(&mut self, cpu: usize, site: &Site) {
-        if self.is_guest(cpu, site)
-            && self.report.has_flush(cpu)
+    fn note_level(&mut self, cpu: usize, site: &'static Site) {
+        if !self.is_guest(cpu, site) {
+            return;
+        }
+        if self.report.has_flush(cpu)
             && let Some(model) = &mut self.model
         {
             self.report
                 .guest_goes_on(cpu, model, &self.sites, &self.ram);
         }
+        self.report.guest_at(cpu, site);
     }
 
     /// Whether `site` belongs to a guest: it runs below EL2 and behind stage 2.

@@ -1,0 +1,224 @@
+//! What the cache model noticed, in words: which store was lost, and which op was missing where.
+
+use std::cell::OnceCell;
+
+use crate::{
+    bench::{Bench, Outcome},
+    observation::{Bases, Flush, Modelled, Notice, Observation, Place},
+    symbols::Symbols,
+};
+
+/// How many lines of the account are shown.
+const LINES: usize = 24;
+
+/// Names addresses of one run's guest and hypervisor.
+struct Names<'a> {
+    bench: &'a Bench,
+    outcome: &'a Outcome,
+    bases: Bases,
+    guest: OnceCell<Symbols>,
+    hypervisor: OnceCell<Symbols>,
+}
+
+impl Names<'_> {
+    /// The code at `pc`, which runs at exception level `el`.
+    fn name(&self, el: u64, pc: u64) -> String {
+        let (guest, hypervisor) = self.bench.executables(&self.outcome.run);
+        let (base, file, symbols) = match el {
+            0 | 1 => (self.bases.guest, guest, &self.guest),
+            _ => (self.bases.hypervisor, hypervisor, &self.hypervisor),
+        };
+        let named = match (base, file) {
+            (Some(base), Some(file)) => {
+                let symbols = symbols.get_or_init(|| Symbols::read(file));
+                pc.checked_sub(base).and_then(|offset| symbols.name(offset))
+            }
+            _ => None,
+        };
+        match named {
+            Some(name) => format!("`{name}`"),
+            None => format!("{pc:#x}"),
+        }
+    }
+
+    /// Whether two stale reads are the same mistake: of one function, with the same fate.
+    fn alike(&self, a: &Notice, b: &Notice) -> bool {
+        let function = |place: Place| {
+            let name = self.name(place.el, place.pc);
+            name.split('+').next().map(str::to_owned)
+        };
+        let fate = |notice: &Notice| {
+            let store = notice
+                .store
+                .as_ref()
+                .map(|(place, path)| (function(*place), path.clone()));
+            let then = notice
+                .then
+                .as_ref()
+                .map(|(place, what)| (function(*place), what.clone()));
+            (
+                function(notice.by),
+                notice.path.clone(),
+                notice.place.clone(),
+                store,
+                then,
+            )
+        };
+        a.after == b.after && fate(a) == fate(b)
+    }
+
+    fn place(&self, place: Place) -> String {
+        format!(
+            "{} (CPU {}, EL{})",
+            self.name(place.el, place.pc),
+            place.cpu,
+            place.el
+        )
+    }
+}
+
+/// What happened to data in a run, in order, a line each; nothing if all went well.
+pub fn account(bench: &Bench, outcome: &Outcome) -> Vec<String> {
+    let Some(observation) = &outcome.observation else {
+        return Vec::new();
+    };
+    let Some(modelled) = &observation.modelled else {
+        return Vec::new();
+    };
+    if modelled.stale.is_empty() && modelled.lost.is_empty() {
+        return Vec::new();
+    }
+    let names = Names {
+        bench,
+        outcome,
+        bases: observation.bases,
+        guest: OnceCell::new(),
+        hypervisor: OnceCell::new(),
+    };
+    let mut lines = timeline(&names, observation, modelled);
+    let more = lines.len().saturating_sub(LINES);
+    lines.truncate(LINES);
+    if more > 0 {
+        lines.push(format!("and {more} more lines"));
+    }
+    lines.push(format!(
+        "in all {} stale reads and {} lost writes",
+        modelled.stale_reads, modelled.lost_writes
+    ));
+    lines
+}
+
+/// Steps, flushes, stale reads and lost writes, by the number of traps before them.
+fn timeline(names: &Names, observation: &Observation, modelled: &Modelled) -> Vec<String> {
+    let steps = observation.steps.iter().enumerate();
+    let steps = steps.map(|(n, step)| (step.span.start, format!("step {n}, {}", step.name)));
+    let flushes = modelled
+        .flushes
+        .iter()
+        .filter(|flush| flush.is_of_the_policy());
+    let flushes = flushes.map(|flush| (flush.after, flushed(names, flush)));
+    let lost = modelled
+        .lost
+        .iter()
+        .map(|lost| (lost.after, destroyed(names, lost)));
+    let stale = modelled
+        .stale
+        .iter()
+        .map(|read| (read.after, stale(names, read)));
+    let mut all: Vec<(usize, String)> = steps.chain(flushes).chain(lost).chain(stale).collect();
+    all.sort_by_key(|(after, _)| *after);
+    // What came before the first thing to go wrong only says that the guest has started.
+    let first_step = observation.steps.first().map_or(0, |step| step.span.start);
+    all.retain(|(after, text)| *after >= first_step || !text.starts_with("flush"));
+    all.into_iter().map(|(_, text)| text).collect()
+}
+
+fn flushed(names: &Names, flush: &Flush) -> String {
+    let missed = match flush.missed {
+        0 => String::new(),
+        lines => format!(
+            ", {lines} dirty lines of the guest's left, the first at {:#x}",
+            flush.missed_at
+        ),
+    };
+    format!(
+        "flush for {}: {} lines{}{missed}",
+        names.name(1, flush.pc),
+        flush.lines,
+        match flush.twice {
+            0 => String::new(),
+            twice => format!(", {twice} of them twice"),
+        }
+    )
+}
+
+/// "load at … saw …; the newer … sits dirty in CPU 1's cache since …; nothing cleaned it".
+fn stale(names: &Names, read: &Notice) -> String {
+    let what = match read.path.as_deref() {
+        Some("fetch") => "fetch",
+        Some("uncached") => "load past the cache",
+        _ => "load",
+    };
+    let newest = format!("the newer {:#x}", read.newest);
+    let place = match (read.place.as_str(), read.in_cpu) {
+        ("cache", Some(cpu)) => format!("{newest} is in CPU {cpu}'s cache"),
+        ("system-cache", _) => format!("{newest} is in the system cache"),
+        ("memory", _) => format!("{newest} is in memory, behind an older line in a cache"),
+        _ => format!("{newest} is gone"),
+    };
+    format!(
+        "{what} at {} saw {:#x} at {:#x}; {place}, stored by {}; {}",
+        names.place(read.by),
+        read.saw,
+        read.pa,
+        stored(names, read),
+        missing(names, read)
+    )
+}
+
+fn destroyed(names: &Names, lost: &Notice) -> String {
+    format!(
+        "{} bytes at {:#x}, stored by {}, were destroyed at {}",
+        lost.len,
+        lost.pa,
+        stored(names, lost),
+        match lost.by.pc {
+            0 => format!("an eviction from CPU {}'s cache", lost.by.cpu),
+            _ => names.place(lost.by),
+        }
+    )
+}
+
+fn stored(names: &Names, notice: &Notice) -> String {
+    match &notice.store {
+        Some((place, path)) if path == "uncached" => {
+            format!("{} past the cache", names.place(*place))
+        }
+        Some((place, _)) => names.place(*place),
+        None => "nobody".to_owned(),
+    }
+}
+
+/// Which op was missing, or did not do.
+fn missing(names: &Names, read: &Notice) -> String {
+    let Some((place, what)) = &read.then else {
+        return match read.place.as_str() {
+            "memory" => "nothing invalidated the old line".to_owned(),
+            _ => "nothing cleaned it".to_owned(),
+        };
+    };
+    let at = names.place(*place);
+    match (what.as_str(), read.place.as_str()) {
+        ("moved", _) => format!(
+            "the op by set/way at {at} missed it, because the line had moved to another CPU"
+        ),
+        (what, "system-cache") if what.ends_with("set-way") => {
+            format!("the op by set/way at {at} cleaned it no further than that")
+        }
+        ("clean-va-pou", _) => format!("the clean to the PoU at {at} went no further than that"),
+        (what, "memory") if what.starts_with("clean-va") => {
+            format!("the clean at {at} left the old line where it was")
+        }
+        (what, _) => format!("the {} at {at} did not help", what.replace('-', " ")),
+    }
+}
