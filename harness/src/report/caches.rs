@@ -121,10 +121,14 @@ fn timeline(names: &Names, observation: &Observation, modelled: &Modelled) -> Ve
         .lost
         .iter()
         .map(|lost| (lost.after, destroyed(names, lost)));
-    let stale = modelled
-        .stale
-        .iter()
-        .map(|read| (read.after, stale(names, read)));
+    let alike = modelled.stale.chunk_by(|a, b| names.alike(a, b));
+    let stale = alike.map(|alike| {
+        let more = match alike.len() {
+            1 => String::new(),
+            many => format!(" (and {} more like it)", many - 1),
+        };
+        (alike[0].after, stale(names, &alike[0]) + &more)
+    });
     let mut all: Vec<(usize, String)> = steps.chain(flushes).chain(lost).chain(stale).collect();
     all.sort_by_key(|(after, _)| *after);
     // What came before the first thing to go wrong only says that the guest has started.
