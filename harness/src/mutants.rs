@@ -96,6 +96,38 @@ impl Trial {
     }
 }
 
+/// The runs that mutants are tried with on `bench`: every run without caches, which is fast and counts
+/// all there is to count; and those that compare data, with caches.
+pub fn runs(bench: &Bench) -> Vec<Run> {
+    let all = Run::all();
+    let with_caches = all.iter().filter(|run| run.case.needs_cache_model);
+    let with_caches = with_caches.flat_map(|run| run.each(None));
+    let with_caches: Vec<Run> = match bench.without_model() {
+        None => with_caches.collect(),
+        Some(_) => Vec::new(),
+    };
+    all.iter().copied().chain(with_caches).collect()
+}
+
+/// The mutants of `chosen` that can be found on `bench`: without caches, data cannot go wrong.
+pub fn judged(bench: &Bench, chosen: Vec<Mutant>) -> Vec<Mutant> {
+    let caches = bench.without_model().is_none();
+    chosen
+        .into_iter()
+        .filter(|mutant| caches || !mutant.spoils_data())
+        .collect()
+}
+
+/// Whether `run`, one of `runs`, can say anything about the mutant called `name`.
+fn concerns(run: &Run, name: &str, runs: &[Run]) -> bool {
+    match (spoils_data(Some(name)), run.caches) {
+        (true, caches) => caches.is_some() && run.case.needs_cache_model,
+        (false, None) => true,
+        // The user may have asked for caches everywhere.
+        (false, Some(_)) => runs.iter().all(|run| run.caches.is_some()),
+    }
+}
+
 /// Whether the mutant called `name` must be found by data.
 fn spoils_data(name: Option<&str>) -> bool {
     name.and_then(Mutant::by_name)
@@ -116,15 +148,19 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
         .map(|outcome| (outcome.run, outcome.judgement))
         .collect();
 
-    let defects = mutants.iter().flat_map(|mutant| {
-        green.iter().map(|sound| {
+    let trials = |mutant: &Mutant| {
+        let concerned = green
+            .iter()
+            .filter(|sound| concerns(&sound.run, mutant.name(), runs));
+        let mutated = concerned.map(|sound| {
             (
                 sound.run.with_defect(Some(mutant.name())),
                 patience(bench, sound),
             )
-        })
-    });
-    let defects: Vec<(Run, Limits)> = defects.collect();
+        });
+        mutated.collect::<Vec<(Run, Limits)>>()
+    };
+    let defects: Vec<(Run, Limits)> = mutants.iter().flat_map(trials).collect();
     let mutated = |(run, limits): &(Run, Limits)| {
         progress.during(&run.file_stem(), || {
             let outcome = bench.run_within(run, *limits);
@@ -146,7 +182,10 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
         .iter()
         .map(|mutant| {
             let mut killers = Vec::new();
-            for (run, trial) in judged.by_ref().take(green.len()) {
+            let own = defects
+                .iter()
+                .filter(|(run, _)| run.defect == Some(mutant.name()));
+            for (run, trial) in judged.by_ref().take(own.count()) {
                 match trial {
                     Trial::Lives => {}
                     Trial::Killed(judgement) => killers.push((run, judgement)),
@@ -159,15 +198,15 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
             }
         })
         .collect();
+    // A case that compares data has to kill by data, if there are caches to spoil it.
+    let caches = bench.without_model().is_none();
     let kills = |case: &Case| {
-        fates
-            .iter()
-            .flat_map(|fate| &fate.killers)
-            .any(|(run, _)| run.case.id == case.id)
+        let killers = fates.iter().flat_map(|fate| &fate.killers);
+        let mut own = killers.filter(|(run, _)| run.case.id == case.id);
+        own.any(|(run, _)| !(case.needs_cache_model && caches) || run.caches.is_some())
     };
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
-    let caches = bench.without_model().is_none();
     let (not_judged, idle) = lazy.partition(|case| bench.machine.lacks(case, caches).is_some());
     Matrix {
         fates,
@@ -246,9 +285,14 @@ impl<'a> Hunter<'a> {
     /// The first run that kills the mutant called `defect`.
     pub fn first_kill(&self, defect: &'static str) -> Option<(Run, Judgement)> {
         let remembered = self.remembered.of(defect);
-        let known = |run: &&Run| remembered.contains(&run.label());
-        let first = self.runs.iter().filter(known);
-        let rest = self.runs.iter().filter(|run| !known(run));
+        let known = |run: &&&Run| remembered.contains(&run.label());
+        let runs = self
+            .runs
+            .iter()
+            .filter(|run| concerns(run, defect, self.runs));
+        let runs: Vec<&Run> = runs.collect();
+        let first = runs.iter().filter(known);
+        let rest = runs.iter().filter(|run| !known(run));
         first.chain(rest).find_map(|run| {
             let mutated = run.with_defect(Some(defect));
             match Trial::of(self.bench.run(&mutated), spoils_data(Some(defect))) {

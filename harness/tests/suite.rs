@@ -18,7 +18,7 @@ use setway::{
     isa::Isa,
     judge::Verdict,
     machine::{self, Machine},
-    mutants::Hunter,
+    mutants::{self, Hunter},
     paths,
     plan::Run,
     report::{Report, human},
@@ -138,8 +138,12 @@ fn details(bench: &Bench, outcome: Outcome) -> String {
 }
 
 fn is_killed(mutant: Mutant) -> Result<(), Failed> {
-    let runs = Run::all();
-    let hunter = Hunter::new(reference()?, &runs)?;
+    let bench = reference()?;
+    if mutants::judged(bench, vec![mutant]).is_empty() {
+        return Ok(());
+    }
+    let runs = mutants::runs(bench);
+    let hunter = Hunter::new(bench, &runs)?;
     let kill = hunter.first_kill(mutant.name());
     if let Some((run, judgement)) = hunter.errors().first() {
         let reason = judgement.reason.as_deref().unwrap_or_default();

@@ -46,11 +46,16 @@ struct Entry {
 /// Makes the kill matrix.
 pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
     let chosen = select(&args.filters)?;
-    let runs = Run::all();
+    let all = Run::all();
     let hypervisor = Hypervisor::load(hypervisor::DEFAULT)?;
     let machine = Machine::load(machine::DEFAULT)?;
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
-    let (mut bench, runs) = Bench::prepare(hypervisor, machine, qemu, caches, &runs)?;
+    let (mut bench, with_caches) = Bench::prepare(hypervisor, machine, qemu, caches, &all)?;
+    let runs = match caches {
+        Some(_) => with_caches,
+        None => mutants::runs(&bench),
+    };
+    let chosen = mutants::judged(&bench, chosen);
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
 
     let workers = args.engine.workers();
@@ -69,7 +74,7 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
     let document = document(&matrix);
     super::print(&match args.format {
         ListFormat::Json => json::to_text(&document)?,
-        ListFormat::Human => human(&matrix, &document, args.quick),
+        ListFormat::Human => human(&matrix, &document, args.quick, bench.without_model()),
     })?;
     let wrong = [
         document.survivors.len(),
@@ -129,7 +134,7 @@ fn document(matrix: &Matrix) -> Document {
     }
 }
 
-fn human(matrix: &Matrix, document: &Document, quick: bool) -> String {
+fn human(matrix: &Matrix, document: &Document, quick: bool, without_model: Option<&str>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     for fate in &matrix.fates {
@@ -177,6 +182,12 @@ fn human(matrix: &Matrix, document: &Document, quick: bool) -> String {
             error.run, error.mutant
         );
     }
+    if let Some(reason) = without_model {
+        let _ = writeln!(
+            text,
+            "\nmutants that only wrong data can show are left out, without the cache model: {reason}"
+        );
+    }
     let killed = matrix.fates.len() - document.survivors.len();
     let _ = writeln!(text, "\n{killed} of {} mutants killed", matrix.fates.len());
     text
@@ -190,7 +201,10 @@ fn killers(text: &mut String, fate: &Fate) {
     {
         let verdicts: Vec<_> = case
             .iter()
-            .map(|(run, judgement)| format!("{} {}", run.isa, judgement.verdict))
+            .map(|(run, judgement)| match run.caches {
+                Some(caches) => format!("{} [{caches}] {}", run.isa, judgement.verdict),
+                None => format!("{} {}", run.isa, judgement.verdict),
+            })
             .collect();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {:<16} {}", case[0].0.case.id, verdicts.join(", "));
