@@ -207,7 +207,7 @@ pub fn build_for_host(
     let mut command = scrubbed(active_cargo());
     command
         .current_dir(workspace)
-        .args(["build", "--locked", "--release"])
+        .args(["build", "--locked", "--profile", "plugin"])
         .args(["--package", package, "--features", feature])
         .arg("--target-dir")
         .arg(target_dir);

@@ -38,7 +38,7 @@ pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<PathBuf, Error
     if plugin.exists() && std::fs::read_to_string(&stamp).is_ok_and(|text| text == sources) {
         return Ok(plugin);
     }
-    let built_in = target.join("plugin");
+    let built_in = target.join("host");
     let status = toolchain::build_for_host(workspace, &built_in, PACKAGE, &format!("api-{api}"))?;
     if !status.success() {
         return Err(Error::Cargo {
@@ -47,7 +47,7 @@ pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<PathBuf, Error
             status,
         });
     }
-    let built = built_in.join("release/libsetway_cache_plugin.so");
+    let built = built_in.join("plugin/libsetway_cache_plugin.so");
     let bytes = std::fs::read(&built).map_err(io_error("read", &built))?;
     replace(&plugin, &bytes)?;
     replace(&stamp, sources.as_bytes())?;

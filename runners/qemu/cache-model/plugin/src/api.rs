@@ -273,6 +273,14 @@ impl Block {
         unsafe { qemu_plugin_tb_vaddr(self.0) }
     }
 
+    /// Its bytes.
+    pub fn len(&self) -> u64 {
+        let last = self.instructions().last();
+        last.map_or(0, |last| {
+            last.address() + last.bytes().1 as u64 - self.address()
+        })
+    }
+
     /// Its instructions.
     pub fn instructions(&self) -> impl Iterator<Item = Instruction> + '_ {
         // SAFETY: as above; the indices are within the block.

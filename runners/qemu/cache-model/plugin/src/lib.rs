@@ -13,13 +13,11 @@ mod options;
 mod ram;
 mod report;
 mod rest;
+mod shared;
 mod site;
 mod watch;
 
-use std::{
-    ffi::{CStr, c_char, c_int, c_uint, c_void},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 use setway_architecture::decode::Instruction;
 
@@ -27,15 +25,12 @@ use api::{Block, Plugin};
 use handles::Handles;
 use options::{Arm, Options};
 use ram::Ram;
+use shared::Shared;
 use site::{ItState, Site};
 use watch::Watch;
 
 /// The one plugin of this process.
-static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
-
-fn watch() -> MutexGuard<'static, Option<Watch>> {
-    WATCH.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static WATCH: Shared<Watch> = Shared::new();
 
 /// What QEMU calls when it has loaded the plugin.
 ///
@@ -76,7 +71,7 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
             file.display()
         )
     })?;
-    *watch() = Some(Watch::new(id, options, ram, cpus));
+    WATCH.set(Watch::new(id, options, ram, cpus));
     api::register::<Setway>(id);
     Ok(())
 }
@@ -86,72 +81,65 @@ pub struct Setway;
 
 impl Plugin for Setway {
     fn cpu_created(number: usize) {
-        let mut watch = watch();
-        let Some(watch) = watch.as_mut() else { return };
-        watch.created(number);
-        if watch.handles.is_some() {
-            return;
-        }
-        match Handles::find(&api::register_handles()) {
-            Ok(handles) => watch.handles = Some(handles),
-            Err(reason) => panic!("setway cache model: {reason}"),
-        }
+        WATCH.with(|watch| {
+            watch.created(number);
+            if watch.handles.is_none() {
+                match Handles::find(&api::register_handles()) {
+                    Ok(handles) => watch.handles = Some(handles),
+                    Err(reason) => panic!("setway cache model: {reason}"),
+                }
+            }
+        });
     }
 
     fn translated(block: Block) {
-        let mut watch = watch();
-        let Some(watch) = watch.as_mut() else { return };
-        let Some(handles) = &watch.handles else {
-            return;
-        };
-        if watch.live.is_none() {
-            watch.live = handles.find_live(&mut watch.buffer, block.address());
-        }
-        let state = handles.state(&mut watch.buffer, watch.live);
-        if !watch.is_armed() && watch.options.arm == Arm::Start {
-            watch.arm();
-        }
-        let end = block.instructions().last();
-        let end = end.map_or(block.address(), |last| {
-            last.address() + last.bytes().1 as u64
-        });
-        let start = watch.sites.block(block.address(), state);
-        let right = watch.fetched(start, end - block.address());
-        let mut it = ItState::default();
-        for (n, instruction) in block.instructions().enumerate() {
-            if n == 0 && !right {
-                instruction.instead(fetch_again, start);
-            }
-            let (bytes, size) = instruction.bytes();
-            let condition = match state.t32 {
-                true => it.next(u16::from_le_bytes([bytes[0], bytes[1]])),
-                false => site::ALWAYS,
-            };
-            let site = watch
-                .sites
-                .find(instruction.address(), bytes, size, state, condition);
-            let Some(site) = site else { continue };
-            let is_write = matches!(site.instruction, Instruction::SystemWrite(_));
-            if !watch.is_armed() && !is_write {
-                continue;
-            }
-            match site.instruction {
-                Instruction::Memory(access) => {
-                    if access.load || access.atomic {
-                        instruction.before(before, site);
-                    }
-                    if access.store {
-                        instruction.after_stores(after_store, site);
-                    }
-                }
-                _ => instruction.before(before, site),
-            }
-        }
+        WATCH.with(|watch| instrument(watch, &block));
     }
 
     fn exit() {
-        if let Some(watch) = watch().as_mut() {
-            watch.exit();
+        WATCH.with(Watch::exit);
+    }
+}
+
+/// Has QEMU call us for what matters in a block.
+fn instrument(watch: &mut Watch, block: &Block) {
+    let Some(handles) = &watch.handles else {
+        return;
+    };
+    if watch.live.is_none() {
+        watch.live = handles.find_live(&mut watch.buffer, block.address());
+    }
+    let state = handles.state(&mut watch.buffer, watch.live);
+    if !watch.is_armed() && watch.options.arm == Arm::Start {
+        watch.arm();
+    }
+    let start = watch.sites.block(block.address(), state);
+    let right = watch.fetched(start, block.len());
+    let mut it = ItState::default();
+    for (n, instruction) in block.instructions().enumerate() {
+        if n == 0 && !right {
+            instruction.instead(fetch_again, start);
+        }
+        let (bytes, size) = instruction.bytes();
+        let condition = match state.t32 {
+            true => it.next(u16::from_le_bytes([bytes[0], bytes[1]])),
+            false => site::ALWAYS,
+        };
+        let sites = &mut watch.sites;
+        let site = sites.find(instruction.address(), bytes, size, state, condition);
+        let Some(site) = site else { continue };
+        match site.instruction {
+            Instruction::SystemWrite(_) => instruction.before(before, site),
+            _ if !watch.is_armed() => {}
+            Instruction::Memory(access) => {
+                if access.load || access.atomic {
+                    instruction.before(before, site);
+                }
+                if access.store {
+                    instruction.after_stores(after_store, site);
+                }
+            }
+            _ => instruction.before(before, site),
         }
     }
 }
@@ -165,22 +153,16 @@ fn site(data: *mut c_void) -> &'static Site {
 /// Called before a block that was translated from bytes that the CPU should not have found.
 extern "C" fn fetch_again(_: c_uint, data: *mut c_void) {
     let site = site(data);
-    if let Some(watch) = watch().as_mut() {
-        watch.fetch_again(site);
-    }
+    WATCH.with(|watch| watch.fetch_again(site));
     api::go_on_at(site.pc)
 }
 
 extern "C" fn before(cpu: c_uint, data: *mut c_void) {
-    if let Some(watch) = watch().as_mut() {
-        watch.before(cpu as usize, site(data));
-    }
+    WATCH.with(|watch| watch.before(cpu as usize, site(data)));
 }
 
 extern "C" fn after_store(cpu: c_uint, info: u32, address: u64, data: *mut c_void) {
-    if let Some(len) = api::stored_bytes(info)
-        && let Some(watch) = watch().as_mut()
-    {
-        watch.after_store(cpu as usize, site(data), address, len);
+    if let Some(len) = api::stored_bytes(info) {
+        WATCH.with(|watch| watch.after_store(cpu as usize, site(data), address, len));
     }
 }

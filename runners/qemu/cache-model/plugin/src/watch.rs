@@ -86,6 +86,9 @@ impl Watch {
     /// The number of the current CPU; `said` is what QEMU says it is.
     #[inline]
     fn current(&self, said: usize) -> usize {
+        if self.objects.len() == 1 {
+            return 0;
+        }
         let object = live::current_cpu();
         let number =
             object.and_then(|object| self.objects.iter().position(|known| *known == object));
