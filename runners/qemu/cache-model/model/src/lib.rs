@@ -47,6 +47,13 @@ pub enum Path {
     Fetch,
 }
 
+impl Path {
+    /// Whether data on this way is in caches.
+    const fn is_cached(self) -> bool {
+        matches!(self, Path::WriteBack | Path::WriteThrough)
+    }
+}
+
 /// A maintenance op by VA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
@@ -144,12 +151,14 @@ impl Model {
 
     /// `actor` loads or fetches `range`: lines are filled, and staleness noticed. What it sees is
     /// [`view`](Self::view).
+    #[inline]
     pub fn load(&mut self, actor: Actor, path: Path, range: Range) {
-        if let Path::WriteBack | Path::WriteThrough = path {
+        let page = self.memory.page(range.at);
+        if path.is_cached() && !page.line(range.at).is_held_by(actor.cpu) {
             self.fill(actor.cpu, range.at);
         }
         let page = self.memory.page(range.at);
-        if page.view(path, range) != page.truth(range) {
+        if !page.is_fresh(path, range) {
             let read = page.stale(actor, path, range);
             self.events.push(Event::Stale(read));
         }
@@ -157,6 +166,7 @@ impl Model {
     }
 
     /// The bytes of `range` as an access along `path` finds them, without doing anything.
+    #[inline]
     pub fn view(&mut self, path: Path, range: Range) -> &[u8] {
         self.memory.page(range.at).view(path, range)
     }
@@ -167,15 +177,17 @@ impl Model {
     }
 
     /// `actor` stores `bytes`, which lie in one line.
+    #[inline]
     pub fn store(&mut self, actor: Actor, path: Path, at: u64, bytes: &[u8]) {
         let range = Range {
             at,
             len: bytes.len(),
         };
-        let cached = matches!(path, Path::WriteBack | Path::WriteThrough);
-        if cached {
+        let cached = path.is_cached();
+        let own = 1 << actor.cpu;
+        if cached && self.memory.page(at).line(at).holders != own {
             self.fill(actor.cpu, at);
-            self.take_away(at, 1 << actor.cpu);
+            self.take_away(at, own);
         }
         let page = self.memory.page(at);
         let level = match cached {

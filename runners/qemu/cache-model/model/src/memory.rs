@@ -84,26 +84,32 @@ impl Page {
         start..start + (1 << self.line_shift)
     }
 
+    #[inline]
     pub(crate) fn bytes(&self, level: Level, range: Range) -> &[u8] {
         &self.levels[level as usize][Self::span(range)]
     }
 
+    #[inline]
     pub(crate) fn bytes_mut(&mut self, level: Level, range: Range) -> &mut [u8] {
         &mut self.levels[level as usize][Self::span(range)]
     }
 
+    #[inline]
     pub(crate) fn truth(&self, range: Range) -> &[u8] {
         &self.truth[Self::span(range)]
     }
 
+    #[inline]
     pub(crate) fn truth_mut(&mut self, range: Range) -> &mut [u8] {
         &mut self.truth[Self::span(range)]
     }
 
+    #[inline]
     pub(crate) fn line(&self, at: u64) -> &Line {
         &self.lines[offset(at) >> self.line_shift]
     }
 
+    #[inline]
     pub(crate) fn line_mut(&mut self, at: u64) -> &mut Line {
         &mut self.lines[offset(at) >> self.line_shift]
     }
@@ -118,6 +124,7 @@ impl Page {
     }
 
     /// The bytes of a range as an access along `path` finds them.
+    #[inline]
     pub(crate) fn view(&self, path: Path, range: Range) -> &[u8] {
         let line = self.line(range.at);
         let level = match path {
@@ -127,6 +134,17 @@ impl Page {
             _ => Level::Poc,
         };
         self.bytes(level, range)
+    }
+
+    /// Whether an access along `path` finds the newest bytes.
+    #[inline]
+    pub(crate) fn is_fresh(&self, path: Path, range: Range) -> bool {
+        let (seen, newest) = (self.view(path, range), self.truth(range));
+        // Nearly all accesses are words, and comparing those needs no call.
+        match (<[u8; 8]>::try_from(seen), <[u8; 8]>::try_from(newest)) {
+            (Ok(seen), Ok(newest)) => seen == newest,
+            _ => seen == newest,
+        }
     }
 
     /// Where the newest value of byte `at` is to be had.

@@ -8,7 +8,7 @@ mod slow;
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use sequence::{LINES, Sequence, Step, any_step, fixed_schedule, initial, pattern, sequences};
 use setway_cache_model::{
-    Actor, Config, Event, LostWrite, Maintenance, Model, Path, Schedule, StaleRead, Where,
+    Actor, Config, Event, LostWrite, Model, Path, Schedule, StaleRead, Where,
 };
 use slow::{Bytes, LINE, Slow};
 
@@ -193,7 +193,7 @@ fn check_stale(
     prop_assert_eq!((read.path, read.range), (path, range));
     prop_assert_eq!((&read.saw[..], &read.newest[..]), (saw, newest));
     prop_assert_eq!(read.stored, slow.stored(line));
-    check_maintained(read.maintained, line, slow)?;
+    prop_assert_eq!(read.maintained, slow.maintained(line));
 
     // Where it says that the newest is, the first byte that was wrong is to be had.
     let n = first + wrong;
@@ -243,7 +243,7 @@ fn check_lost(
         let by = destroyer(step, number, outcome.line == Some(line), config);
         prop_assert_eq!(lost.by, by, "step {}", number);
         prop_assert_eq!(lost.stored, slow.stored(line));
-        check_maintained(lost.maintained, line, slow)?;
+        prop_assert_eq!(lost.maintained, slow.maintained(line));
     }
     prop_assert_eq!(
         reported,
@@ -273,22 +273,6 @@ fn destroyer(step: &Step, number: usize, own_line: bool, config: &Config) -> Act
         }
         _ => Actor::hardware(actor.cpu),
     }
-}
-
-/// What was done to the line since it was stored to. Of a line that moved away from an op by set/way,
-/// the model may also say that the op was done to it, though it missed.
-fn check_maintained(
-    said: Option<(Actor, Maintenance)>,
-    line: u64,
-    slow: &Slow,
-) -> Result<(), TestCaseError> {
-    match (said, slow.maintained(line)) {
-        (Some((said, Maintenance::SetWay(_))), Some((actor, Maintenance::Moved))) => {
-            prop_assert_eq!(said, actor);
-        }
-        (said, maintained) => prop_assert_eq!(said, maintained),
-    }
-    Ok(())
 }
 
 /// Both have the same bytes in the same places.

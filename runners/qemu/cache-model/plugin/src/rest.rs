@@ -58,6 +58,12 @@ impl Rest {
         }
     }
 
+    /// Whether there are lines to put right.
+    #[inline]
+    pub fn is_disturbed(&self) -> bool {
+        !self.disturbed.is_empty()
+    }
+
     /// The lines to put right.
     #[inline]
     pub fn take_disturbed(&mut self) -> Vec<u64> {

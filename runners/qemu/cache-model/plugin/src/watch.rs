@@ -150,7 +150,8 @@ impl Watch {
     #[inline]
     fn refresh(&mut self, cpu: usize) {
         let Some(handles) = &self.handles else { return };
-        if self.cpus[cpu].refresh(handles, &mut self.buffer)
+        if self.cpus[cpu].stale
+            && self.cpus[cpu].refresh(handles, &mut self.buffer)
             && let Some(model) = &mut self.model
         {
             model.set_speculation(self.cpus.iter().any(Cpu::may_speculate));
@@ -239,6 +240,9 @@ impl Watch {
     /// Puts the lines right that loads have seen in a view of their own.
     #[inline]
     fn settle(&mut self) {
+        if !self.rest.is_disturbed() {
+            return;
+        }
         for at in self.rest.take_disturbed() {
             self.leave(at);
         }
@@ -269,8 +273,10 @@ impl Watch {
             };
             let bytes = &mut bytes[..piece.len];
             self.ram.read(offset, bytes);
-            if let Some(model) = &mut self.model {
-                model.store(actor, path, offset, bytes);
+            let Some(model) = &mut self.model else { return };
+            for range in model.split(offset, piece.len) {
+                let from = (range.at - offset) as usize;
+                model.store(actor, path, range.at, &bytes[from..from + range.len]);
             }
             self.leave(offset);
         }
@@ -295,16 +301,17 @@ impl Watch {
     }
 
     /// A load, or a store that compares first, is about to be executed.
+    #[inline]
     fn before_access(&mut self, cpu: usize, site: &'static Site, access: Access) {
         if !access.load && !access.atomic {
             return;
         }
-        let actor = self.actor(cpu, site);
         let address = self.address(site, access.address);
         for piece in pieces(address, access.len.into()) {
             let Some((offset, path)) = self.locate(cpu, site, piece.at, piece.len) else {
                 continue;
             };
+            let actor = self.actor(cpu, site);
             let Some(model) = &mut self.model else { return };
             for range in model.split(offset, piece.len) {
                 if access.load {
