@@ -128,7 +128,8 @@ impl Bench {
         let skip = self
             .hypervisor
             .skips(run.case)
-            .or_else(|| self.machine.skips(run.case, run.isa));
+            .or_else(|| self.machine.skips(run.case, run.isa))
+            .or_else(|| run.outcome().err());
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
         }
@@ -172,6 +173,7 @@ impl Bench {
             None => "",
         };
         let vcpus = run.case.vcpus.to_string();
+        let arguments = run.arguments();
         let schedule = run
             .caches
             .map_or_else(String::new, |caches| caches.schedule.to_string());
@@ -193,6 +195,7 @@ impl Bench {
             ("{defect}", run.defect_name()),
             ("{case}", run.case.id),
             ("{isa}", run.isa.name()),
+            ("{arguments}", &arguments),
             ("{vcpus}", &vcpus),
             ("{exception_log}", &inherited.log),
             ("{memory}", &inherited.memory),
@@ -202,7 +205,7 @@ impl Bench {
         ];
         let mut command = self.qemu.command();
         let machine = self.machine.args.iter().chain(model_args);
-        for argument in machine.chain(&self.hypervisor.args) {
+        for argument in machine.chain(self.hypervisor.arguments(run.isa)) {
             let filled = values
                 .iter()
                 .fold(argument.clone(), |text, (placeholder, value)| {

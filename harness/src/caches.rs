@@ -25,6 +25,20 @@ impl Caches {
             system_cache: false,
         }
     }
+
+    /// All that leave nothing to chance.
+    pub fn settled() -> [Self; 8] {
+        let each = [
+            Schedule::Lazy,
+            Schedule::Eager,
+            Schedule::Refill,
+            Schedule::Migrate,
+        ];
+        std::array::from_fn(|n| Self {
+            schedule: each[n % each.len()],
+            system_cache: n >= each.len(),
+        })
+    }
 }
 
 impl fmt::Display for Caches {

@@ -31,6 +31,9 @@ pub struct Hypervisor {
     pub payload: BTreeMap<Isa, String>,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
+    /// What an ISA's runs have behind that.
+    #[serde(default)]
+    pub isa_args: BTreeMap<Isa, Vec<String>>,
 }
 
 /// The hypervisor that is run unless another is asked for, and the one with expectations.
@@ -44,6 +47,8 @@ pub enum RuleKind {
     Architectural,
     /// Binds those that follow the policy.
     Policy,
+    /// Binds machines without a hypervisor.
+    Machine,
 }
 
 impl RuleKind {
@@ -52,6 +57,7 @@ impl RuleKind {
         match self {
             RuleKind::Architectural => "architectural",
             RuleKind::Policy => "policy",
+            RuleKind::Machine => "machine",
         }
     }
 }
@@ -61,6 +67,7 @@ impl From<Kind> for RuleKind {
         match kind {
             Kind::Architectural => RuleKind::Architectural,
             Kind::Policy => RuleKind::Policy,
+            Kind::Machine => RuleKind::Machine,
         }
     }
 }
@@ -91,6 +98,13 @@ impl Hypervisor {
 
     fn read(file: &Path) -> Result<Self, Error> {
         Ok(toml_file::read(file)?)
+    }
+
+    /// The command line of a run in `isa`.
+    pub fn arguments(&self, isa: Isa) -> impl Iterator<Item = &String> {
+        self.args
+            .iter()
+            .chain(self.isa_args.get(&isa).into_iter().flatten())
     }
 
     /// Why `case` says nothing about this hypervisor, if so.

@@ -40,6 +40,16 @@ impl fmt::Display for Isa {
     }
 }
 
+impl From<Isa> for IsaName {
+    fn from(isa: Isa) -> Self {
+        match isa {
+            Isa::A64 => IsaName::A64,
+            Isa::A32 => IsaName::A32,
+            Isa::T32 => IsaName::T32,
+        }
+    }
+}
+
 impl From<IsaName> for Isa {
     fn from(isa: IsaName) -> Self {
         match isa {

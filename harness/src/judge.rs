@@ -229,6 +229,8 @@ pub(crate) mod tests {
             stderr: String::new(),
             modelled: None,
             bases: Default::default(),
+            programs: Vec::new(),
+            seen: Vec::new(),
             steps: vec![Step {
                 name: "first op".to_owned(),
                 expected: counts,

@@ -6,6 +6,7 @@
 mod gap;
 mod gather;
 mod modelled;
+mod program;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::{engine::capture::End, traps::Trapped};
 
 pub use gap::Gap;
 pub use modelled::{Flush, Modelled, Notice, Ops, Place};
+pub use program::Program;
 
 /// Counts of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -146,6 +148,10 @@ pub struct Observation {
     pub account: Option<Account>,
     /// What the cache model noticed, if there was one.
     pub modelled: Option<Modelled>,
+    /// The random programs that the guest ran, if any.
+    pub programs: Vec<Program>,
+    /// What the loads of the one saw that was asked for in detail.
+    pub seen: Vec<u8>,
     /// All traps of the run by class, from QEMU's log.
     pub traps: BTreeMap<String, u64>,
     /// All traps of set/way ops and VM registers by name, from QEMU's log.

@@ -1,12 +1,17 @@
 //! Which runs there are to make.
 
-use setway_cases::{CASES, Case};
+use setway_cases::{
+    CASES, Case,
+    machine::{Habit, MACHINE_CASES, MachineCase, Outcome},
+    random::Programs,
+};
 
 use setway_cache_model::Schedule;
 
 use crate::{
     Error,
     caches::{Caches, Choice},
+    hypervisor::{Hypervisor, RuleKind},
     isa::Isa,
 };
 
@@ -22,6 +27,8 @@ pub struct Run {
     pub defect: Option<&'static str>,
     /// The machine's caches, if it is to have any.
     pub caches: Option<Caches>,
+    /// The random programs, of the case that runs such.
+    pub programs: Option<Programs>,
 }
 
 impl Run {
@@ -53,16 +60,32 @@ impl Run {
 
     /// Every run without a defect, in the order of reports.
     pub fn all() -> Vec<Run> {
-        let runs = CASES.iter().flat_map(|case| {
-            let isas = case.isas.iter().map(|isa| Isa::from(*isa));
-            isas.map(move |isa| Run {
-                case,
-                isa,
-                defect: None,
-                caches: None,
-            })
-        });
-        runs.collect()
+        CASES.iter().flat_map(Run::of).collect()
+    }
+
+    /// Every run on the bare machine, likewise, the hidden ones among them.
+    pub fn machine() -> Vec<Run> {
+        let cases = MACHINE_CASES.iter().map(|it| &it.case);
+        cases.flat_map(Run::of).collect()
+    }
+
+    /// Every run that there is to make under a hypervisor, or without one.
+    pub fn under(hypervisor: &Hypervisor) -> Vec<Run> {
+        match hypervisor.rules.contains(&RuleKind::Machine) {
+            true => Run::machine(),
+            false => Run::all(),
+        }
+    }
+
+    fn of(case: &'static Case) -> impl Iterator<Item = Run> {
+        let isas = case.isas.iter().map(|isa| Isa::from(*isa));
+        isas.map(move |isa| Run {
+            case,
+            isa,
+            defect: None,
+            caches: None,
+            programs: None,
+        })
     }
 
     /// The same run with a defect.
@@ -75,13 +98,56 @@ impl Run {
         Run { caches, ..self }
     }
 
+    /// What the loads of a case for the bare machine see on this one. Nothing if the case does not say; an
+    /// error if hardware is free to show either.
+    pub fn outcome(&self) -> Result<Option<Outcome>, String> {
+        let Some(case) = MachineCase::by_id(self.case.id).filter(|it| it.outcomes.is_some()) else {
+            return Ok(None);
+        };
+        // Without caches everything is fresh.
+        let Some(Caches {
+            schedule,
+            system_cache,
+        }) = self.caches
+        else {
+            return Ok(Some(Outcome::Fresh));
+        };
+        let habit = match schedule {
+            Schedule::Lazy => Habit::Lazy,
+            Schedule::Eager => Habit::Eager,
+            Schedule::Refill => Habit::Refill,
+            Schedule::Migrate => Habit::Migrate,
+            Schedule::Random(_) => {
+                return Err("hardware that acts at random may show old data or new".to_owned());
+            }
+        };
+        Ok(case.outcome(habit, system_cache))
+    }
+
+    /// What the payload is told besides the case's name.
+    pub fn arguments(&self) -> String {
+        let outcome = self.outcome().ok().flatten();
+        let outcome = outcome.map(|outcome| format!("expect={outcome}"));
+        let programs = self.programs.map(|programs| programs.to_string());
+        let words: Vec<String> = outcome.into_iter().chain(programs).collect();
+        words.join(" ")
+    }
+
+    /// Whether the run is made only if it is asked for by name.
+    fn is_hidden(&self) -> bool {
+        MachineCase::by_id(self.case.id).is_some_and(|it| it.hidden)
+    }
+
     /// The run, once for each of the caches of `choice`. Without a choice it is made with caches to which
-    /// hardware does nothing, and if it compares data, also with such as flee from set/way ops.
+    /// hardware does nothing, and if it compares data, also with such as flee from set/way ops; on the bare
+    /// machine with all that there are.
     pub fn each(self, choice: Option<&Choice>) -> Vec<Run> {
         let default = [Schedule::Lazy, Schedule::Migrate].map(Caches::new);
+        let all = Caches::settled();
         let chosen = match choice {
             Some(Choice::Off) => return vec![self],
             Some(Choice::Each(each)) => each.as_slice(),
+            None if MachineCase::by_id(self.case.id).is_some() => &all,
             None if self.case.needs_cache_model => &default,
             None => &default[..1],
         };
@@ -90,15 +156,25 @@ impl Run {
     }
 }
 
-/// The runs that match any of `filters` and any of `isas`; none given means all.
+/// The runs of `all` that match any of `filters` and any of `isas`; none given means all.
 ///
-/// A filter is a case's id, or part of some, or `rule:` and a rule's id.
-pub fn select(filters: &[String], isas: &[Isa]) -> Result<Vec<Run>, Error> {
-    let wanted = |run: &Run| {
-        (filters.is_empty() || filters.iter().any(|filter| matches(filter, run.case)))
-            && (isas.is_empty() || isas.contains(&run.isa))
+/// A filter is a case's id, or part of some, or `rule:` and a rule's id. A hidden run must be meant by a
+/// filter that means no other.
+pub fn select(all: &[Run], filters: &[String], isas: &[Isa]) -> Result<Vec<Run>, Error> {
+    let is_everything = filters.is_empty();
+    let plain = |filter: &String| {
+        let mut plain = all.iter().filter(|run| !run.is_hidden());
+        plain.any(|run| matches(filter, run.case))
     };
-    let runs: Vec<Run> = Run::all().into_iter().filter(wanted).collect();
+    let wanted = |run: &&Run| {
+        let mut filters = filters.iter().filter(|filter| matches(filter, run.case));
+        let named = match run.is_hidden() {
+            true => filters.any(|filter| !plain(filter)),
+            false => filters.next().is_some(),
+        };
+        (named || is_everything && !run.is_hidden()) && (isas.is_empty() || isas.contains(&run.isa))
+    };
+    let runs: Vec<Run> = all.iter().filter(wanted).copied().collect();
     // Each filter must mean something: a mistyped one would silently test less.
     let idle = filters
         .iter()
@@ -122,7 +198,8 @@ fn matches(filter: &str, case: &Case) -> bool {
         return case.rule.id.eq_ignore_ascii_case(rule);
     }
     let exact = |case: &Case| case.id.eq_ignore_ascii_case(filter);
-    if CASES.iter().any(exact) {
+    let bare = MACHINE_CASES.iter().map(|it| &it.case);
+    if CASES.iter().chain(bare).any(exact) {
         return exact(case);
     }
     case.id
@@ -136,7 +213,7 @@ mod tests {
 
     fn ids(filters: &[&str], isas: &[Isa]) -> Vec<String> {
         let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
-        select(&filters, isas)
+        select(&Run::all(), &filters, isas)
             .unwrap()
             .iter()
             .map(Run::label)
@@ -167,15 +244,44 @@ mod tests {
     #[test]
     fn a_rule_matches_all_its_cases() {
         assert_eq!(ids(&["rule:TGL-MC"], &[Isa::A32]).len(), 16);
-        assert!(select(&["rule:TGL".to_owned()], &[]).is_err());
+        assert!(select(&Run::all(), &["rule:TGL".to_owned()], &[]).is_err());
+    }
+
+    #[test]
+    fn what_is_hidden_must_be_meant() {
+        let ids = |filters: &[&str]| -> Vec<&str> {
+            let filters: Vec<_> = filters.iter().map(|it| (*it).to_owned()).collect();
+            let runs = select(&Run::machine(), &filters, &[Isa::A64]).unwrap();
+            runs.iter().map(|run| run.case.id).collect()
+        };
+        for filters in [&[][..], &["MCH"]] {
+            assert!(!ids(filters).contains(&"MCH-RANDOM"));
+            assert!(ids(filters).contains(&"MCH-SW/csw"));
+        }
+        assert_eq!(ids(&["MCH-RANDOM"]), ["MCH-RANDOM"]);
+        assert_eq!(ids(&["cost"]), ["MCH-COST/compute", "MCH-COST/memory"]);
+    }
+
+    #[test]
+    fn the_payload_is_told_what_to_expect() {
+        let told = |id: &str, caches: Option<&str>| {
+            let run = Run::machine().into_iter().find(|run| run.case.id == id);
+            let caches = caches.map(|name| name.parse().unwrap());
+            run.unwrap().with_caches(caches).arguments()
+        };
+        assert_eq!(told("MCH-SW/csw", Some("lazy")), "expect=fresh");
+        assert_eq!(told("MCH-SW/csw", Some("lazy+system")), "expect=stale");
+        assert_eq!(told("MCH-SW/csw", Some("migrate")), "expect=stale");
+        assert_eq!(told("MCH-SWITCH/on", None), "expect=fresh");
+        assert_eq!(told("MCH-COST/memory", Some("random:1")), "");
     }
 
     #[test]
     fn matching_nothing_is_an_error() {
-        assert!(select(&["no-such".to_owned(), "SW".to_owned()], &[]).is_err());
+        assert!(select(&Run::all(), &["no-such".to_owned(), "SW".to_owned()], &[]).is_err());
         for filters in [&["EXA-ZR"][..], &["SW", "EXA-ZR"]] {
             let filters: Vec<_> = filters.iter().map(|it| (*it).to_owned()).collect();
-            let error = select(&filters, &[Isa::T32]).unwrap_err();
+            let error = select(&Run::all(), &filters, &[Isa::T32]).unwrap_err();
             let said = error.to_string();
             assert!(said.contains("no case matches `EXA-ZR` in t32"), "{said}");
         }

@@ -256,6 +256,7 @@ fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
         isa: Isa::A64,
         defect: Some(expected.name),
         caches: None,
+        programs: None,
     };
     let shared = match expected.under {
         Under::Bare => &BARE,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use setway_cases::{CASES, Case, RULES};
+use setway_cases::{CASES, Case, RULES, machine::MACHINE_CASES};
 
 use crate::{
     Error,
@@ -62,6 +62,8 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
     let hypervisors = Hypervisor::all()?
         .into_iter()
         .filter(|hypervisor| !hypervisor.self_test);
+    let bare = MACHINE_CASES.iter().filter(|it| !it.hidden);
+    let bare = bare.map(|it| &it.case);
     let listing = Listing {
         schema: "setway.list/1",
         rules: RULES
@@ -73,7 +75,7 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
                 kind: rule.kind.name(),
             })
             .collect(),
-        cases: CASES.iter().map(case_entry).collect(),
+        cases: CASES.iter().chain(bare).map(case_entry).collect(),
         hypervisors: hypervisors
             .map(|it| HypervisorEntry {
                 name: it.name,

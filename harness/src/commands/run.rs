@@ -24,7 +24,8 @@ use crate::{
 /// Makes the runs that `args` choose, and reports.
 pub fn run(args: &RunArgs) -> Result<bool, Error> {
     let mutant = args.mutant.as_deref().map(find_mutant).transpose()?;
-    let runs = plan::select(&args.filters, &args.isa)?;
+    let hypervisor = Hypervisor::load(&args.hyp)?;
+    let runs = plan::select(&Run::under(&hypervisor), &args.filters, &args.isa)?;
     let runs: Vec<Run> = runs
         .into_iter()
         .map(|run| run.with_defect(mutant.map(Mutant::name)))
@@ -33,7 +34,7 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         // Before the runs: a report that has no place is better known at once.
         fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
     }
-    let (bench, runs) = prepare(args, mutant, &runs)?;
+    let (bench, runs) = prepare(hypervisor, args, mutant, &runs)?;
 
     let start = Instant::now();
     let progress = Progress::start(runs.len());
@@ -70,11 +71,11 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
 }
 
 fn prepare(
+    hypervisor: Hypervisor,
     args: &RunArgs,
     mutant: Option<Mutant>,
     runs: &[Run],
 ) -> Result<(Bench, Vec<Run>), Error> {
-    let hypervisor = Hypervisor::load(&args.hyp)?;
     let machine = Machine::load(machine::DEFAULT)?;
     let expectations = hypervisor.name == hypervisor::DEFAULT && mutant.is_none();
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());

@@ -6,7 +6,7 @@ use setway_protocol::{Stream, VERSION, kind};
 
 use super::{
     Account, Bases, Builds, Cache, Check, Counts, Flush, Gap, Maintained, Modelled, Notice,
-    Observation, Ops, Step,
+    Observation, Ops, Program, Step, program,
 };
 use crate::{
     engine::{
@@ -118,6 +118,8 @@ impl Observation {
             caches,
             account,
             modelled,
+            programs: collect(&console.guest, kind::PROGRAM, Program::read, &mut gaps),
+            seen: collect(&console.guest, kind::SEEN, program::bytes, &mut gaps).concat(),
             traps: traps::by_class(exceptions),
             registers,
             bases: Bases {
@@ -184,12 +186,14 @@ fn frame(
 
 /// A record that this harness does not know may say something that matters.
 fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
-    const GUEST: [&str; 7] = [
+    const GUEST: [&str; 9] = [
         kind::BEGIN,
         kind::CACHE,
         kind::STEP,
         kind::CHECK,
         kind::CASE,
+        kind::PROGRAM,
+        kind::SEEN,
         kind::PANIC,
         kind::END,
     ];

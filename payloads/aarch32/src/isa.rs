@@ -58,7 +58,7 @@ global_asm!(
     ".section .arena, \"aw\", %nobits",
     ".balign 0x10000",
     "arena:",
-    "    .zero   0x10000",
+    "    .zero   0x40000",
 );
 
 unsafe extern "C" {

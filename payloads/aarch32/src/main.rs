@@ -10,6 +10,7 @@ mod caches;
 mod cp15;
 mod execute;
 mod isa;
+mod machine;
 mod probes;
 mod secondary;
 mod stage1;

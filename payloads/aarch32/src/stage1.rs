@@ -34,6 +34,17 @@ mod section {
     pub const DEVICE: u32 = SECTION | 0b01 << 2 | NEVER_EXECUTE;
 }
 
+/// Descriptors of a table of 4 KiB pages, with the same attributes as [`section::WRITE_BACK`], and not
+/// executable.
+mod page {
+    /// In the first level: leads to the table, in domain 0.
+    pub const TABLE: u32 = 0b01;
+    pub const WRITE_BACK: u32 = 0b11 | 0b11 << 2 | 0b11 << 4 | 0b001 << 6 | 1 << 10;
+}
+
+/// The offset in the arena of the table that cases for the bare machine fill in.
+pub const WINDOW_TABLE: u32 = 0x3000;
+
 /// TTBR0: walks write-back write-allocate, inner and outer, shareable.
 const WALKS: u32 = 1 << 6 | 0b01 << 3 | 1 << 1;
 /// DACR: domain 0 is a client.
@@ -77,7 +88,43 @@ pub fn init(memory: &Range<u64>) {
     let arena = crate::isa::arena_address() & !(MIB - 1);
     set(alias / MIB, arena | section::NON_CACHEABLE);
     set(alias / MIB + 1, (arena + MIB) | section::NON_CACHEABLE);
+    set(
+        alias / MIB + 2,
+        (crate::isa::arena_address() + WINDOW_TABLE) | page::TABLE,
+    );
     set_registers();
+}
+
+/// Where the page is whose table cases for the bare machine fill in.
+pub fn window() -> u32 {
+    ALIAS.load(Ordering::Relaxed) + 2 * MIB
+}
+
+/// The table entry that leads to the page at `physical`, cacheable.
+pub fn page(physical: usize) -> u64 {
+    (physical as u32 | page::WRITE_BACK).into()
+}
+
+/// Says whether table walks go through the caches.
+pub fn set_walks(cacheable: bool) {
+    /// IRGN and RGN.
+    const CACHEABLE: u32 = 1 << 6 | 1 | 0b11 << 3;
+    let ttbr0 = cp15::read!("p15, 0, {}, c2, c0, 0") & !CACHEABLE;
+    let walks = if cacheable { WALKS & CACHEABLE } else { 0 };
+    // SAFETY: the tables were written past the caches, so either way shows the same.
+    unsafe { cp15::write!("p15, 0, {}, c2, c0, 0", ttbr0 | walks) }
+    invalidate_tlb();
+}
+
+/// Forgets all translations.
+pub fn invalidate_tlb() {
+    // SAFETY: translations are looked up again when they are needed.
+    unsafe {
+        core::arch::asm!("dsb sy", "isb", options(nostack));
+        // TLBIALL.
+        cp15::write!("p15, 0, {}, c8, c7, 0", 0);
+        core::arch::asm!("dsb sy", "isb", options(nostack));
+    }
 }
 
 /// Points this CPU at the table, its MMU and cache still off.

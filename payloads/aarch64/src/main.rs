@@ -5,6 +5,7 @@
 mod caches;
 mod execute;
 mod isa;
+mod machine;
 mod probes;
 mod secondary;
 mod stage1;

@@ -37,6 +37,14 @@ static HOME: Table = Table::new();
 /// 2 MiB an entry: the gigabyte at [`ALIAS`].
 static UNCACHED: Table = Table::new();
 
+/// 2 MiB an entry: the gigabyte at [`WINDOW`].
+static WINDOWS: Table = Table::new();
+
+/// Where the page is whose table, in the arena, cases for the bare machine fill in.
+pub const WINDOW: u64 = 257 * GIB;
+/// That table's offset in the arena.
+pub const WINDOW_TABLE: u64 = 0x3000;
+
 /// Where the non-cacheable mapping is: its first 2 MiB show the 2 MiB around the arena.
 const ALIAS: u64 = 256 * GIB;
 
@@ -83,7 +91,40 @@ pub fn init(memory: &Range<u64>) {
     let arena = crate::isa::arena_address() & !(MIB_2 - 1);
     UNCACHED.set(0, arena | BLOCK | ACCESS | NEVER_EXECUTE | NON_CACHEABLE);
     LEVEL1.set((ALIAS / GIB) as usize, UNCACHED.address() | TABLE);
+    WINDOWS.set(0, (crate::isa::arena_address() + WINDOW_TABLE) | TABLE);
+    LEVEL1.set((WINDOW / GIB) as usize, WINDOWS.address() | TABLE);
     set_registers();
+}
+
+/// The table entry that leads to the page at `physical`, cacheable.
+pub fn page(physical: usize) -> u64 {
+    const PAGE: u64 = 0b11;
+    physical as u64 | PAGE | ACCESS | INNER_SHAREABLE | NEVER_EXECUTE | WRITE_BACK
+}
+
+/// Says whether table walks go through the caches.
+pub fn set_walks(cacheable: bool) {
+    /// IRGN0 and ORGN0.
+    const CACHEABLE: u64 = 0b01 << 8 | 0b01 << 10;
+    let tcr = mrs!("tcr_el1") & !CACHEABLE;
+    // SAFETY: the tables were written past the caches, so either way shows the same.
+    unsafe { msr!("tcr_el1", if cacheable { tcr | CACHEABLE } else { tcr }) }
+    invalidate_tlb();
+}
+
+/// Forgets all translations.
+pub fn invalidate_tlb() {
+    // SAFETY: translations are looked up again when they are needed.
+    unsafe {
+        core::arch::asm!(
+            "dsb sy",
+            "isb",
+            "tlbi vmalle1",
+            "dsb sy",
+            "isb",
+            options(nostack)
+        )
+    }
 }
 
 /// Points this CPU at the tables, its MMU and cache still off.

@@ -1,6 +1,10 @@
 //! What a case records while it runs: steps and checks, buffered until it is over.
 
-use crate::isa::{Isa, Probe, Registers};
+use crate::{
+    isa::{Isa, Probe, Registers},
+    machine::Outcome,
+    random::{Digest, MOST_PROGRAMS, MOST_SEEN, Programs},
+};
 use core::{fmt::Write, marker::PhantomData, ops::Range};
 use heapless::{String, Vec};
 
@@ -35,19 +39,34 @@ pub struct Check {
     pub got: u64,
 }
 
+/// What the command line says besides the case's name. Only cases for the bare machine ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arguments {
+    /// What its loads should see.
+    pub outcome: Outcome,
+    /// The random programs to run.
+    pub programs: Programs,
+}
+
 /// A running case.
 pub struct Context<I: Isa> {
     steps: Vec<Step, 16>,
     checks: Vec<Check, 256>,
     lost: u64,
     memory: Range<u64>,
+    programs: Vec<Digest, MOST_PROGRAMS>,
+    seen: Vec<u8, MOST_SEEN>,
+    arguments: Arguments,
     isa: PhantomData<I>,
 }
 
 impl<I: Isa> Context<I> {
     /// A context with nothing recorded, of a guest that has `memory`.
-    pub const fn new(memory: Range<u64>) -> Self {
+    pub const fn new(memory: Range<u64>, arguments: Arguments) -> Self {
         Self {
+            programs: Vec::new(),
+            seen: Vec::new(),
+            arguments,
             steps: Vec::new(),
             checks: Vec::new(),
             lost: 0,
@@ -95,6 +114,26 @@ impl<I: Isa> Context<I> {
                 })
                 .is_err(),
         );
+    }
+
+    /// What the command line says.
+    pub fn arguments(&self) -> &Arguments {
+        &self.arguments
+    }
+
+    /// Records what the loads of a random program saw, summed up.
+    pub fn program(&mut self, digest: Digest) {
+        self.lost += u64::from(self.programs.push(digest).is_err());
+    }
+
+    /// Records what a load of the program saw that is wanted in detail.
+    pub fn saw(&mut self, bytes: &[u8]) {
+        self.lost += u64::from(self.seen.extend_from_slice(bytes).is_err());
+    }
+
+    /// The random programs so far, and what the one of interest saw.
+    pub fn programs(&self) -> (&[Digest], &[u8]) {
+        (&self.programs, &self.seen)
     }
 
     /// The steps so far.

@@ -201,7 +201,8 @@ pub enum ProbeSet {
     Refused,
 }
 
-/// Memory that a case may do anything to: 64 KiB with a cacheable and a non-cacheable mapping.
+/// Memory that a case may do anything to: 256 KiB with a cacheable and a non-cacheable mapping, more than
+/// one way of the cache.
 ///
 /// With stage 1 off the cacheable address is the physical one.
 #[derive(Clone, Copy, Debug)]
@@ -259,6 +260,12 @@ pub enum Command {
     Off = 5,
     /// Store a word.
     Store = 6,
+    /// Load the words of the machine cases, and leave them past the caches.
+    Load = 7,
+    /// DC CSW of everything.
+    CleanAll = 8,
+    /// DC CVAC of the words of the machine cases.
+    CleanByVa = 9,
 }
 
 /// An instruction set, and the payload around it.

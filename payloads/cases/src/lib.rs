@@ -12,10 +12,13 @@ mod bodies;
 mod catalogue;
 mod context;
 mod isa;
+pub mod machine;
+pub mod random;
 mod rule;
 
+pub use bodies::machine::obey;
 pub use catalogue::{CASES, Case, body};
-pub use context::{Check, Context, Counts, Step};
+pub use context::{Arguments, Check, Context, Counts, Step};
 pub use isa::{
     Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
 };

@@ -20,6 +20,8 @@ pub enum Kind {
     Architectural,
     /// Hypervisors whose profile says that they follow the policy.
     Policy,
+    /// Machines with caches, where no hypervisor steps in.
+    Machine,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
         match self {
             Kind::Architectural => "architectural",
             Kind::Policy => "policy",
+            Kind::Machine => "machine",
         }
     }
 }
@@ -100,4 +103,18 @@ rules! {
         "so has a vCPU that CPU_ON starts again after CPU_OFF", "DEN0022 (PSCI), CPU_ON: initial state; the policy's own premise that TVM is set while the cache is off";
     CPU_TVM "CPU-TVM" Policy
         "TVM is each vCPU's own", KVM_2015;
+    MCH_NONE "MCH-NONE" Machine
+        "what goes through the caches and what goes past them do not see each other's stores", "DDI 0487, mismatched memory attributes";
+    MCH_SW "MCH-SW" Machine
+        "an op by set/way acts on one CPU's private caches and takes data one level down", "DDI 0487, \"Cache maintenance instructions\", by set/way";
+    MCH_VA "MCH-VA" Machine
+        "an op by VA acts on every cache, down to the point that it names", "DDI 0487, \"Cache maintenance instructions\", by VA";
+    MCH_SWITCH "MCH-SWITCH" Machine
+        "turning caches off or on neither cleans nor invalidates, and no line is filled while all are off", "DDI 0487, SCTLR_EL1.C and \"The effects of speculation on caches\"";
+    MCH_FILL "MCH-FILL" Machine
+        "a line that was invalidated may be back at once, as long as any CPU may access it through its cache", "DDI 0487, \"The effects of speculation on caches\"";
+    MCH_WALK "MCH-WALK" Machine
+        "a table walk sees what an access with TCR's attributes sees", "DDI 0487, TCR_EL1.IRGN0 and ORGN0, TTBR0.IRGN and RGN";
+    MCH_CPU "MCH-CPU" Machine
+        "caches are coherent among CPUs, and an op by set/way is nobody else's", "DDI 0487, shareability, and \"Cache maintenance instructions\"";
 }

@@ -71,6 +71,10 @@ pub mod kind {
     pub const STEP: &str = "step";
     /// A value that the guest compared: `name want got`.
     pub const CHECK: &str = "check";
+    /// A random program, with the sum of all that its loads saw: `seed digest`.
+    pub const PROGRAM: &str = "program";
+    /// What the loads of the program saw that was asked for, one after the other: `bytes` in hexadecimal.
+    pub const SEEN: &str = "seen";
     /// A case of this image, on request: `id`.
     pub const CASE: &str = "case";
     /// The speaker gave up: `msg`.

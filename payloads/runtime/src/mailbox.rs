@@ -5,7 +5,7 @@
 //! is off. It lies with the arena, outside the memory that a payload maintains by VA.
 
 use core::arch::asm;
-use setway_cases::{Command, Isa, SetWay};
+use setway_cases::{Command, SetWay, machine::Machine};
 
 /// What the CPUs tell each other; each field has one writer.
 #[repr(C, align(4096))]
@@ -87,7 +87,7 @@ impl Mailbox {
     ///
     /// `locate` must return the non-cacheable address of one and the same mailbox, whether this CPU's
     /// MMU is on or off, and this must be the only CPU that serves it.
-    pub unsafe fn serve<I: Isa>(locate: fn() -> *mut Mailbox, caches_on: bool) {
+    pub unsafe fn serve<I: Machine>(locate: fn() -> *mut Mailbox, caches_on: bool) {
         // SAFETY: our caller's, and this CPU is the only writer of `started` and `done`.
         unsafe { (&raw mut (*locate()).started).write_volatile(if caches_on { 2 } else { 1 }) }
         let mut last = 0;
@@ -120,7 +120,7 @@ impl Default for Mailbox {
 }
 
 /// Does one command; returns whether there may be another.
-fn obey<I: Isa>(command: u32, at: *mut u32, value: u32) -> bool {
+fn obey<I: Machine>(command: u32, at: *mut u32, value: u32) -> bool {
     match command {
         // SAFETY: the caller of `store` says so.
         c if c == Command::Store as u32 => unsafe { at.write_volatile(value) },
@@ -128,7 +128,7 @@ fn obey<I: Isa>(command: u32, at: *mut u32, value: u32) -> bool {
         c if c == Command::Contextidr as u32 => I::write_contextidr(7),
         c if c == Command::CachesOn as u32 => I::set_caches(true, true),
         c if c == Command::CachesOff as u32 => I::set_caches(false, false),
-        _ => return false,
+        _ => return setway_cases::obey::<I>(command),
     }
     true
 }

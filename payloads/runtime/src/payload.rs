@@ -1,7 +1,12 @@
 //! The common main program of the guests: find the case, run it, report.
 
 use crate::{board::Board, bootargs, console::Records, head};
-use setway_cases::{CASES, Context, Isa, IsaName, body};
+use core::fmt;
+use setway_cases::{
+    Arguments, CASES, Context, Isa, IsaName, body,
+    machine::{MACHINE_CASES, Machine, Outcome, machine_body},
+    random::Programs,
+};
 use setway_protocol::{Stream, VERSION, Value::*, kind};
 
 /// What the CPU and the image say of themselves, for the first record.
@@ -17,6 +22,18 @@ pub struct Identity {
     pub ctr: u64,
 }
 
+/// Bytes that a record shows.
+const SEEN: usize = 64;
+
+/// Bytes in hexadecimal, the first one first.
+struct HexBytes<'a>(&'a [u8]);
+
+impl fmt::Display for HexBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The instruction set that the command line asks for, if any.
 pub fn requested_isa(board: &Board<'_>) -> Option<IsaName> {
     IsaName::by_name(bootargs::value(board.bootargs, "isa")?)
@@ -27,17 +44,32 @@ pub fn requested_isa(board: &Board<'_>) -> Option<IsaName> {
 /// # Panics
 ///
 /// If the command line names no case of this instruction set.
-pub fn run<I: Isa>(board: &Board<'_>, identity: Identity) {
+pub fn run<I: Machine>(board: &Board<'_>, identity: Identity) {
     let id = bootargs::value(board.bootargs, "case").unwrap_or("list");
     if id == "list" {
         return list::<I>(identity);
     }
-    let Some(body) = body::<I>(id) else {
+    let Some(body) = body::<I>(id).or_else(|| machine_body::<I>(id)) else {
         panic!("no case is called {id}")
     };
-    let mut cx = Context::<I>::new(board.memory.clone());
+    let mut cx = Context::<I>::new(board.memory.clone(), arguments(board.bootargs));
     body(&mut cx);
     report(&cx, id, identity);
+}
+
+/// What the command line says to cases for the bare machine.
+fn arguments(bootargs: &str) -> Arguments {
+    let number = |key: &str| bootargs::value(bootargs, key).and_then(|text| text.parse().ok());
+    Arguments {
+        outcome: bootargs::value(bootargs, "expect")
+            .and_then(Outcome::by_name)
+            .unwrap_or_default(),
+        programs: Programs {
+            first: number("seed").unwrap_or_default(),
+            count: number("programs").unwrap_or_default(),
+            detail: number("detail"),
+        },
+    }
 }
 
 fn begin<I: Isa>(records: &mut Records, id: &str, identity: Identity) {
@@ -60,7 +92,9 @@ fn begin<I: Isa>(records: &mut Records, id: &str, identity: Identity) {
 fn list<I: Isa>(identity: Identity) {
     let mut records = Records::new(Stream::Guest);
     begin::<I>(&mut records, "list", identity);
-    for case in CASES.iter().filter(|case| case.isas.contains(&I::NAME)) {
+    let bare = MACHINE_CASES.iter().map(|it| &it.case);
+    let all = CASES.iter().chain(bare);
+    for case in all.filter(|case| case.isas.contains(&I::NAME)) {
         records.emit(kind::CASE, &[("id", Text(case.id))]);
     }
     records.end();
@@ -113,6 +147,17 @@ fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
                 ("want", Hex(check.want)),
                 ("got", Hex(check.got)),
             ],
+        );
+    }
+    let (programs, seen) = cx.programs();
+    for (seed, digest) in (cx.arguments().programs.first..).zip(programs) {
+        let fields = [("seed", Count(seed)), ("digest", Hex(digest.0))];
+        records.emit(kind::PROGRAM, &fields);
+    }
+    for bytes in seen.chunks(SEEN) {
+        records.emit(
+            kind::SEEN,
+            &[("bytes", Args(format_args!("{}", HexBytes(bytes))))],
         );
     }
     if lost > 0 {

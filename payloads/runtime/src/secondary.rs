@@ -2,7 +2,7 @@
 
 use crate::{board::Board, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use setway_cases::{Command, Isa};
+use setway_cases::{Command, machine::Machine};
 
 #[unsafe(link_section = ".arena.mailbox")]
 static mut MAILBOX: Mailbox = Mailbox::new();
@@ -22,7 +22,7 @@ static MPIDR: AtomicUsize = AtomicUsize::new(!0);
 /// # Safety
 ///
 /// What it returns must be the same memory, and not cacheable.
-pub unsafe trait PastCaches: Isa {
+pub unsafe trait PastCaches: Machine {
     /// The address for the memory at the physical address `address`.
     fn past_caches(address: usize) -> usize;
 }

@@ -2,6 +2,8 @@
 
 pub mod coherence;
 pub mod exact;
+pub mod machine;
+pub mod random;
 pub mod set_way;
 pub mod toggle;
 pub mod undef;

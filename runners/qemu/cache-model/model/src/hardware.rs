@@ -95,11 +95,15 @@ impl Model {
         }
     }
 
-    /// A dirty line moves to another CPU, as it does when that one speculates on a store to it.
+    /// A dirty line moves to another CPU, as it does when that one speculates on a store to it. While no CPU
+    /// has a cacheable mapping, none can.
     fn move_on(&mut self, actor: Actor, at: u64) {
         let at = self.memory.line_start(at);
         let to = (actor.cpu + 1) % self.config.cpus;
-        if to == actor.cpu || self.memory.page(at).line(at).owner != Some(actor.cpu) {
+        if !self.hardware.may_fill
+            || to == actor.cpu
+            || self.memory.page(at).line(at).owner != Some(actor.cpu)
+        {
             return;
         }
         self.fill(to, at);

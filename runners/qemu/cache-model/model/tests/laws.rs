@@ -287,6 +287,7 @@ fn clean_lines_meet_every_fate() {
 fn a_move_is_remembered() {
     let moved = (0..256).any(|seed| {
         let mut model = two_cpus(seed);
+        model.set_speculation(true);
         model.store(Actor::default(), WriteBack, 0, &[1]);
         model.load(Actor::default(), NonCacheable, Range { at: 0, len: 1 });
         let moved = model.state(0) == (0b10, Some(1), None);

@@ -140,7 +140,8 @@ impl Slow {
         let Held { line, dirty, .. } =
             self.private[usize::from(cpu)][set as usize].slots[way as usize]?;
 
-        if self.config.schedule == Schedule::Migrate && dirty && self.config.cpus > 1 {
+        let moves = self.config.schedule == Schedule::Migrate && self.speculation;
+        if moves && dirty && self.config.cpus > 1 {
             self.migrate(cpu, line);
             self.maintained.insert(line, (actor, Maintenance::Moved));
             // The slot is empty now, so the op misses.

@@ -1,0 +1,67 @@
+//! Maintenance by VA, and none at all.
+
+use super::{NEW, by_va, cached, check, load, start, store, their_sets, uncached};
+use crate::{
+    context::Context,
+    isa::SetWay,
+    machine::{ByVa, Machine},
+};
+
+/// Store, load past the cache. The data is in the cache, where the load does not look, unless hardware has
+/// evicted it.
+pub fn stored_only<I: Machine>(cx: &mut Context<I>) {
+    start::<I>();
+    store(cached::<I>(), NEW);
+    check(cx, "load past the cache", uncached::<I>());
+}
+
+/// Load, store past the cache, load. The line that the first load filled is clean, so nothing has a reason to
+/// remove it, and the second load finds it.
+pub fn stored_past_a_line<I: Machine>(cx: &mut Context<I>) {
+    start::<I>();
+    load(cached::<I>());
+    store(uncached::<I>(), NEW);
+    I::barrier();
+    check(cx, "load", cached::<I>());
+}
+
+/// Store, clean by VA, load past the cache. An op by VA acts on every cache, so the data is in memory; but to
+/// the point of unification it goes no farther than the instruction side looks, and a system cache is as far.
+pub fn maintained<I: Machine>(cx: &mut Context<I>, op: ByVa) {
+    start::<I>();
+    store(cached::<I>(), NEW);
+    by_va::<I>(op);
+    check(cx, "load past the cache", uncached::<I>());
+}
+
+/// Store, invalidate by VA, load. Nobody cleans what IVAC throws away: below EL2 it cleans as well only where a
+/// hypervisor has HCR_EL2.VM or DC set.
+pub fn destroyed<I: Machine>(cx: &mut Context<I>) {
+    start::<I>();
+    store(cached::<I>(), NEW);
+    by_va::<I>(ByVa::Invalidate);
+    check(cx, "load", cached::<I>());
+}
+
+/// Store, clean and invalidate by VA, then invalidate in both ways, load. What is in memory, invalidating
+/// cannot harm.
+pub fn survives<I: Machine>(cx: &mut Context<I>) {
+    start::<I>();
+    store(cached::<I>(), NEW);
+    by_va::<I>(ByVa::CleanInvalidate);
+    their_sets::<I>(SetWay::Invalidate);
+    by_va::<I>(ByVa::Invalidate);
+    check(cx, "load", cached::<I>());
+    check(cx, "load past the cache", uncached::<I>());
+}
+
+/// Load, clean and invalidate by VA, store past the cache, load. The lines are gone when the store comes, but
+/// the mapping is cacheable: hardware may have filled them again, from memory as it was.
+pub fn stored_past_a_flushed_line<I: Machine>(cx: &mut Context<I>) {
+    start::<I>();
+    load(cached::<I>());
+    by_va::<I>(ByVa::CleanInvalidate);
+    store(uncached::<I>(), NEW);
+    I::barrier();
+    check(cx, "load", cached::<I>());
+}

@@ -1,0 +1,60 @@
+//! What a payload offers to cases for the bare machine, besides what every case can do.
+
+use crate::{isa::Isa, random::Form};
+use core::ops::Range;
+
+/// A data cache maintenance op by VA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByVa {
+    /// DC IVAC, DCIMVAC.
+    Invalidate,
+    /// DC CVAC, DCCMVAC.
+    Clean,
+    /// DC CVAU, DCCMVAU.
+    CleanToUnification,
+    /// DC CIVAC, DCCIMVAC.
+    CleanInvalidate,
+}
+
+/// A page of addresses whose translation is the case's to change. Its table entry lies in the arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Where the page is seen; without a valid entry an access aborts.
+    pub address: *const u64,
+    /// The offset in the arena of the translation table whose first entry it is.
+    pub table: usize,
+    /// The entry that leads to the page at a physical address, cacheable.
+    pub entry: fn(page: usize) -> u64,
+    /// Bytes of an entry.
+    pub entry_size: usize,
+}
+
+/// Cache maintenance at first hand. Everything here is complete when it returns.
+pub trait Machine: Isa {
+    /// Issues one op by VA.
+    fn by_va(op: ByVa, address: *const u8);
+
+    /// Waits for everything before, ops by set/way among it (DSB).
+    fn barrier();
+
+    /// The payload's memory that is written to: data and stacks.
+    fn own_memory() -> Range<usize>;
+
+    /// The page whose translation may be changed.
+    fn window() -> Window;
+
+    /// Says whether table walks go through the caches.
+    fn set_walks(cacheable: bool);
+
+    /// Forgets all translations.
+    fn invalidate_tlb();
+
+    /// Accesses memory at `address` in one of the ways of [`crate::random::forms`]. What is loaded comes
+    /// into `buffer`, what is stored comes from there.
+    fn access(form: &Form, address: *mut u8, buffer: &mut Buffer);
+}
+
+/// The bytes of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub struct Buffer(pub [u8; 64]);
