@@ -76,16 +76,20 @@ impl Model {
             }
             Schedule::Refill if moment == Moment::Maintenance => self.speculate(actor.cpu, at),
             Schedule::Eager | Schedule::Refill => {}
-            Schedule::Random(_) => self.at_random(actor, moment, at),
+            Schedule::Random(_) => self.at_random(moment, at),
         }
     }
 
     /// Evicts the line from every cache: what is dirty goes to the PoC.
     fn evict(&mut self, cpu: u8, at: u64) {
         let at = self.memory.line_start(at);
-        self.clean(Actor::hardware(cpu), at, false);
-        self.take_away(at, 0);
-        self.memory.page(at).line_mut(at).system = System::Absent;
+        let hardware = Actor::hardware(cpu);
+        self.clean(hardware, at, false);
+        // What is newest may be left in a clean line alone, that happened to hold the same before.
+        self.watching_losses(hardware, at, |model| {
+            model.take_away(at, 0);
+            model.memory.page(at).line_mut(at).system = System::Absent;
+        });
     }
 
     /// Fills the line, as `cpu` may at any time.
@@ -113,7 +117,7 @@ impl Model {
         line.maintained = Some((actor, Maintenance::Moved));
     }
 
-    fn at_random(&mut self, actor: Actor, moment: Moment, at: u64) {
+    fn at_random(&mut self, moment: Moment, at: u64) {
         if moment != Moment::Load {
             let at = self.memory.line_start(at);
             self.hardware.remember(at);
@@ -130,13 +134,7 @@ impl Model {
             0 => self.evict(cpu, at),
             1 | 2 => self.speculate(cpu, at),
             3 => match self.memory.page(at).line(at).owner {
-                Some(owner) => self.move_on(
-                    Actor {
-                        cpu: owner,
-                        ..actor
-                    },
-                    at,
-                ),
+                Some(owner) => self.move_on(Actor::hardware(owner), at),
                 None => self.evict_from(cpu, at),
             },
             _ => {}

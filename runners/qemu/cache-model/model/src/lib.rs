@@ -94,6 +94,8 @@ pub struct Model {
     tags: Vec<Tags>,
     hardware: Hardware,
     events: Vec<Event>,
+    /// Lines whose bytes have gone a level down.
+    written_back: Vec<u64>,
 }
 
 impl Model {
@@ -105,6 +107,7 @@ impl Model {
             tags: vec![tags; usize::from(config.cpus)],
             hardware: Hardware::new(config.schedule),
             events: Vec::new(),
+            written_back: Vec::new(),
             config,
         }
     }
@@ -132,6 +135,18 @@ impl Model {
     /// Whether [`take_events`](Self::take_events) would return any.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// The lines whose bytes have gone a level down since this was last called, so that accesses past the
+    /// caches find others there.
+    pub fn take_written_back(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.written_back)
+    }
+
+    /// Whether [`take_written_back`](Self::take_written_back) would return any.
+    #[inline]
+    pub fn has_written_back(&self) -> bool {
+        !self.written_back.is_empty()
     }
 
     /// Cuts a range at the ends of lines.
@@ -324,6 +339,7 @@ impl Model {
             true => memory::Level::System,
             false => memory::Level::Poc,
         };
+        self.written_back.push(at);
         self.watching_losses(actor, at, |model| {
             let page = model.memory.page(at);
             page.copy(at, memory::Level::Private, to);
@@ -341,6 +357,7 @@ impl Model {
             self.write_back(actor, at);
         }
         if !to_unification && self.memory.page(at).line(at).system == System::Dirty {
+            self.written_back.push(at);
             self.watching_losses(actor, at, |model| {
                 let page = model.memory.page(at);
                 page.copy(at, memory::Level::System, memory::Level::Poc);
@@ -359,7 +376,7 @@ impl Model {
     }
 
     /// Does something to a line that may cost data, and notices if it does.
-    fn watching_losses(&mut self, actor: Actor, at: u64, change: impl FnOnce(&mut Self)) {
+    pub(crate) fn watching_losses(&mut self, actor: Actor, at: u64, change: impl FnOnce(&mut Self)) {
         let before = self.memory.page(at).located(at);
         change(self);
         let page = self.memory.page(at);

@@ -151,11 +151,10 @@ impl Page {
     fn whereabouts(&self, at: usize) -> Where {
         let line = &self.lines[at >> self.line_shift];
         let has = |level: Level| self.levels[level as usize][at] == self.truth[at];
-        // The dirty copy first: others are only copies of it, or what it was cleaned to.
-        match (line.owner, line.first_holder()) {
-            (Some(cpu), _) if has(Level::Private) => Where::Cache(cpu),
+        // A clean private copy holds nothing that the level below does not hold as well.
+        match line.owner {
+            Some(cpu) if has(Level::Private) => Where::Cache(cpu),
             _ if line.system.is_present() && has(Level::System) => Where::SystemCache,
-            (None, Some(cpu)) if has(Level::Private) => Where::Cache(cpu),
             _ if has(Level::Poc) => Where::Memory,
             _ => Where::Lost,
         }

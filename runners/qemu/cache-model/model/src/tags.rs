@@ -40,7 +40,7 @@ impl Tags {
         *set.ways.get(way as usize)?
     }
 
-    /// Puts a line into its set. If the set is full, the line that was there longest goes.
+    /// Puts a line into its set. If the set is full, the lines in its ways go in turn.
     pub(crate) fn insert(&mut self, at: u64) -> Option<u64> {
         let ways = self.geometry.ways as usize;
         let set = self.set_of(at);

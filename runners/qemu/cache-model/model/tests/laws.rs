@@ -264,6 +264,11 @@ fn dirty_lines_meet_every_fate() {
             (0b11, None, None),
         ])
     );
+    // Where nothing may be filled, it is evicted or stays.
+    assert_eq!(
+        fates(false, store),
+        BTreeSet::from([(0b01, Some(0), None), ABSENT])
+    );
 }
 
 /// And so it is with a line that was cleaned and invalidated. It comes back only if it may.
@@ -307,7 +312,6 @@ fn a_move_is_remembered() {
 /// What was newest may be left only in a clean line of the system cache, which happened to hold the
 /// same before. It is lost with that line.
 #[test]
-#[ignore = "the model does not notice: hardware's eviction does not watch what it takes away"]
 fn a_loss_by_eviction_is_noticed() {
     let (cpu, byte) = (Actor::default(), Range { at: 0, len: 1 });
     let mut evicted = 0;

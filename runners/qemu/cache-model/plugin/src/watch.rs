@@ -482,14 +482,18 @@ impl Watch {
         }
     }
 
-    /// Reports what the model has noticed.
+    /// Reports what the model has noticed, and puts lines right that hardware has written back.
     #[inline]
     fn drain(&mut self) {
-        if let Some(model) = &mut self.model
-            && model.has_events()
-        {
+        let Some(model) = &mut self.model else { return };
+        if model.has_events() {
             for event in model.take_events() {
                 self.report.event(&event, &self.sites, &self.ram);
+            }
+        }
+        if model.has_written_back() {
+            for at in model.take_written_back() {
+                self.leave(at);
             }
         }
     }
