@@ -8,9 +8,14 @@ use std::{
     time::Duration,
 };
 
+use setway_cases::machine::MachineCase;
+
 use crate::{
     Error,
-    build::{Images, plugin},
+    build::{
+        Images,
+        plugin::{self, Plugin},
+    },
     caches::Choice,
     engine::capture::{Capture, Inherited, Limits, capture},
     expectation::{Comparison, Expectation},
@@ -35,7 +40,7 @@ pub struct Bench {
     /// The images that runs boot.
     images: Images,
     /// The cache model for this QEMU, or why it has none.
-    model: Result<PathBuf, String>,
+    model: Result<Plugin, String>,
     /// What a run may use.
     pub limits: Limits,
     /// Where to leave the raw logs of runs that did not pass.
@@ -129,7 +134,8 @@ impl Bench {
             .hypervisor
             .skips(run.case)
             .or_else(|| self.machine.skips(run.case, run.isa))
-            .or_else(|| run.outcome().err());
+            .or_else(|| run.outcome().err())
+            .or_else(|| self.lacks_fetches(run));
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
         }
@@ -166,6 +172,17 @@ impl Bench {
         }
     }
 
+    /// Why a case about fetches says nothing here, if so.
+    fn lacks_fetches(&self, run: &Run) -> Option<String> {
+        let needed = MachineCase::by_id(run.case.id).is_some_and(|it| it.needs_fetches);
+        let plugin = self.model.as_ref().ok().filter(|_| run.caches.is_some());
+        let lacking = needed && !plugin.is_some_and(|plugin| plugin.fetches);
+        lacking.then(|| {
+            let version = self.qemu.version();
+            format!("instructions are not fetched through caches on QEMU {version}")
+        })
+    }
+
     /// The command line of a run.
     fn command(&self, run: &Run, inherited: &Inherited) -> Result<Command, Error> {
         let payload = match self.hypervisor.payload.get(&run.isa) {
@@ -181,12 +198,8 @@ impl Bench {
             true => "on",
             false => "off",
         };
-        let plugin = self
-            .model
-            .as_deref()
-            .unwrap_or(Path::new(""))
-            .display()
-            .to_string();
+        let plugin = self.model.as_ref().map(|plugin| plugin.path.as_path());
+        let plugin = plugin.unwrap_or(Path::new("")).display().to_string();
         let model = run.caches.and(self.machine.cache_model.as_ref());
         let model_args = model.map_or(&[][..], |model| &model.args);
         let values = [
@@ -301,7 +314,7 @@ fn model(
     machine: &Machine,
     qemu: &Qemu,
     api: Option<u32>,
-) -> Result<Result<PathBuf, String>, Error> {
+) -> Result<Result<Plugin, String>, Error> {
     if machine.cache_model.is_none() {
         return Ok(Err(format!("{} has no cache model", machine.name)));
     }

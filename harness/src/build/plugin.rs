@@ -27,15 +27,29 @@ pub fn supports(api: u32) -> bool {
     GENERATIONS.contains(&api)
 }
 
+/// A plugin that was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugin {
+    /// The shared object.
+    pub path: PathBuf,
+    /// Fetches of instructions see what the model says. A plugin cannot have code translated again before
+    /// generation 5 of the interface, which lets it write memory.
+    pub fetches: bool,
+}
+
 /// Builds the plugin for generation `api`, if its sources have changed, and says where it is.
-pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<PathBuf, Error> {
+pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<Plugin, Error> {
     let dir = target.join("setway/plugin");
     let lock = dir.join("build.lock");
     let _lock = Lock::acquire(&lock, "builds the cache model").map_err(io_error("lock", &lock))?;
-    let plugin = dir.join(format!("api-{api}.so"));
+    let path = dir.join(format!("api-{api}.so"));
+    let plugin = Plugin {
+        path: path.clone(),
+        fetches: api >= 5,
+    };
     let stamp = dir.join(format!("api-{api}.stamp"));
     let sources = format!("{:016x}", fingerprint_of(workspace, &SOURCES));
-    if plugin.exists() && std::fs::read_to_string(&stamp).is_ok_and(|text| text == sources) {
+    if path.exists() && std::fs::read_to_string(&stamp).is_ok_and(|text| text == sources) {
         return Ok(plugin);
     }
     let built_in = target.join("host");
@@ -49,7 +63,7 @@ pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<PathBuf, Error
     }
     let built = built_in.join("plugin/libsetway_cache_plugin.so");
     let bytes = std::fs::read(&built).map_err(io_error("read", &built))?;
-    replace(&plugin, &bytes)?;
+    replace(&path, &bytes)?;
     replace(&stamp, sources.as_bytes())?;
     Ok(plugin)
 }

@@ -85,6 +85,25 @@ impl<const IS_T32: bool> Machine for AArch32<IS_T32> {
         stage1::invalidate_tlb();
     }
 
+    fn code(value: u8) -> [u32; 2] {
+        // MOV R0, #value; BX LR, in A32.
+        [0xe3a0_0000 | u32::from(value), 0xe12f_ff1e]
+    }
+
+    fn invalidate_instructions() {
+        // SAFETY: what was fetched is fetched again.
+        unsafe {
+            cp15::write!("p15, 0, {}, c7, c5, 0", 0);
+            asm!("dsb sy", "isb sy", options(nostack));
+        }
+    }
+
+    unsafe fn call(address: *const u32) -> u64 {
+        // SAFETY: the caller's. Bit 0 of the address is clear: A32.
+        let function: extern "C" fn() -> u32 = unsafe { core::mem::transmute(address) };
+        function().into()
+    }
+
     fn access(form: &Form, address: *mut u8, buffer: &mut Buffer) {
         let (begin, t32) = match IS_T32 {
             true => (&raw const forms_t32, 1),

@@ -84,6 +84,22 @@ impl Machine for A64 {
         stage1::invalidate_tlb();
     }
 
+    fn code(value: u8) -> [u32; 2] {
+        // MOV X0, #value; RET.
+        [0xd280_0000 | u32::from(value) << 5, 0xd65f_03c0]
+    }
+
+    fn invalidate_instructions() {
+        // SAFETY: what was fetched is fetched again.
+        unsafe { asm!("ic iallu", "dsb sy", "isb", options(nostack)) }
+    }
+
+    unsafe fn call(address: *const u32) -> u64 {
+        // SAFETY: the caller's.
+        let function: extern "C" fn() -> u64 = unsafe { core::mem::transmute(address) };
+        function()
+    }
+
     fn access(form: &Form, address: *mut u8, buffer: &mut Buffer) {
         let routine = (&raw const forms_begin).wrapping_add(64 * form.number);
         // SAFETY: the routine of this number follows the procedure call standard, accesses the buffer and

@@ -115,6 +115,8 @@ rules! {
         "a line that was invalidated may be back at once, as long as any CPU may access it through its cache", "DDI 0487, \"The effects of speculation on caches\"";
     MCH_WALK "MCH-WALK" Machine
         "a table walk sees what an access with TCR's attributes sees", "DDI 0487, TCR_EL1.IRGN0 and ORGN0, TTBR0.IRGN and RGN";
+    MCH_FETCH "MCH-FETCH" Machine
+        "instructions are fetched at the point of unification", "DDI 0487, DC CVAU, and \"Concurrent modification and execution of instructions\"";
     MCH_CPU "MCH-CPU" Machine
         "caches are coherent among CPUs, and an op by set/way is nobody else's", "DDI 0487, shareability, and \"Cache maintenance instructions\"";
 }

@@ -12,7 +12,7 @@ pub use operations::{Buffer, ByVa, Machine, Window};
 use crate::{
     Context,
     bodies::{
-        machine::{cost, cpus, set_way, switch, va, walk},
+        machine::{cost, cpus, fetch, set_way, switch, va, walk},
         random,
     },
     catalogue::Case,
@@ -79,6 +79,8 @@ pub struct MachineCase {
     pub outcomes: Option<Outcomes>,
     /// It is run only if it is asked for.
     pub hidden: bool,
+    /// It says nothing where fetches find what is newest whatever the caches hold.
+    pub needs_fetches: bool,
 }
 
 impl MachineCase {
@@ -136,7 +138,7 @@ macro_rules! catalogue {
         /// Every machine case, in the order of reports.
         pub static MACHINE_CASES: &[MachineCase] = &[$({
             #[allow(unused_mut, reason = "most cases set no option")]
-            let mut options = Options { vcpus: 1, hidden: false };
+            let mut options = Options { vcpus: 1, hidden: false, needs_fetches: false };
             $(options.$option = $value;)*
             MachineCase {
                 case: Case {
@@ -145,6 +147,7 @@ macro_rules! catalogue {
                 },
                 outcomes: $outcomes,
                 hidden: options.hidden,
+                needs_fetches: options.needs_fetches,
             }
         }),*];
 
@@ -162,6 +165,7 @@ macro_rules! catalogue {
 struct Options {
     vcpus: u32,
     hidden: bool,
+    needs_fetches: bool,
 }
 
 catalogue! {
@@ -196,6 +200,9 @@ catalogue! {
     "MCH-WALK/dirty" rule::MCH_WALK, IF_EVICTED, [] => |cx| walk::changed(cx, false, false);
     "MCH-WALK/cvac" rule::MCH_WALK, FRESH, [] => |cx| walk::changed(cx, false, true);
     "MCH-WALK/cached" rule::MCH_WALK, FRESH, [] => |cx| walk::changed(cx, true, false);
+
+    "MCH-FETCH/dirty" rule::MCH_FETCH, IF_EVICTED, [needs_fetches = true] => |cx| fetch::replaced(cx, false);
+    "MCH-FETCH/cvau" rule::MCH_FETCH, FRESH, [needs_fetches = true] => |cx| fetch::replaced(cx, true);
 
     "MCH-CPU/snoop" rule::MCH_CPU, FRESH, [vcpus = 2] => cpus::loaded_by_the_other;
     "MCH-CPU/csw" rule::MCH_CPU, IF_EVICTED, [vcpus = 2] => cpus::cleaned_by_the_other;

@@ -49,6 +49,19 @@ pub trait Machine: Isa {
     /// Forgets all translations.
     fn invalidate_tlb();
 
+    /// The two instructions of a function that returns `value`, which is below 256.
+    fn code(value: u8) -> [u32; 2];
+
+    /// Forgets all instructions that were fetched (IC IALLU, DSB, ISB).
+    fn invalidate_instructions();
+
+    /// Calls the function at `address`, whose instructions [`code`](Self::code) made.
+    ///
+    /// # Safety
+    ///
+    /// Whatever bytes a fetch finds there must be those of such a function.
+    unsafe fn call(address: *const u32) -> u64;
+
     /// Accesses memory at `address` in one of the ways of [`crate::random::forms`]. What is loaded comes
     /// into `buffer`, what is stored comes from there.
     fn access(form: &Form, address: *mut u8, buffer: &mut Buffer);

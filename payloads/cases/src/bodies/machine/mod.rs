@@ -10,6 +10,7 @@
 
 pub mod cost;
 pub mod cpus;
+pub mod fetch;
 pub mod set_way;
 pub mod switch;
 pub mod va;

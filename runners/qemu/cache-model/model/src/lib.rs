@@ -376,7 +376,12 @@ impl Model {
     }
 
     /// Does something to a line that may cost data, and notices if it does.
-    pub(crate) fn watching_losses(&mut self, actor: Actor, at: u64, change: impl FnOnce(&mut Self)) {
+    pub(crate) fn watching_losses(
+        &mut self,
+        actor: Actor,
+        at: u64,
+        change: impl FnOnce(&mut Self),
+    ) {
         let before = self.memory.page(at).located(at);
         change(self);
         let page = self.memory.page(at);
