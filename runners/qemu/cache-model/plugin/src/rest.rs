@@ -33,11 +33,11 @@ impl Rest {
         }
     }
 
-    /// The line of `at` is read unasked, along `path`. Returns whether that is new.
-    pub fn set(&mut self, at: u64, path: Path) -> bool {
+    /// The line of `at` is read unasked, along `path`.
+    pub fn set(&mut self, at: u64, path: Path) {
         let page = (at >> PAGE_SHIFT) as usize;
         self.pages[page / 64] |= 1 << (page % 64);
-        self.lines.insert(at & !(self.line_size - 1), path) != Some(path)
+        self.lines.insert(at & !(self.line_size - 1), path);
     }
 
     /// How the line of `at` is left, if it is one of these.

@@ -200,13 +200,12 @@ impl Watch {
                     at: offset,
                     len: piece as usize,
                 };
-                if rest.set(offset, path) {
-                    let actor = Actor {
-                        cpu: cpu as u8,
-                        site: site.number,
-                    };
-                    model.load(actor, path, range);
-                }
+                rest.set(offset, path);
+                let actor = Actor {
+                    cpu: cpu as u8,
+                    site: site.number,
+                };
+                model.load(actor, path, range);
                 let mut found = [0; 64];
                 ram.read(offset, &mut found[..range.len.min(64)]);
                 right &= found[..range.len.min(64)] == *model.view(path, range);
