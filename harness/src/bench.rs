@@ -370,7 +370,12 @@ impl Outcome {
     pub fn is_our_error(&self) -> bool {
         let own = |it: &Observation| it.gaps.iter().any(Gap::is_our_error);
         match self.judgement.verdict {
-            Verdict::Crash => self.observation.is_none(),
+            // The cache model names itself, or its sources, in what it says before it gives up.
+            Verdict::Crash => self.observation.as_ref().is_none_or(|it| {
+                ["setway cache model", "cache-model/"]
+                    .iter()
+                    .any(|name| it.stderr.contains(name))
+            }),
             Verdict::NoVerdict => self.observation.as_ref().is_some_and(own),
             Verdict::Pass | Verdict::Fail | Verdict::Skip | Verdict::Timeout => false,
         }

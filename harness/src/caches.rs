@@ -1,6 +1,6 @@
 //! Which caches a run's machine has: the model's, with what hardware makes of them.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 use setway_cache_model::{ConfigError, Schedule};
@@ -107,7 +107,9 @@ impl FromStr for Choice {
                 }
             }
         }
-        each.dedup();
+        // The same caches twice would be the same run twice, at once.
+        let mut seen = BTreeSet::new();
+        each.retain(|caches| seen.insert(*caches));
         Ok(Choice::Each(each))
     }
 }

@@ -11,6 +11,7 @@ use setway_policy::Mutant;
 use crate::{
     Error,
     bench::{Bench, Outcome},
+    caches::Choice,
     cli::{Format, RunArgs},
     engine::pool,
     hypervisor::{self, Hypervisor},
@@ -141,6 +142,8 @@ fn repeat_options(args: &RunArgs) -> String {
     );
     add("--mutant", args.mutant.as_deref());
     add("--qemu", args.engine.qemu.as_deref());
+    let off = args.engine.caches == Some(Choice::Off);
+    add("--caches", off.then_some("off"));
     let timeout = args
         .engine
         .timeout

@@ -71,6 +71,11 @@ pub enum Gap {
     /// A case that observed nothing.
     #[error("the guest reports neither steps nor checks")]
     Nothing,
+    /// The cache model did not see what there was to see.
+    #[error(
+        "an error of Setway's own, not of the hypervisor's policy: the cache model has watched {0}"
+    )]
+    Unwatched(String),
     /// QEMU and the hypervisor do not agree.
     #[error(
         "an error of Setway's own, not of the hypervisor's policy: for {what} QEMU's log counts {log} and the hypervisor {hypervisor}"
@@ -88,6 +93,9 @@ pub enum Gap {
 impl Gap {
     /// Whether the hypervisor's policy cannot have caused it.
     pub fn is_our_error(&self) -> bool {
-        matches!(self, Gap::Disagreement { .. } | Gap::NotAsked { .. })
+        matches!(
+            self,
+            Gap::Disagreement { .. } | Gap::NotAsked { .. } | Gap::Unwatched(_)
+        )
     }
 }

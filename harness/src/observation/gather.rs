@@ -13,6 +13,7 @@ use crate::{
         capture::Capture,
         console::{Console, Fault, Record, Records},
     },
+    isa::Isa,
     plan::Run,
     traps::{self, Trapped},
 };
@@ -91,6 +92,7 @@ impl Observation {
         let modelled = run.caches.map(|_| {
             let positions = capture.log.records.iter().map(|(after, _)| *after);
             let modelled = modelled(&console.model, positions, &mut gaps);
+            watched(&console.model, run, &mut gaps);
             if is_counted {
                 steps
                     .iter_mut()
@@ -248,6 +250,33 @@ fn maintained(step: &mut Step, modelled: &Modelled) {
     }
     step.maintained = Some(sum);
     step.observed.flush.get_or_insert(sum.flushes);
+}
+
+/// A model that has seen nothing of the guest has judged nothing.
+fn watched(records: &Records, run: &Run, gaps: &mut Vec<Gap>) {
+    if !records.ended() {
+        return;
+    }
+    let width = match run.isa {
+        Isa::A64 => 64,
+        Isa::A32 | Isa::T32 => 32,
+    };
+    let total = |name: &str| {
+        let mut totals = records.of(kind::TOTALS);
+        totals.find_map(|totals| totals.number(name).ok())
+    };
+    for what in ["loads", "stores", "fetches"] {
+        if total(&format!("{what}{width}")).unwrap_or_default() == 0 {
+            gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
+        }
+    }
+    match total("unwatched") {
+        Some(0) => {}
+        Some(blocks) => gaps.push(Gap::Unwatched(format!(
+            "{blocks} blocks of code less than there were"
+        ))),
+        None => gaps.push(Gap::Unwatched("nothing".to_owned())),
+    }
 }
 
 /// The cache model's account; `positions` has the number of traps before each of its records.

@@ -41,6 +41,8 @@ pub struct Notice {
     pub by: Place,
     /// How it read: `cached`, `uncached`, `write-through` or `fetch`; nothing for a loss.
     pub path: Option<String>,
+    /// It was the table walker.
+    pub walk: bool,
     /// The physical address.
     pub pa: u64,
     /// How many bytes.
@@ -116,6 +118,7 @@ impl Notice {
     pub(super) fn stale(record: &Record, after: usize) -> Result<Self, Fault> {
         Ok(Self {
             path: Some(record.text("path")?.to_owned()),
+            walk: record.number("walk")? != 0,
             saw: record.number("saw")?,
             newest: record.number("newest")?,
             place: record.text("in")?.to_owned(),
@@ -138,6 +141,7 @@ impl Notice {
             after,
             by: place("")?,
             path: None,
+            walk: false,
             pa: record.number("pa")?,
             len: record.number("len")?,
             saw: 0,

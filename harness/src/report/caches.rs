@@ -159,9 +159,10 @@ fn flushed(names: &Names, flush: &Flush) -> String {
 /// "load at … saw …; the newer … sits dirty in CPU 1's cache since …; nothing cleaned it".
 fn stale(names: &Names, read: &Notice) -> String {
     let what = match read.path.as_deref() {
-        Some("fetch") => "fetch",
-        Some("uncached") => "load past the cache",
-        _ => "load",
+        _ if read.walk => "table walk for",
+        Some("fetch") => "fetch at",
+        Some("uncached") => "load past the cache at",
+        _ => "load at",
     };
     let newest = format!("the newer {:#x}", read.newest);
     let place = match (read.place.as_str(), read.in_cpu) {
@@ -171,7 +172,7 @@ fn stale(names: &Names, read: &Notice) -> String {
         _ => format!("{newest} is gone"),
     };
     format!(
-        "{what} at {} saw {:#x} at {:#x}; {place}, stored by {}; {}",
+        "{what} {} saw {:#x} at {:#x}; {place}, stored by {}; {}",
         names.place(read.by),
         read.saw,
         read.pa,

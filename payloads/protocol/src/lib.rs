@@ -89,14 +89,16 @@ pub mod kind {
     pub const TOGGLE_CACHE: &str = "toggle_cache";
     /// Hypervisor: traps of one register or op: `reg dir count`.
     pub const TRAPS: &str = "traps";
-    /// Hypervisor: work done: `flushes lines`, and trace events that did not fit: `lost`.
+    /// Hypervisor: work done: `flushes lines`, and trace events that did not fit: `lost`. Cache model: all
+    /// `stale` and `lost` ones; what it saw of programs below EL2 in AArch32 and AArch64: `loads32 loads64
+    /// stores32 stores64 fetches32 fetches64`; blocks that it could not watch: `unwatched`.
     pub const TOTALS: &str = "totals";
     /// Hypervisor: the guest cannot go on: `vcpu reason pc esr far`.
     pub const DIED: &str = "died";
     /// Cache model: everything is watched from here on.
     pub const ARMED: &str = "armed";
     /// Cache model: a load, fetch or walk did not see the newest data: `cpu pc el path pa len saw newest
-    /// in [in_cpu]`, who stored it: `[store_cpu store_pc store_el store_path]`, and what was done to the
+    /// walk in [in_cpu]`, who stored it: `[store_cpu store_pc store_el store_path]`, and what was done to the
     /// line since: `[then then_cpu then_pc then_el]`.
     pub const STALE: &str = "stale";
     /// Cache model: the newest data is nowhere any more: `cpu pc el pa len`, and as for `stale`.

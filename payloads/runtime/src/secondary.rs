@@ -7,12 +7,13 @@ use setway_cases::{Command, machine::Machine};
 #[unsafe(link_section = ".arena.mailbox")]
 static mut MAILBOX: Mailbox = Mailbox::new();
 
-/// A stack for the second CPU.
+/// A stack for the second CPU. It does little, and cases need a part of the cache that the payload leaves
+/// alone.
 #[repr(C, align(4096))]
-struct Stack([u8; 0x8000]);
+struct Stack([u8; 0x4000]);
 
 #[unsafe(link_section = ".stack.secondary")]
-static mut STACK: Stack = Stack([0; 0x8000]);
+static mut STACK: Stack = Stack([0; 0x4000]);
 
 /// MPIDR of the second CPU; all ones if there is none.
 static MPIDR: AtomicUsize = AtomicUsize::new(!0);

@@ -66,6 +66,8 @@ pub struct StaleRead {
     pub path: Path,
     /// What.
     pub range: Range,
+    /// It was the table walker, on behalf of an access.
+    pub walk: bool,
     /// The bytes it saw.
     pub saw: Vec<u8>,
     /// The newest bytes.

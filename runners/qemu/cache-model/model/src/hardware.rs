@@ -2,7 +2,7 @@
 
 use crate::{Actor, Maintenance, Model, Schedule, memory::System};
 
-/// After what hardware has its say.
+/// When hardware has its say: before loads, and after the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     Load,
@@ -48,6 +48,11 @@ impl Hardware {
         }
     }
 
+    /// Whether it matters to hardware that a line was maintained which no cache has.
+    pub(crate) fn cares_for_maintenance(&self) -> bool {
+        matches!(self.schedule, Schedule::Refill | Schedule::Random(_))
+    }
+
     /// The next number of a splitmix64 sequence.
     fn next(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -66,9 +71,9 @@ impl Model {
         }
     }
 
-    /// After something was done to the line of `at`.
+    /// Before a load from the line of `at`, or after something else was done to it.
     #[inline]
-    pub(crate) fn hardware_after(&mut self, actor: Actor, moment: Moment, at: u64) {
+    pub(crate) fn hardware_acts(&mut self, actor: Actor, moment: Moment, at: u64) {
         match self.hardware.schedule {
             Schedule::Lazy | Schedule::Migrate => {}
             Schedule::Eager if moment == Moment::Store { cached: true } => {

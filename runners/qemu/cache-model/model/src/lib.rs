@@ -168,6 +168,8 @@ impl Model {
     /// [`view`](Self::view).
     #[inline]
     pub fn load(&mut self, actor: Actor, path: Path, range: Range) {
+        // Before the load looks: what hardware does now, the load sees.
+        self.hardware_acts(actor, hardware::Moment::Load, range.at);
         let page = self.memory.page(range.at);
         if path.is_cached() && !page.line(range.at).is_held_by(actor.cpu) {
             self.fill(actor.cpu, range.at);
@@ -177,7 +179,16 @@ impl Model {
             let read = page.stale(actor, path, range);
             self.events.push(Event::Stale(read));
         }
-        self.hardware_after(actor, hardware::Moment::Load, range.at);
+    }
+
+    /// `actor`'s table walker reads `range`: it fills no line, but what it reads may be stale.
+    pub fn walk(&mut self, actor: Actor, path: Path, range: Range) {
+        let page = self.memory.page(range.at);
+        if !page.is_fresh(path, range) {
+            let mut read = page.stale(actor, path, range);
+            read.walk = true;
+            self.events.push(Event::Stale(read));
+        }
     }
 
     /// The bytes of `range` as an access along `path` finds them, without doing anything.
@@ -220,12 +231,16 @@ impl Model {
         if path == Path::WriteThrough {
             self.clean(actor, at, false);
         }
-        self.hardware_after(actor, hardware::Moment::Store { cached }, at);
+        self.hardware_acts(actor, hardware::Moment::Store { cached }, at);
     }
 
     /// `actor` issues an op by VA on the line of `at`.
     pub fn maintain(&mut self, actor: Actor, op: Op, at: u64) {
         let at = self.memory.line_start(at);
+        if !self.memory.is_known(at) && !self.hardware.cares_for_maintenance() {
+            // Nobody has ever touched it: no cache has it.
+            return;
+        }
         self.memory.page(at).line_mut(at).maintained = Some((actor, Maintenance::ByVa(op)));
         if op.cleans() {
             self.clean(actor, at, op == Op::CleanToUnification);
@@ -238,7 +253,7 @@ impl Model {
                 line.system = System::Absent;
             });
         }
-        self.hardware_after(actor, hardware::Moment::Maintenance, at);
+        self.hardware_acts(actor, hardware::Moment::Maintenance, at);
     }
 
     /// `actor` issues an op by set/way on its private cache. `op` is one of `Invalidate`, `Clean` and
@@ -261,7 +276,7 @@ impl Model {
         if op.invalidates() {
             self.watching_losses(actor, at, |model| model.drop_copy(actor.cpu, at));
         }
-        self.hardware_after(actor, hardware::Moment::Maintenance, at);
+        self.hardware_acts(actor, hardware::Moment::Maintenance, at);
         Some(at)
     }
 

@@ -197,6 +197,7 @@ impl Page {
             reader,
             path,
             range,
+            walk: false,
             whereabouts: self.whereabouts(offset(range.at) + wrong.unwrap_or(0)),
             saw,
             newest,
@@ -228,6 +229,11 @@ impl Memory {
             line_shift,
             initial,
         }
+    }
+
+    /// Whether the page of `at` was touched.
+    pub(crate) fn is_known(&self, at: u64) -> bool {
+        self.pages[at as usize / PAGE].is_some()
     }
 
     pub(crate) fn line_start(&self, at: u64) -> u64 {

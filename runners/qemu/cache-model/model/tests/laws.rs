@@ -207,13 +207,14 @@ proptest! {
                 let first = range.at as usize % 64;
                 extant[line.expect("no other is stored to")][first..][..range.len].fill(true);
             }
+            step.apply(number, &mut model);
+            // What hardware does at a load, it does before the load looks.
             let stale = match *step {
                 Step::Load { path, range, .. } => {
                     view(&mut model, path, range) != model.truth(range)
                 }
                 _ => false,
             };
-            step.apply(number, &mut model);
             let before = extant.as_flattened().iter();
             let after = extant_bytes(&mut model);
             let lost = before.zip(after.as_flattened()).any(|(before, after)| *before && !after);

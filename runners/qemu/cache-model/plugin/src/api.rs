@@ -162,6 +162,8 @@ pub trait Plugin {
     fn cpu_created(cpu: usize);
     /// A block was translated and may be instrumented.
     fn translated(block: Block);
+    /// Every block was forgotten, as [`translate_anew`] asked for. No CPU runs.
+    fn forgotten();
     /// QEMU ends.
     fn exit();
 }
@@ -216,6 +218,7 @@ pub fn translate_anew<P: Plugin>(id: Id) {
 static ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 fn registered_again<P: Plugin>() {
+    P::forgotten();
     register::<P>(ID.load(std::sync::atomic::Ordering::Relaxed));
 }
 
@@ -273,12 +276,12 @@ impl Block {
         unsafe { qemu_plugin_tb_vaddr(self.0) }
     }
 
-    /// Its bytes.
-    pub fn len(&self) -> u64 {
-        let last = self.instructions().last();
-        last.map_or(0, |last| {
-            last.address() + last.bytes().1 as u64 - self.address()
-        })
+    /// Its bytes, as they were translated.
+    pub fn bytes(&self) -> Vec<u8> {
+        let instructions = self.instructions().map(|it| it.bytes());
+        instructions
+            .flat_map(|(bytes, size)| bytes.into_iter().take(size))
+            .collect()
     }
 
     /// Its instructions.
@@ -430,7 +433,14 @@ impl Buffer {
         self.clear();
         // SAFETY: a handle of `register_handles`, which are the same for all CPUs of a kind; called
         // from a callback that may read registers.
-        unsafe { qemu_plugin_read_register(handle as *mut Handle, self.0) };
+        let read = unsafe { qemu_plugin_read_register(handle as *mut Handle, self.0) };
+        // Generation 4 says how many bytes it has read, 7 whether it has.
+        #[cfg(not(feature = "api-7"))]
+        let read = read > 0;
+        assert!(
+            read,
+            "setway cache model: QEMU lets this plugin read no register"
+        );
         self.value()
     }
 }

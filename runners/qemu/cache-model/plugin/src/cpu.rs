@@ -25,7 +25,7 @@ pub struct Target {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     page: u64,
-    /// The regime that it belongs to, or [`NO_REGIME`].
+    /// Whether it is EL2's, and AArch64's, as bits; or [`NO_REGIME`].
     regime: u32,
     physical: u64,
     path: Path,
@@ -46,9 +46,6 @@ pub struct Cpu {
     pub registers: Registers,
     /// A register may have changed since.
     pub stale: bool,
-    /// Counts the changes of registers; the entries of each have a number of their own.
-    regimes: Vec<Registers>,
-    regime: u32,
     entries: Box<[Entry; ENTRIES]>,
 }
 
@@ -58,8 +55,6 @@ impl Cpu {
         Self {
             registers: Registers::default(),
             stale: true,
-            regimes: Vec::new(),
-            regime: 0,
             entries: Box::new([EMPTY; ENTRIES]),
         }
     }
@@ -72,21 +67,12 @@ impl Cpu {
         }
         self.stale = false;
         let registers = handles.translation(buffer);
-        if registers == self.registers && !self.regimes.is_empty() {
+        if registers == self.registers {
             return false;
         }
         self.registers = registers;
-        let known = self.regimes.iter().position(|known| *known == registers);
-        // A CPU has a handful of settings; one that makes up new ones all the time starts over.
-        if known.is_none() && self.regimes.len() >= 64 {
-            self.regimes.clear();
-            self.forget();
-        }
-        let number = known.unwrap_or_else(|| {
-            self.regimes.push(registers);
-            self.regimes.len() - 1
-        });
-        self.regime = number as u32;
+        // Other registers may mean other translations, and other ways in which tables are walked.
+        self.forget();
         true
     }
 
@@ -106,7 +92,7 @@ impl Cpu {
     ) -> Option<Target> {
         let page = address >> PAGE_SHIFT;
         // EL0 and EL1 share a regime, but not with EL2, nor the two states with each other.
-        let regime = self.regime << 2 | u32::from(el >= 2) << 1 | u32::from(aarch64);
+        let regime = u32::from(el >= 2) << 1 | u32::from(aarch64);
         let place = (page ^ u64::from(regime) << 5) as usize % ENTRIES;
         let entry = self.entries[place];
         if entry.page == page && entry.regime == regime {
@@ -152,7 +138,7 @@ impl Cpu {
     ) -> Option<Target> {
         let context = Context {
             el: state.el,
-            aarch64: state.aarch64,
+            aarch64: state.aarch64_regime,
         };
         let found = translate(&self.registers, context, Kind::Fetch, address, &mut read).ok()?;
         Some(Target {

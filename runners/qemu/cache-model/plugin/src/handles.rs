@@ -40,6 +40,8 @@ const TRANSLATION: [&[&str]; 13] = [
 
 /// How many of them every CPU has.
 const REQUIRED: usize = 5;
+/// The place of HCR_EL2.
+const HCR: usize = 10;
 
 /// A register that the CPU does not have.
 const NONE: usize = 0;
@@ -53,6 +55,8 @@ pub struct State {
     pub aarch64: bool,
     /// T32, if in AArch32.
     pub t32: bool,
+    /// The level that controls translation uses AArch64, as it may above an EL0 in AArch32.
+    pub aarch64_regime: bool,
 }
 
 impl Handles {
@@ -153,28 +157,48 @@ impl Handles {
         }
     }
 
-    /// The state of the current CPU.
-    pub fn state(&self, buffer: &mut Buffer, live: Option<Live>) -> State {
-        match live {
-            // EL0 and EL1 have one translation regime; with AArch64 in the CPU, EL2 is not AArch32.
-            Some(live) if self.aarch64 && !live.is_aarch64() => State {
-                el: 1,
-                aarch64: false,
-                t32: live.is_t32(),
-            },
-            _ if self.aarch64 => State {
+    /// The state of the current CPU, which is about to execute the block at `address`. `None` if it is one
+    /// in which this CPU cannot be watched.
+    pub fn state(&self, buffer: &mut Buffer, live: Option<Live>, address: u64) -> Option<State> {
+        let is_aarch64 = match live {
+            Some(live) => self.aarch64 && live.is_aarch64(),
+            // Each state has a PC of its own, and QEMU shows that of AArch64, if there is one.
+            None if self.aarch64 && buffer.read(self.pc) != address => return None,
+            None => self.aarch64,
+        };
+        if is_aarch64 {
+            return Some(State {
                 el: (buffer.read(self.cpsr) >> 2 & 3) as u8,
                 aarch64: true,
                 t32: false,
+                aarch64_regime: true,
+            });
+        }
+        let cpsr = buffer.read(self.cpsr);
+        Some(match live {
+            // On a CPU with AArch64, PSTATE is not the CPSR. EL2 is not AArch32 there, EL0 and EL1 have one
+            // translation regime, and where EL1 is AArch64, this is EL0.
+            Some(live) if self.aarch64 => State {
+                el: u8::from(!self.el1_is_aarch64(buffer)),
+                aarch64: false,
+                t32: live.is_t32(),
+                aarch64_regime: self.el1_is_aarch64(buffer),
             },
-            _ => {
-                let cpsr = buffer.read(self.cpsr);
-                State {
-                    el: aarch32_level(cpsr),
-                    aarch64: false,
-                    t32: cpsr >> 5 & 1 != 0,
-                }
-            }
+            _ => State {
+                el: aarch32_level(cpsr),
+                aarch64: false,
+                t32: cpsr >> 5 & 1 != 0,
+                aarch64_regime: false,
+            },
+        })
+    }
+
+    /// HCR_EL2.RW; without EL2, a CPU with AArch64 has that at EL1.
+    fn el1_is_aarch64(&self, buffer: &mut Buffer) -> bool {
+        const RW: u64 = 1 << 31;
+        match self.translation[HCR] {
+            NONE => true,
+            handle => buffer.read(handle) & RW != 0,
         }
     }
 
@@ -194,6 +218,7 @@ impl Handles {
             },
             aarch64,
             t32: !aarch64 && spsr >> 5 & 1 != 0,
+            aarch64_regime: aarch64 || self.el1_is_aarch64(buffer),
         };
         Some((state, pc))
     }

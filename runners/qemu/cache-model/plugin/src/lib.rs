@@ -64,6 +64,11 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
         (target, _) => return Err(format!("needs a whole Arm machine, and this is {target}")),
     };
     let options = Options::parse(arguments.iter().copied(), cpus)?;
+    if cpus > 1 && !live::can_tell_cpus_apart() {
+        return Err(
+            "this QEMU does not show plugins which CPU runs, so there may be only one".to_owned(),
+        );
+    }
     let file = &options.memory;
     let ram = Ram::open(file, options.base).map_err(|error| {
         format!(
@@ -96,6 +101,10 @@ impl Plugin for Setway {
         WATCH.with(|watch| instrument(watch, &block));
     }
 
+    fn forgotten() {
+        WATCH.with(Watch::arm);
+    }
+
     fn exit() {
         WATCH.with(Watch::exit);
     }
@@ -109,12 +118,14 @@ fn instrument(watch: &mut Watch, block: &Block) {
     if watch.live.is_none() {
         watch.live = handles.find_live(&mut watch.buffer, block.address());
     }
-    let state = handles.state(&mut watch.buffer, watch.live);
+    let Some(state) = handles.state(&mut watch.buffer, watch.live, block.address()) else {
+        return watch.cannot_watch();
+    };
     if !watch.is_armed() && watch.options.arm == Arm::Start {
         watch.arm();
     }
     let start = watch.sites.block(block.address(), state);
-    let right = watch.fetched(start, block.len());
+    let right = watch.fetched(start, &block.bytes());
     let mut it = ItState::default();
     for (n, instruction) in block.instructions().enumerate() {
         if n == 0 && !right {
@@ -131,6 +142,8 @@ fn instrument(watch: &mut Watch, block: &Block) {
         match site.instruction {
             Instruction::SystemWrite(_) => instruction.before(before, site),
             _ if !watch.is_armed() => {}
+            // A load or store that the decoder does not know. QEMU tells of its stores.
+            Instruction::Other => instruction.after_stores(after_store, site),
             Instruction::Memory(access) => {
                 if access.load || access.atomic {
                     instruction.before(before, site);

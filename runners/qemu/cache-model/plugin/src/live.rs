@@ -116,6 +116,11 @@ impl Live {
     }
 }
 
+/// Whether QEMU shows which CPU runs.
+pub fn can_tell_cpus_apart() -> bool {
+    CURRENT.with(|current| !current.is_null())
+}
+
 /// The current CPU's object, as a number to tell CPUs apart by.
 #[inline]
 pub fn current_cpu() -> Option<usize> {

@@ -63,7 +63,10 @@ impl Options {
                 }
                 "sets" => caches.geometry.sets = small(value).ok_or_else(wrong)?,
                 "ways" => caches.geometry.ways = small(value).ok_or_else(wrong)?,
-                "level" => options.level = number(value).ok_or_else(wrong)?,
+                "level" => {
+                    let level = number(value).filter(|level| (1..=7).contains(level));
+                    options.level = level.ok_or_else(wrong)?;
+                }
                 "system" => caches.system_cache = switch(value).ok_or_else(wrong)?,
                 "schedule" => {
                     caches.schedule = value
@@ -82,6 +85,12 @@ impl Options {
         }
         if options.memory.as_os_str().is_empty() {
             return Err(format!("no memory=FILE; the arguments are {KNOWN}"));
+        }
+        if usize::from(options.caches.cpus) < cpus {
+            return Err(format!(
+                "cpus={}, and the machine has {cpus}",
+                options.caches.cpus
+            ));
         }
         options.caches = options.caches.check().map_err(|error| error.to_string())?;
         Ok(options)

@@ -24,6 +24,10 @@ impl Ram {
     pub fn open(file: &Path, base: u64) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(file)?;
         let map = MmapRaw::map_raw(&file)?;
+        if map.len() % PAGE != 0 {
+            let reason = format!("{} bytes are no whole number of pages", map.len());
+            return Err(io::Error::other(reason));
+        }
         Ok(Self { file, map, base })
     }
 
@@ -62,6 +66,7 @@ impl Ram {
         // SAFETY: as in `read`.
         unsafe {
             let to = self.map.as_mut_ptr().add(offset as usize);
+            // Devices do not write here: the model could not know.
             let there = std::slice::from_raw_parts(to, bytes.len());
             // Lines of this length are compared without a call.
             let same = match (<&[u8; 64]>::try_from(there), <&[u8; 64]>::try_from(bytes)) {
@@ -89,7 +94,13 @@ impl Ram {
     pub fn snapshot(&self) -> io::Result<Initial> {
         let mut copy = MmapMut::map_anon(self.map.len())?;
         let mut next = 0;
-        while let Ok(start) = rustix::fs::seek(&self.file, SeekFrom::Data(next)) {
+        loop {
+            let start = match rustix::fs::seek(&self.file, SeekFrom::Data(next)) {
+                Ok(start) => start,
+                // There is no more data.
+                Err(rustix::io::Errno::NXIO) => break,
+                Err(error) => return Err(error.into()),
+            };
             let end = rustix::fs::seek(&self.file, SeekFrom::Hole(start))?;
             self.read(start, &mut copy[start as usize..end as usize]);
             next = end;

@@ -25,6 +25,18 @@ pub struct Report {
     lost: HashMap<(u32, u32), u64>,
     by_va: HashMap<(bool, Op), u64>,
     set_way: HashMap<(bool, Op), u64>,
+    /// What was seen of programs below EL2.
+    seen: Seen,
+    /// Blocks that could not be watched.
+    missed: u64,
+}
+
+/// Accesses that the model took part in, in AArch32 and in AArch64.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    loads: [u64; 2],
+    stores: [u64; 2],
+    fetches: [u64; 2],
 }
 
 /// What a hypervisor maintains on one CPU between an exit of its guest and the next entry.
@@ -45,6 +57,8 @@ impl Report {
             lost: HashMap::new(),
             by_va: HashMap::new(),
             set_way: HashMap::new(),
+            seen: Seen::default(),
+            missed: 0,
         };
         let caches = &options.caches;
         report.write(
@@ -103,6 +117,7 @@ impl Report {
             ("len", Count(read.range.len as u64)),
             ("saw", Hex(number(&read.saw))),
             ("newest", Hex(number(&read.newest))),
+            ("walk", Count(read.walk.into())),
             ("in", Text(where_name(read.whereabouts))),
         ];
         if let Where::Cache(cpu) = read.whereabouts {
@@ -137,6 +152,28 @@ impl Report {
         if !guest {
             self.flushes[cpu].lines.push(at);
         }
+    }
+
+    /// A load of `site` was prepared.
+    #[inline]
+    pub fn loaded(&mut self, site: &Site) {
+        self.seen.loads[usize::from(site.state.aarch64)] += u64::from(site.state.el < 2);
+    }
+
+    /// A store of `site` was taken in.
+    #[inline]
+    pub fn stored(&mut self, site: &Site) {
+        self.seen.stores[usize::from(site.state.aarch64)] += u64::from(site.state.el < 2);
+    }
+
+    /// A part of a block at `site` was looked at.
+    pub fn fetched(&mut self, site: &Site) {
+        self.seen.fetches[usize::from(site.state.aarch64)] += u64::from(site.state.el < 2);
+    }
+
+    /// A block could not be watched.
+    pub fn missed(&mut self) {
+        self.missed += 1;
     }
 
     /// The guest is about to execute `site`.
@@ -221,9 +258,24 @@ impl Report {
         }
         let stale = self.stale.values().sum();
         let lost = self.lost.values().sum();
+        let Seen {
+            loads,
+            stores,
+            fetches,
+        } = self.seen;
         self.write(
             kind::TOTALS,
-            &[("stale", Count(stale)), ("lost", Count(lost))],
+            &[
+                ("stale", Count(stale)),
+                ("lost", Count(lost)),
+                ("loads32", Count(loads[0])),
+                ("loads64", Count(loads[1])),
+                ("stores32", Count(stores[0])),
+                ("stores64", Count(stores[1])),
+                ("fetches32", Count(fetches[0])),
+                ("fetches64", Count(fetches[1])),
+                ("unwatched", Count(self.missed)),
+            ],
         );
         let mut line = String::new();
         // Writing to a string does not fail.

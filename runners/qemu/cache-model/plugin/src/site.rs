@@ -52,7 +52,7 @@ impl Sites {
                 condition,
             ),
         };
-        if instruction == Instruction::Other {
+        if instruction == Instruction::Other && !(state.aarch64 && may_access(word)) {
             return None;
         }
         Some(self.intern(pc, word, state, condition, instruction))
@@ -91,6 +91,13 @@ impl Sites {
     pub fn get(&self, number: u32) -> Option<&'static Site> {
         self.all.get(number as usize).copied()
     }
+}
+
+/// Whether an A64 instruction that the decoder does not know may access memory: those of "Loads and
+/// stores", and SVE's.
+fn may_access(word: u32) -> bool {
+    let op0 = word >> 25 & 0xf;
+    op0 & 0b0101 == 0b0100 || op0 == 0b0010
 }
 
 /// ITSTATE over a block: which condition the next instruction has (DDI 0487, ITAdvance).

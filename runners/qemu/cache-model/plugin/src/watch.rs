@@ -4,6 +4,8 @@
 //! After a store was executed, the model learns the bytes from there. In between, what QEMU calls memory
 //! has no meaning of its own.
 
+use std::thread::ThreadId;
+
 use setway_architecture::{
     decode::{self, Access, Encoding, Instruction, SetWayOp, SystemRegister, VaOp},
     translate::Step,
@@ -31,7 +33,6 @@ mod hcr {
     pub const TPC: u64 = 1 << 23;
     pub const TPU: u64 = 1 << 24;
     pub const TGE: u64 = 1 << 27;
-    pub const RW: u64 = 1 << 31;
 }
 
 /// SCTLR_EL1.UCI: EL0 may maintain caches by VA.
@@ -50,10 +51,14 @@ pub struct Watch {
     pub buffer: Buffer,
     /// The CPUs' objects, by number.
     objects: Vec<usize>,
+    /// The thread that runs them.
+    thread: Option<ThreadId>,
     /// The model, once it watches.
     model: Option<Model>,
     ram: Ram,
     rest: Rest,
+    /// The DC ZVA that each CPU was about to execute last.
+    zeroed: Vec<Option<(Actor, Path, u64)>>,
     cpus: Vec<Cpu>,
     report: Report,
 }
@@ -66,6 +71,8 @@ impl Watch {
             handles: None,
             live: None,
             objects: vec![0; cpus],
+            zeroed: vec![None; cpus],
+            thread: None,
             buffer: Buffer::new(),
             model: None,
             cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
@@ -77,7 +84,16 @@ impl Watch {
     }
 
     /// CPU `number` has come into being, and is the current one.
+    ///
+    /// # Panics
+    ///
+    /// If it has a thread of its own.
     pub fn created(&mut self, number: usize) {
+        let own = std::thread::current().id();
+        assert!(
+            *self.thread.get_or_insert(own) == own,
+            "setway cache model: QEMU must run all CPUs on one thread, with -accel tcg,thread=single"
+        );
         if let (Some(object), Some(place)) = (live::current_cpu(), self.objects.get_mut(number)) {
             *place = object;
         }
@@ -102,12 +118,15 @@ impl Watch {
 
     /// Begins to watch: from here on memory is what the model says. Until here it was coherent.
     pub fn arm(&mut self) {
+        if self.is_armed() {
+            return;
+        }
         match self.ram.snapshot() {
             Ok(initial) => {
                 self.model = Some(Model::new(self.options.caches, self.ram.size(), initial));
                 self.report.armed();
             }
-            Err(error) => panic!("the cache model cannot copy the machine's memory: {error}"),
+            Err(error) => panic!("setway cache model: cannot copy the machine's memory: {error}"),
         }
     }
 
@@ -116,11 +135,12 @@ impl Watch {
         let cpu = self.current(cpu);
         if self.model.is_none() {
             if self.options.arm == Arm::Guest && self.enters_guest(site) {
-                self.arm();
+                // It begins when no CPU runs, and none has code that is not watched.
                 api::translate_anew::<crate::Setway>(self.id);
             }
             return;
         }
+        self.zero(cpu);
         self.settle();
         let Some(handles) = &self.handles else { return };
         if site.condition < site::ALWAYS
@@ -140,7 +160,9 @@ impl Watch {
             }
             // A hypervisor or firmware may answer by resetting any CPU.
             Instruction::Call => self.cpus.iter_mut().for_each(|cpu| cpu.stale = true),
-            Instruction::Synchronize => self.before_fetch(cpu, site.state, site.pc),
+            Instruction::Synchronize => {
+                self.fetch_target(cpu, site, site.pc);
+            }
             Instruction::ExceptionReturn => self.before_return(cpu, site),
             _ => {}
         }
@@ -161,79 +183,83 @@ impl Watch {
     /// What follows an exception return is fetched through translation tables that QEMU is going to
     /// read: at EL1, and where it returns to.
     fn before_return(&mut self, cpu: usize, site: &Site) {
+        let actor = self.actor(cpu, site);
         let Some(handles) = &self.handles else { return };
         if let Some((state, pc)) = handles.returns_to(&mut self.buffer, site.state) {
-            self.before_fetch(cpu, state, pc);
+            self.translate_fetch(cpu, actor, state, pc);
         }
     }
 
-    /// Instructions at `pc` are going to be fetched: QEMU is to find the tables as the walker does.
-    fn before_fetch(&mut self, cpu: usize, state: State, pc: u64) {
-        let Some(model) = &mut self.model else { return };
-        let (ram, rest) = (&self.ram, &mut self.rest);
-        let read = |step| descriptor(model, ram, rest, step);
-        self.cpus[cpu].translate_fetch(state, pc, read);
-    }
-
-    /// A block of `len` bytes at `site` was translated from what QEMU found in memory. Returns false if it
-    /// should have found something else there.
-    pub fn fetched(&mut self, site: &'static Site, len: u64) -> bool {
-        let (cpu, state, pc) = (self.current(0), site.state, site.pc);
-        self.settle();
+    /// A block at `site` was translated from `bytes`. Returns false if these are not what the CPU fetches.
+    ///
+    /// QEMU holds the block's pages here: their memory must not be written as code.
+    pub fn fetched(&mut self, site: &'static Site, bytes: &[u8]) -> bool {
+        let cpu = self.current(0);
         self.refresh(cpu);
-        let Some(model) = &mut self.model else {
-            return true;
-        };
+        let actor = self.actor(cpu, site);
         let mut right = true;
-        let mut at = pc;
-        while at < pc + len {
-            let piece =
-                (pc + len - at).min(model.line_size() as u64 - at % model.line_size() as u64);
-            let (ram, rest) = (&self.ram, &mut self.rest);
-            let target = self.cpus[cpu]
-                .translate_fetch(state, at, |step| descriptor(model, ram, rest, step));
-            let found = target.and_then(|target| {
-                Some((ram.offset(target.address, piece as usize)?, target.path))
-            });
-            if let Some((offset, path)) = found {
-                let range = Range {
-                    at: offset,
-                    len: piece as usize,
-                };
-                rest.set(offset, path);
-                let actor = Actor {
-                    cpu: cpu as u8,
-                    site: site.number,
-                };
+        for piece in pieces(site.pc, bytes.len()) {
+            let target = self.fetch_target(cpu, site, piece.at);
+            let Some(model) = &mut self.model else {
+                return true;
+            };
+            let offset =
+                target.and_then(|it| Some((self.ram.offset(it.address, piece.len)?, it.path)));
+            let Some((offset, path)) = offset else {
+                continue;
+            };
+            self.report.fetched(site);
+            for range in model.split(offset, piece.len) {
+                self.rest.set(range.at, path);
                 model.load(actor, path, range);
-                let mut found = [0; 64];
-                ram.read(offset, &mut found[..range.len.min(64)]);
-                right &= found[..range.len.min(64)] == *model.view(path, range);
+                let from = (piece.at - site.pc + range.at - offset) as usize;
+                right &= bytes[from..from + range.len] == *model.view(path, range);
             }
-            at += piece;
         }
-        self.drain();
+        self.drain_events();
         right
     }
 
-    /// Puts the lines of a block where QEMU's translator will find them. Only where QEMU lets a plugin
-    /// write memory does it notice that code has changed.
+    /// Puts the code around a block where QEMU's translator will find it, and has QEMU notice. Only where a
+    /// plugin may write memory is that possible.
     pub fn fetch_again(&mut self, site: &'static Site) {
-        let (cpu, state, pc) = (self.current(0), site.state, site.pc);
-        let Some(model) = &mut self.model else { return };
-        let (ram, rest) = (&self.ram, &mut self.rest);
-        let target =
-            self.cpus[cpu].translate_fetch(state, pc, |step| descriptor(model, ram, rest, step));
-        if let Some(target) = target
-            && let Some(offset) = ram.offset(target.address, 1)
-        {
-            let page = offset & !0xfff;
-            for range in model.split(page, 0x1000) {
-                if rest.of(range.at) == Some(target.path) {
-                    leave(model, ram, range.at, target.path);
-                }
+        const PAGE: u64 = 0x1000;
+        let cpu = self.current(0);
+        self.settle();
+        // A block ends with its page, but for the last instruction.
+        let next_page = (site.pc | (PAGE - 1)).wrapping_add(1);
+        for (at, len) in [(site.pc, next_page.wrapping_sub(site.pc)), (next_page, 4)] {
+            let Some(target) = self.fetch_target(cpu, site, at) else {
+                continue;
+            };
+            let Some(model) = &mut self.model else { return };
+            let Some(offset) = self.ram.offset(target.address, len as usize) else {
+                continue;
+            };
+            for range in model.split(offset, len as usize) {
+                let bytes = model.view(target.path, range);
+                api::write_code(self.ram.address(range.at), bytes);
             }
         }
+    }
+
+    /// Where an instruction at `pc` is fetched from. QEMU is going to walk there too, and finds the tables as
+    /// the hardware's walker does.
+    fn fetch_target(&mut self, cpu: usize, site: &Site, pc: u64) -> Option<Target> {
+        let actor = self.actor(cpu, site);
+        self.translate_fetch(cpu, actor, site.state, pc)
+    }
+
+    fn translate_fetch(
+        &mut self,
+        cpu: usize,
+        actor: Actor,
+        state: State,
+        pc: u64,
+    ) -> Option<Target> {
+        let (model, ram, rest) = (self.model.as_mut()?, &self.ram, &mut self.rest);
+        let read = |step| descriptor(model, ram, rest, actor, step);
+        self.cpus[cpu].translate_fetch(state, pc, read)
     }
 
     /// Puts the lines right that loads have seen in a view of their own.
@@ -261,6 +287,7 @@ impl Watch {
             return;
         }
         let cpu = self.current(cpu);
+        self.zero(cpu);
         self.settle();
         self.refresh(cpu);
         self.note_level(cpu, site);
@@ -276,8 +303,11 @@ impl Watch {
             for range in model.split(offset, piece.len) {
                 let from = (range.at - offset) as usize;
                 model.store(actor, path, range.at, &bytes[from..from + range.len]);
+                if let Some(path) = self.rest.of(range.at) {
+                    leave(model, &self.ram, range.at, path);
+                }
             }
-            self.leave(offset);
+            self.report.stored(site);
         }
         self.drain();
     }
@@ -287,11 +317,14 @@ impl Watch {
         self.report.end();
     }
 
-    /// Whether `site` is about to turn stage 2 on: MSR HCR_EL2 with VM set.
+    /// Whether `site` is about to turn stage 2 on: HCR_EL2 is written, with VM set.
     fn enters_guest(&mut self, site: &Site) -> bool {
         const HCR_EL2: Encoding = Encoding::A64(3, 4, 1, 1, 0);
+        const HCR: Encoding = Encoding::Mcr(15, 4, 1, 1, 0);
         let Instruction::SystemWrite(SystemRegister {
-            name: HCR_EL2, rt, ..
+            name: HCR_EL2 | HCR,
+            rt,
+            ..
         }) = site.instruction
         else {
             return false;
@@ -319,6 +352,7 @@ impl Watch {
                 show(model, &self.ram, path, range.at);
                 self.rest.shown(range.at, path);
             }
+            self.report.loaded(site);
         }
         self.drain();
     }
@@ -356,20 +390,52 @@ impl Watch {
         let Some((offset, path)) = self.locate(cpu, site, block, 1) else {
             return;
         };
+        let Some(op) = op else {
+            return self.before_zero(cpu, actor, path, offset);
+        };
+        let guest = self.is_guest(cpu, site);
+        self.report.maintained(cpu, guest, op, offset);
+        if let Some(model) = &mut self.model {
+            model.maintain(actor, op, offset);
+        }
+        self.leave(offset);
+        self.drain();
+    }
+
+    /// DC ZVA is about to be executed, and may fault instead. QEMU does not tell when it is done.
+    fn before_zero(&mut self, cpu: usize, actor: Actor, path: Path, offset: u64) {
         let Some(model) = &mut self.model else { return };
-        match op {
-            None => {
-                for range in model.split(offset, ZERO_BLOCK as usize) {
-                    model.store(actor, path, range.at, &vec![0; range.len]);
-                }
-            }
-            Some(op) => {
-                let guest = self.is_guest(cpu, site);
-                self.report.maintained(cpu, guest, op, offset);
-                if let Some(model) = &mut self.model {
-                    model.maintain(actor, op, offset);
-                }
-                self.leave(offset);
+        for range in model.split(offset, ZERO_BLOCK as usize) {
+            show(model, &self.ram, path, range.at);
+        }
+        self.zeroed[cpu] = Some((actor, path, offset));
+    }
+
+    /// Learns of the zeros of a DC ZVA, if it was executed.
+    #[inline]
+    fn zero(&mut self, cpu: usize) {
+        if self.zeroed[cpu].is_some() {
+            self.take_zeros(cpu);
+        }
+    }
+
+    #[cold]
+    fn take_zeros(&mut self, cpu: usize) {
+        let (Some((actor, path, offset)), Some(model)) = (self.zeroed[cpu].take(), &mut self.model)
+        else {
+            return;
+        };
+        const ZEROS: [u8; ZERO_BLOCK as usize] = [0; ZERO_BLOCK as usize];
+        let mut now = ZEROS;
+        self.ram.read(offset, &mut now);
+        // It was shown what this CPU sees. If that was zero before, a fault and zeros are the same.
+        if now != ZEROS {
+            return;
+        }
+        for range in model.split(offset, ZERO_BLOCK as usize) {
+            model.store(actor, path, range.at, &ZEROS[..range.len]);
+            if let Some(path) = self.rest.of(range.at) {
+                leave(model, &self.ram, range.at, path);
             }
         }
         self.drain();
@@ -439,12 +505,12 @@ impl Watch {
     /// Where `len` bytes at an address are in the memory, and how the CPU reaches them.
     #[inline]
     fn locate(&mut self, cpu: usize, site: &Site, address: u64, len: usize) -> Option<(u64, Path)> {
-        let state = site.state;
+        let (state, actor) = (site.state, self.actor(cpu, site));
         let knows = &mut self.cpus[cpu];
-        let aarch64 = state.aarch64 || state.el == 0 && knows.registers.hcr_el2 & hcr::RW != 0;
         let (model, ram, rest) = (self.model.as_mut()?, &self.ram, &mut self.rest);
-        let read = |step| descriptor(model, ram, rest, step);
-        let Target { address, path } = knows.translate(state.el, aarch64, address, read)?;
+        let read = |step| descriptor(model, ram, rest, actor, step);
+        let regime = state.aarch64_regime;
+        let Target { address, path } = knows.translate(state.el, regime, address, read)?;
         Some((self.ram.offset(address, len)?, path))
     }
 
@@ -484,17 +550,32 @@ impl Watch {
     /// Reports what the model has noticed, and puts lines right that hardware has written back.
     #[inline]
     fn drain(&mut self) {
+        self.drain_events();
         let Some(model) = &mut self.model else { return };
-        if model.has_events() {
-            for event in model.take_events() {
-                self.report.event(&event, &self.sites, &self.ram);
-            }
-        }
         if model.has_written_back() {
             for at in model.take_written_back() {
                 self.leave(at);
             }
         }
+    }
+}
+
+impl Watch {
+    /// Reports what the model has noticed.
+    #[inline]
+    fn drain_events(&mut self) {
+        if let Some(model) = &mut self.model
+            && model.has_events()
+        {
+            for event in model.take_events() {
+                self.report.event(&event, &self.sites, &self.ram);
+            }
+        }
+    }
+
+    /// The CPU is in a state in which it cannot be watched: what it does there, the model misses.
+    pub fn cannot_watch(&mut self) {
+        self.report.missed();
     }
 }
 
@@ -518,19 +599,27 @@ fn leave(model: &mut Model, ram: &Ram, at: u64, path: Path) {
 
 /// Reads a translation table descriptor as the CPU's table walker sees it, and has QEMU's walker see the
 /// same.
-fn descriptor(model: &mut Model, ram: &Ram, rest: &mut Rest, step: Step) -> Option<u64> {
+fn descriptor(
+    model: &mut Model,
+    ram: &Ram,
+    rest: &mut Rest,
+    actor: Actor,
+    step: Step,
+) -> Option<u64> {
     let len = usize::from(step.len);
     let at = ram.offset(step.pa, len)?;
     let path = cpu::path(step.memory);
     let mut bytes = [0; 8];
-    bytes[..len].copy_from_slice(model.view(path, Range { at, len }));
+    let range = Range { at, len };
+    model.walk(actor, path, range);
+    bytes[..len].copy_from_slice(model.view(path, range));
     rest.set(at, path);
     leave(model, ram, at, path);
     Some(u64::from_le_bytes(bytes))
 }
 
-/// Cuts a range of addresses at the ends of pages, behind which translation may lead elsewhere, and
-/// into pieces of at most 64 bytes.
+/// Cuts a range of addresses every 64 bytes, so that no piece crosses the end of a page, behind which
+/// translation may lead elsewhere.
 fn pieces(address: u64, len: usize) -> impl Iterator<Item = Range> {
     let mut at = address;
     let mut left = len;
