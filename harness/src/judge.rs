@@ -170,7 +170,19 @@ fn fail(observation: &Observation) -> Option<String> {
     let checks = observation.checks.iter().filter(|check| !check.holds());
     let checks =
         checks.map(|check| format!("{}: expected {}, got {}", check.name, check.want, check.got));
-    let mut wrong = steps.chain(checks);
+    // A stale read that no check compares is as wrong, where nothing may be stale.
+    let stale = observation
+        .modelled
+        .iter()
+        .flat_map(|modelled| &modelled.stale);
+    let stale = stale.filter(|read| !observation.may_be_stale && read.by.el < 2);
+    let stale = stale.map(|read| {
+        format!(
+            "a load at {:#x} saw {:#x}, and {:#x} is newer",
+            read.by.pc, read.saw, read.newest
+        )
+    });
+    let mut wrong = steps.chain(checks).chain(stale);
     let first = wrong.next()?;
     Some(match wrong.count() {
         0 => first,
@@ -228,6 +240,7 @@ pub(crate) mod tests {
             end: End::Exited(ExitStatus::from_raw(0)),
             stderr: String::new(),
             modelled: None,
+            may_be_stale: false,
             bases: Default::default(),
             programs: Vec::new(),
             seen: Vec::new(),

@@ -146,6 +146,8 @@ pub struct Observation {
     pub caches: Vec<Cache>,
     /// What the hypervisor says of itself, if it does.
     pub account: Option<Account>,
+    /// The case is about loads that see old data.
+    pub may_be_stale: bool,
     /// What the cache model noticed, if there was one.
     pub modelled: Option<Modelled>,
     /// The random programs that the guest ran, if any.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use setway_cases::Kind;
 use setway_protocol::{Stream, VERSION, kind};
 
 use super::{
@@ -119,6 +120,7 @@ impl Observation {
             checks,
             caches,
             account,
+            may_be_stale: run.case.rule.kind == Kind::Machine,
             modelled,
             programs: collect(&console.guest, kind::PROGRAM, Program::read, &mut gaps),
             seen: collect(&console.guest, kind::SEEN, program::bytes, &mut gaps).concat(),
