@@ -53,6 +53,16 @@ impl Hardware {
         matches!(self.schedule, Schedule::Refill | Schedule::Random(_))
     }
 
+    /// Whether loads give hardware an occasion to act.
+    pub(crate) fn acts_on_loads(&self) -> bool {
+        matches!(self.schedule, Schedule::Random(_))
+    }
+
+    /// Whether stores do.
+    pub(crate) fn acts_on_stores(&self) -> bool {
+        matches!(self.schedule, Schedule::Random(_) | Schedule::Eager)
+    }
+
     /// The next number of a splitmix64 sequence.
     fn next(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);

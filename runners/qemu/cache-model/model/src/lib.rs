@@ -96,6 +96,8 @@ pub struct Model {
     events: Vec<Event>,
     /// Lines whose bytes have gone a level down.
     written_back: Vec<u64>,
+    /// Counts what changes where lines are, and stores past the caches.
+    generation: u64,
 }
 
 impl Model {
@@ -108,6 +110,7 @@ impl Model {
             hardware: Hardware::new(config.schedule),
             events: Vec::new(),
             written_back: Vec::new(),
+            generation: 0,
             config,
         }
     }
@@ -135,6 +138,45 @@ impl Model {
     /// Whether [`take_events`](Self::take_events) would return any.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// A number that is another whenever [`steady`](Self::steady) may have another answer.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether cacheable loads by `cpu` from the line of `at` change nothing and see what is newest: they
+    /// need not be told to the model then. If so, whether stores may be told by
+    /// [`store_again`](Self::store_again).
+    pub fn steady(&mut self, cpu: u8, at: u64) -> Option<bool> {
+        let whole = Range {
+            at: self.memory.line_start(at),
+            len: self.line_size(),
+        };
+        let page = self.memory.page(at);
+        let line = page.line(at);
+        let alone = line.holders == 1 << cpu && line.owner == Some(cpu);
+        let steady = line.is_held_by(cpu) && page.is_fresh(Path::WriteBack, whole);
+        (steady && !self.hardware.acts_on_loads())
+            .then_some(alone && !self.hardware.acts_on_stores())
+    }
+
+    /// `actor` stores `bytes` to a line that its CPU alone has, and dirty: [`steady`](Self::steady) has said
+    /// so, and nothing has changed since.
+    #[inline]
+    pub fn store_again(&mut self, actor: Actor, at: u64, bytes: &[u8]) {
+        let range = Range {
+            at,
+            len: bytes.len(),
+        };
+        let page = self.memory.page(at);
+        page.bytes_mut(memory::Level::Private, range)
+            .copy_from_slice(bytes);
+        page.truth_mut(range).copy_from_slice(bytes);
+        let line = page.line_mut(at);
+        line.stored = Some((actor, Path::WriteBack));
+        line.maintained = None;
     }
 
     /// The lines whose bytes have gone a level down since this was last called, so that accesses past the
@@ -215,6 +257,7 @@ impl Model {
             self.fill(actor.cpu, at);
             self.take_away(at, own);
         }
+        self.generation += u64::from(!cached);
         let page = self.memory.page(at);
         let level = match cached {
             true => memory::Level::Private,
@@ -310,6 +353,7 @@ impl Model {
         if line.is_held_by(cpu) {
             return;
         }
+        self.generation += 1;
         if !line.is_held() {
             if system_cache && line.system == System::Absent {
                 page.copy(at, memory::Level::Poc, memory::Level::System);
@@ -331,7 +375,11 @@ impl Model {
     fn take_away(&mut self, at: u64, but: u8) {
         let line = self.memory.page(at).line_mut(at);
         let losers = line.holders & !but;
+        if losers == 0 {
+            return;
+        }
         line.holders &= but;
+        self.generation += 1;
         for (cpu, tags) in self.tags.iter_mut().enumerate() {
             if losers >> cpu & 1 != 0 {
                 tags.remove(self.memory.line_start(at));
@@ -355,6 +403,7 @@ impl Model {
             false => memory::Level::Poc,
         };
         self.written_back.push(at);
+        self.generation += 1;
         self.watching_losses(actor, at, |model| {
             let page = model.memory.page(at);
             page.copy(at, memory::Level::Private, to);

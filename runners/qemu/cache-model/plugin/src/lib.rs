@@ -15,6 +15,7 @@ mod report;
 mod rest;
 mod shared;
 mod site;
+mod steady;
 mod watch;
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};

@@ -3,7 +3,7 @@
 //! What QEMU calls memory is only where bytes are put for the next access to find. What memory *is*,
 //! the model knows.
 
-use std::{fs::File, io, path::Path};
+use std::{cell::Cell, fs::File, io, path::Path};
 
 use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
@@ -17,6 +17,8 @@ pub struct Ram {
     file: File,
     map: MmapRaw,
     base: u64,
+    /// Counts what was put there.
+    changes: Cell<u64>,
 }
 
 impl Ram {
@@ -28,7 +30,12 @@ impl Ram {
             let reason = format!("{} bytes are no whole number of pages", map.len());
             return Err(io::Error::other(reason));
         }
-        Ok(Self { file, map, base })
+        Ok(Self {
+            file,
+            map,
+            base,
+            changes: Cell::new(0),
+        })
     }
 
     /// How many bytes it has.
@@ -45,6 +52,12 @@ impl Ram {
     /// The physical address of an offset.
     pub fn address(&self, offset: u64) -> u64 {
         self.base + offset
+    }
+
+    /// A number that is another whenever something was put there.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes.get()
     }
 
     /// Reads what is there now.
@@ -74,6 +87,7 @@ impl Ram {
                 _ => there == bytes,
             };
             if !same {
+                self.changes.set(self.changes.get() + 1);
                 std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
             }
         }
@@ -86,6 +100,7 @@ impl Ram {
         let there = &mut there[..bytes.len()];
         self.read(offset, there);
         if *there != *bytes {
+            self.changes.set(self.changes.get() + 1);
             api::write_code(self.address(offset), bytes);
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     report::Report,
     rest::Rest,
     site::{self, Site, Sites},
+    steady::{self, Steady},
 };
 
 /// HCR_EL2 bits (DDI 0487, HCR_EL2).
@@ -57,6 +58,10 @@ pub struct Watch {
     model: Option<Model>,
     ram: Ram,
     rest: Rest,
+    /// The lines with which each CPU can go on as it does.
+    steady: Vec<Steady>,
+    /// Counts what may end that, besides the model's and the memory's own counts.
+    events: u64,
     /// The DC ZVA that each CPU was about to execute last.
     zeroed: Vec<Option<(Actor, Path, u64)>>,
     cpus: Vec<Cpu>,
@@ -71,6 +76,8 @@ impl Watch {
             handles: None,
             live: None,
             objects: vec![0; cpus],
+            steady: std::iter::repeat_with(Steady::new).take(cpus).collect(),
+            events: 0,
             zeroed: vec![None; cpus],
             thread: None,
             buffer: Buffer::new(),
@@ -131,8 +138,25 @@ impl Watch {
     }
 
     /// An instruction that is watched is about to be executed.
+    #[inline]
     pub fn before(&mut self, cpu: usize, site: &'static Site) {
         let cpu = self.current(cpu);
+        if let Instruction::Memory(access) = site.instruction
+            && !access.store
+            && site.condition >= site::ALWAYS
+        {
+            let address = self.address(site, access.address);
+            if self
+                .steady_at(cpu, site, address, access.len.into())
+                .is_some()
+            {
+                return self.report.loaded(site);
+            }
+        }
+        self.before_slowly(cpu, site);
+    }
+
+    fn before_slowly(&mut self, cpu: usize, site: &'static Site) {
         if self.model.is_none() {
             if self.options.arm == Arm::Guest && self.enters_guest(site) {
                 // It begins when no CPU runs, and none has code that is not watched.
@@ -150,6 +174,8 @@ impl Watch {
         }
         self.refresh(cpu);
         self.note_level(cpu, site);
+        // What these do, no line is steady over.
+        self.events += u64::from(!matches!(site.instruction, Instruction::Memory(_)));
         match site.instruction {
             Instruction::Memory(access) => self.before_access(cpu, site, access),
             Instruction::ByVa { op, rt } => self.by_va(cpu, site, op, rt),
@@ -282,11 +308,25 @@ impl Watch {
     }
 
     /// A store of `len` bytes at `address` was executed.
+    #[inline]
     pub fn after_store(&mut self, cpu: usize, site: &'static Site, address: u64, len: usize) {
+        let cpu = self.current(cpu);
+        if let Some((offset, true)) = self.steady_at(cpu, site, address, len) {
+            let actor = self.actor(cpu, site);
+            let mut bytes = [0; steady::LINE];
+            self.ram.read(offset, &mut bytes[..len]);
+            if let Some(model) = &mut self.model {
+                model.store_again(actor, offset, &bytes[..len]);
+            }
+            return self.report.stored(site);
+        }
+        self.after_store_slowly(cpu, site, address, len);
+    }
+
+    fn after_store_slowly(&mut self, cpu: usize, site: &'static Site, address: u64, len: usize) {
         if self.model.is_none() {
             return;
         }
-        let cpu = self.current(cpu);
         self.zero(cpu);
         self.settle();
         self.refresh(cpu);
@@ -308,8 +348,52 @@ impl Watch {
                 }
             }
             self.report.stored(site);
+            self.remember(cpu, site, piece.at, offset, path);
         }
         self.drain();
+    }
+
+    /// Where an access is, if it is to a line with which this CPU can go on as it does, and whether it has
+    /// the line alone.
+    #[inline]
+    fn steady_at(
+        &mut self,
+        cpu: usize,
+        site: &'static Site,
+        address: u64,
+        len: usize,
+    ) -> Option<(u64, bool)> {
+        let model = self.model.as_ref()?;
+        let moment = self.events + model.generation() + self.ram.changes();
+        let regime = steady::regime(site.state.el, site.state.aarch64_regime);
+        let found = self.steady[cpu].find(address, len, regime, moment)?;
+        if self.is_guest(cpu, site) {
+            self.report.guest_at(cpu, site);
+        }
+        Some(found)
+    }
+
+    /// Remembers a line that was just accessed, if the CPU can go on with it as it does.
+    #[inline]
+    fn remember(&mut self, cpu: usize, site: &Site, address: u64, offset: u64, path: Path) {
+        // Whoever has something left to do, must come by.
+        if self.rest.is_disturbed() || self.cpus[cpu].stale || self.zeroed[cpu].is_some() {
+            return;
+        }
+        let Some(model) = &mut self.model else { return };
+        if path != Path::WriteBack
+            || model.line_size() != steady::LINE
+            || self.rest.of(offset).is_some()
+        {
+            return;
+        }
+        let Some(alone) = model.steady(cpu as u8, offset) else {
+            return;
+        };
+        show(model, &self.ram, path, offset);
+        let moment = self.events + model.generation() + self.ram.changes();
+        let regime = steady::regime(site.state.el, site.state.aarch64_regime);
+        self.steady[cpu].remember(address, regime, moment, offset, alone);
     }
 
     /// QEMU ends.
@@ -353,6 +437,7 @@ impl Watch {
                 self.rest.shown(range.at, path);
             }
             self.report.loaded(site);
+            self.remember(cpu, site, piece.at, offset, path);
         }
         self.drain();
     }
