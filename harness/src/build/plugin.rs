@@ -13,10 +13,11 @@ const PACKAGE: &str = "setway-cache-plugin";
 const GENERATIONS: [u32; 2] = [4, 7];
 
 /// What it is made from, relative to the workspace.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     ".cargo",
     "Cargo.lock",
     "Cargo.toml",
+    "hyp-under-test/emulate",
     "payloads/protocol",
     "runners/qemu/cache-model",
     "rust-toolchain.toml",

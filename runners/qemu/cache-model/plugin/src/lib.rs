@@ -7,8 +7,10 @@
 
 mod api;
 mod cpu;
+mod fetch;
 mod handles;
 mod live;
+mod maintenance;
 mod options;
 mod ram;
 mod report;

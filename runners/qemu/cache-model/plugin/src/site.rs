@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use setway_architecture::decode::{self, Instruction};
 
+use setway_emulate::a32;
+
 use crate::handles::State;
 
 /// An instruction at an address, in a state.
@@ -114,27 +116,9 @@ impl ItState {
         };
         if first & 0xff00 == 0xbf00 && first & 0xf != 0 {
             self.0 = first as u8;
-        } else if self.0 & 7 == 0 {
-            self.0 = 0;
         } else {
-            self.0 = self.0 & 0xe0 | self.0 << 1 & 0x1f;
+            self.0 = a32::it_advance(self.0.into()) as u8;
         }
         condition
     }
-}
-
-/// Whether a condition holds (DDI 0487, ConditionHolds).
-pub fn holds(condition: u8, cpsr: u64) -> bool {
-    let [n, z, c, v] = [31, 30, 29, 28].map(|bit| cpsr >> bit & 1 != 0);
-    let base = match condition >> 1 {
-        0 => z,
-        1 => c,
-        2 => n,
-        3 => v,
-        4 => c && !z,
-        5 => n == v,
-        6 => n == v && !z,
-        _ => return true,
-    };
-    base != (condition & 1 != 0)
 }

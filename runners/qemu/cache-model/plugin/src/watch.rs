@@ -7,15 +7,16 @@
 use std::thread::ThreadId;
 
 use setway_architecture::{
-    decode::{self, Access, Encoding, Instruction, SetWayOp, SystemRegister, VaOp},
+    decode::{self, Access, Encoding, Instruction, SystemRegister},
     translate::Step,
 };
-use setway_cache_model::{Actor, Geometry, Model, Op, Path, Range};
+use setway_cache_model::{Actor, Model, Path, Range};
+use setway_emulate::a32;
 
 use crate::{
     api::{self, Buffer},
     cpu::{self, Cpu, Target},
-    handles::{Handles, State},
+    handles::Handles,
     live::{self, Live},
     options::{Arm, Options},
     ram::Ram,
@@ -28,18 +29,8 @@ use crate::{
 /// HCR_EL2 bits (DDI 0487, HCR_EL2).
 mod hcr {
     pub const VM: u64 = 1 << 0;
-    pub const SWIO: u64 = 1 << 1;
-    pub const DC: u64 = 1 << 12;
-    pub const TSW: u64 = 1 << 22;
-    pub const TPC: u64 = 1 << 23;
-    pub const TPU: u64 = 1 << 24;
     pub const TGE: u64 = 1 << 27;
 }
-
-/// SCTLR_EL1.UCI: EL0 may maintain caches by VA.
-const SCTLR_UCI: u64 = 1 << 26;
-/// The block that DC ZVA zeroes, where DCZID_EL0.BS is 4, as in every CPU of QEMU's.
-const ZERO_BLOCK: u64 = 64;
 
 /// Everything the plugin knows.
 pub struct Watch {
@@ -55,17 +46,17 @@ pub struct Watch {
     /// The thread that runs them.
     thread: Option<ThreadId>,
     /// The model, once it watches.
-    model: Option<Model>,
-    ram: Ram,
-    rest: Rest,
+    pub(crate) model: Option<Model>,
+    pub(crate) ram: Ram,
+    pub(crate) rest: Rest,
     /// The lines with which each CPU can go on as it does.
     steady: Vec<Steady>,
     /// Counts what may end that, besides the model's and the memory's own counts.
     events: u64,
     /// The DC ZVA that each CPU was about to execute last.
-    zeroed: Vec<Option<(Actor, Path, u64)>>,
-    cpus: Vec<Cpu>,
-    report: Report,
+    pub(crate) zeroed: Vec<Option<(Actor, Path, u64)>>,
+    pub(crate) cpus: Vec<Cpu>,
+    pub(crate) report: Report,
 }
 
 impl Watch {
@@ -108,7 +99,7 @@ impl Watch {
 
     /// The number of the current CPU; `said` is what QEMU says it is.
     #[inline]
-    fn current(&self, said: usize) -> usize {
+    pub(crate) fn current(&self, said: usize) -> usize {
         if self.objects.len() == 1 {
             return 0;
         }
@@ -168,7 +159,7 @@ impl Watch {
         self.settle();
         let Some(handles) = &self.handles else { return };
         if site.condition < site::ALWAYS
-            && !site::holds(site.condition, handles.flags(&mut self.buffer))
+            && !a32::condition_holds(site.condition.into(), handles.flags(&mut self.buffer))
         {
             return;
         }
@@ -196,7 +187,7 @@ impl Watch {
 
     /// Reads a CPU's registers again, if they may have changed.
     #[inline]
-    fn refresh(&mut self, cpu: usize) {
+    pub(crate) fn refresh(&mut self, cpu: usize) {
         let Some(handles) = &self.handles else { return };
         if self.cpus[cpu].stale
             && self.cpus[cpu].refresh(handles, &mut self.buffer)
@@ -206,91 +197,9 @@ impl Watch {
         }
     }
 
-    /// What follows an exception return is fetched through translation tables that QEMU is going to
-    /// read: at EL1, and where it returns to.
-    fn before_return(&mut self, cpu: usize, site: &Site) {
-        let actor = self.actor(cpu, site);
-        let Some(handles) = &self.handles else { return };
-        if let Some((state, pc)) = handles.returns_to(&mut self.buffer, site.state) {
-            self.translate_fetch(cpu, actor, state, pc);
-        }
-    }
-
-    /// A block at `site` was translated from `bytes`. Returns false if these are not what the CPU fetches.
-    ///
-    /// QEMU holds the block's pages here: their memory must not be written as code.
-    pub fn fetched(&mut self, site: &'static Site, bytes: &[u8]) -> bool {
-        let cpu = self.current(0);
-        self.refresh(cpu);
-        let actor = self.actor(cpu, site);
-        let mut right = true;
-        for piece in pieces(site.pc, bytes.len()) {
-            let target = self.fetch_target(cpu, site, piece.at);
-            let Some(model) = &mut self.model else {
-                return true;
-            };
-            let offset =
-                target.and_then(|it| Some((self.ram.offset(it.address, piece.len)?, it.path)));
-            let Some((offset, path)) = offset else {
-                continue;
-            };
-            self.report.fetched(site);
-            for range in model.split(offset, piece.len) {
-                self.rest.set(range.at, path);
-                model.load(actor, path, range);
-                let from = (piece.at - site.pc + range.at - offset) as usize;
-                right &= bytes[from..from + range.len] == *model.view(path, range);
-            }
-        }
-        self.drain_events();
-        right
-    }
-
-    /// Puts the code around a block where QEMU's translator will find it, and has QEMU notice. Only where a
-    /// plugin may write memory is that possible.
-    pub fn fetch_again(&mut self, site: &'static Site) {
-        const PAGE: u64 = 0x1000;
-        let cpu = self.current(0);
-        self.settle();
-        // A block ends with its page, but for the last instruction.
-        let next_page = (site.pc | (PAGE - 1)).wrapping_add(1);
-        for (at, len) in [(site.pc, next_page.wrapping_sub(site.pc)), (next_page, 4)] {
-            let Some(target) = self.fetch_target(cpu, site, at) else {
-                continue;
-            };
-            let Some(model) = &mut self.model else { return };
-            let Some(offset) = self.ram.offset(target.address, len as usize) else {
-                continue;
-            };
-            for range in model.split(offset, len as usize) {
-                let bytes = model.view(target.path, range);
-                api::write_code(self.ram.address(range.at), bytes);
-            }
-        }
-    }
-
-    /// Where an instruction at `pc` is fetched from. QEMU is going to walk there too, and finds the tables as
-    /// the hardware's walker does.
-    fn fetch_target(&mut self, cpu: usize, site: &Site, pc: u64) -> Option<Target> {
-        let actor = self.actor(cpu, site);
-        self.translate_fetch(cpu, actor, site.state, pc)
-    }
-
-    fn translate_fetch(
-        &mut self,
-        cpu: usize,
-        actor: Actor,
-        state: State,
-        pc: u64,
-    ) -> Option<Target> {
-        let (model, ram, rest) = (self.model.as_mut()?, &self.ram, &mut self.rest);
-        let read = |step| descriptor(model, ram, rest, actor, step);
-        self.cpus[cpu].translate_fetch(state, pc, read)
-    }
-
     /// Puts the lines right that loads have seen in a view of their own.
     #[inline]
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if !self.rest.is_disturbed() {
             return;
         }
@@ -301,7 +210,7 @@ impl Watch {
 
     /// Leaves the line of `at` as QEMU is to find it unasked, if it is one that QEMU reads.
     #[inline]
-    fn leave(&mut self, at: u64) {
+    pub(crate) fn leave(&mut self, at: u64) {
         if let (Some(path), Some(model)) = (self.rest.of(at), &mut self.model) {
             leave(model, &self.ram, at, path);
         }
@@ -442,122 +351,6 @@ impl Watch {
         self.drain();
     }
 
-    /// An op by VA is about to be executed, unless it traps.
-    fn by_va(&mut self, cpu: usize, site: &'static Site, op: VaOp, rt: u8) {
-        let registers = &self.cpus[cpu].registers;
-        let (el, hcr) = (site.state.el, registers.hcr_el2);
-        let trap = match op {
-            VaOp::CleanToUnification => hcr::TPU,
-            _ => hcr::TPC,
-        };
-        if op != VaOp::Zero && el < 2 && hcr & trap != 0 {
-            return;
-        }
-        if el == 0 && op != VaOp::Zero && registers.sctlr_el1 & SCTLR_UCI == 0 {
-            return;
-        }
-        // DDI 0487, DC IVAC: with stage 2 or DC, EL1's invalidate also cleans.
-        let upgraded = el < 2 && hcr & (hcr::VM | hcr::DC) != 0;
-        let op = match op {
-            VaOp::Zero => None,
-            VaOp::Invalidate if upgraded => Some(Op::CleanInvalidate),
-            VaOp::Invalidate => Some(Op::Invalidate),
-            VaOp::Clean => Some(Op::Clean),
-            VaOp::CleanToUnification => Some(Op::CleanToUnification),
-            VaOp::CleanInvalidate => Some(Op::CleanInvalidate),
-        };
-        let actor = self.actor(cpu, site);
-        let address = self.register(site, rt);
-        let block = match op {
-            None => address & !(ZERO_BLOCK - 1),
-            Some(_) => address,
-        };
-        let Some((offset, path)) = self.locate(cpu, site, block, 1) else {
-            return;
-        };
-        let Some(op) = op else {
-            return self.before_zero(cpu, actor, path, offset);
-        };
-        let guest = self.is_guest(cpu, site);
-        self.report.maintained(cpu, guest, op, offset);
-        if let Some(model) = &mut self.model {
-            model.maintain(actor, op, offset);
-        }
-        self.leave(offset);
-        self.drain();
-    }
-
-    /// DC ZVA is about to be executed, and may fault instead. QEMU does not tell when it is done.
-    fn before_zero(&mut self, cpu: usize, actor: Actor, path: Path, offset: u64) {
-        let Some(model) = &mut self.model else { return };
-        for range in model.split(offset, ZERO_BLOCK as usize) {
-            show(model, &self.ram, path, range.at);
-        }
-        self.zeroed[cpu] = Some((actor, path, offset));
-    }
-
-    /// Learns of the zeros of a DC ZVA, if it was executed.
-    #[inline]
-    fn zero(&mut self, cpu: usize) {
-        if self.zeroed[cpu].is_some() {
-            self.take_zeros(cpu);
-        }
-    }
-
-    #[cold]
-    fn take_zeros(&mut self, cpu: usize) {
-        let (Some((actor, path, offset)), Some(model)) = (self.zeroed[cpu].take(), &mut self.model)
-        else {
-            return;
-        };
-        const ZEROS: [u8; ZERO_BLOCK as usize] = [0; ZERO_BLOCK as usize];
-        let mut now = ZEROS;
-        self.ram.read(offset, &mut now);
-        // It was shown what this CPU sees. If that was zero before, a fault and zeros are the same.
-        if now != ZEROS {
-            return;
-        }
-        for range in model.split(offset, ZERO_BLOCK as usize) {
-            model.store(actor, path, range.at, &ZEROS[..range.len]);
-            if let Some(path) = self.rest.of(range.at) {
-                leave(model, &self.ram, range.at, path);
-            }
-        }
-        self.drain();
-    }
-
-    /// An op by set/way is about to be executed, unless it traps.
-    fn set_way(&mut self, cpu: usize, site: &'static Site, op: SetWayOp, rt: u8) {
-        let (el, hcr) = (site.state.el, self.cpus[cpu].registers.hcr_el2);
-        if el == 0 || el < 2 && hcr & hcr::TSW != 0 {
-            return;
-        }
-        // DDI 0487, HCR_EL2.SWIO, and DC ISW.
-        let upgraded = el < 2 && hcr & (hcr::SWIO | hcr::VM | hcr::DC) != 0;
-        let op = match op {
-            SetWayOp::Invalidate if upgraded => Op::CleanInvalidate,
-            SetWayOp::Invalidate => Op::Invalidate,
-            SetWayOp::Clean => Op::Clean,
-            SetWayOp::CleanInvalidate => Op::CleanInvalidate,
-        };
-        let operand = self.register(site, rt);
-        let guest = self.is_guest(cpu, site);
-        let actor = self.actor(cpu, site);
-        self.report.set_way(guest, op);
-        let place = place(
-            operand,
-            self.options.level,
-            &self.options.caches.geometry,
-            self.options.caches.line_shift,
-        );
-        if let (Some((set, way)), Some(model)) = (place, &mut self.model)
-            && let Some(at) = model.set_way(actor, op, set, way)
-        {
-            self.leave(at);
-        }
-        self.drain();
-    }
-
     /// Takes note of where the program is: what the host maintains while its guest waits is one flush.
     #[inline]
     fn note_level(&mut self, cpu: usize, site: &'static Site) {
@@ -575,12 +368,12 @@ impl Watch {
 
     /// Whether `site` belongs to a guest: it runs below EL2 and behind stage 2.
     #[inline]
-    fn is_guest(&self, cpu: usize, site: &Site) -> bool {
+    pub(crate) fn is_guest(&self, cpu: usize, site: &Site) -> bool {
         let hcr = self.cpus[cpu].registers.hcr_el2;
         site.state.el < 2 && hcr & hcr::VM != 0 && hcr & hcr::TGE == 0
     }
 
-    fn actor(&self, cpu: usize, site: &Site) -> Actor {
+    pub(crate) fn actor(&self, cpu: usize, site: &Site) -> Actor {
         Actor {
             cpu: cpu as u8,
             site: site.number,
@@ -589,7 +382,13 @@ impl Watch {
 
     /// Where `len` bytes at an address are in the memory, and how the CPU reaches them.
     #[inline]
-    fn locate(&mut self, cpu: usize, site: &Site, address: u64, len: usize) -> Option<(u64, Path)> {
+    pub(crate) fn locate(
+        &mut self,
+        cpu: usize,
+        site: &Site,
+        address: u64,
+        len: usize,
+    ) -> Option<(u64, Path)> {
         let (state, actor) = (site.state, self.actor(cpu, site));
         let knows = &mut self.cpus[cpu];
         let (model, ram, rest) = (self.model.as_mut()?, &self.ram, &mut self.rest);
@@ -614,7 +413,7 @@ impl Watch {
     }
 
     /// The value of a general register; 31 is the zero register.
-    fn register(&mut self, site: &Site, register: u8) -> u64 {
+    pub(crate) fn register(&mut self, site: &Site, register: u8) -> u64 {
         match register {
             31 => 0,
             register => self.base(site, register),
@@ -634,7 +433,7 @@ impl Watch {
 
     /// Reports what the model has noticed, and puts lines right that hardware has written back.
     #[inline]
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         self.drain_events();
         let Some(model) = &mut self.model else { return };
         if model.has_written_back() {
@@ -643,12 +442,10 @@ impl Watch {
             }
         }
     }
-}
 
-impl Watch {
     /// Reports what the model has noticed.
     #[inline]
-    fn drain_events(&mut self) {
+    pub(crate) fn drain_events(&mut self) {
         if let Some(model) = &mut self.model
             && model.has_events()
         {
@@ -665,14 +462,14 @@ impl Watch {
 }
 
 /// Puts the line of `at` where QEMU will load it, as an access along `path` sees it.
-fn show(model: &mut Model, ram: &Ram, path: Path, at: u64) {
+pub(crate) fn show(model: &mut Model, ram: &Ram, path: Path, at: u64) {
     let size = model.line_size();
     let at = at & !(size as u64 - 1);
     ram.show(at, model.view(path, Range { at, len: size }));
 }
 
 /// Leaves a line as QEMU is to find it unasked. Code, so that QEMU notices.
-fn leave(model: &mut Model, ram: &Ram, at: u64, path: Path) {
+pub(crate) fn leave(model: &mut Model, ram: &Ram, at: u64, path: Path) {
     let size = model.line_size();
     let at = at & !(size as u64 - 1);
     let bytes = model.view(path, Range { at, len: size });
@@ -684,7 +481,7 @@ fn leave(model: &mut Model, ram: &Ram, at: u64, path: Path) {
 
 /// Reads a translation table descriptor as the CPU's table walker sees it, and has QEMU's walker see the
 /// same.
-fn descriptor(
+pub(crate) fn descriptor(
     model: &mut Model,
     ram: &Ram,
     rest: &mut Rest,
@@ -705,7 +502,7 @@ fn descriptor(
 
 /// Cuts a range of addresses every 64 bytes, so that no piece crosses the end of a page, behind which
 /// translation may lead elsewhere.
-fn pieces(address: u64, len: usize) -> impl Iterator<Item = Range> {
+pub(crate) fn pieces(address: u64, len: usize) -> impl Iterator<Item = Range> {
     let mut at = address;
     let mut left = len;
     std::iter::from_fn(move || {
@@ -715,17 +512,6 @@ fn pieces(address: u64, len: usize) -> impl Iterator<Item = Range> {
         left -= len;
         (len > 0).then_some(piece)
     })
-}
-
-/// The set and way that an operand of `level` names (DDI 0487, DC ISW), if it is the modelled cache's.
-fn place(operand: u64, level: u64, geometry: &Geometry, line_shift: u32) -> Option<(u32, u32)> {
-    if operand >> 1 & 7 != level - 1 {
-        return None;
-    }
-    let way_bits = geometry.ways.next_power_of_two().trailing_zeros();
-    let way = (operand as u32).checked_shr(32 - way_bits).unwrap_or(0);
-    let set = (operand >> line_shift) as u32 & (geometry.sets - 1);
-    Some((set, way))
 }
 
 /// Whether an address depends on the carry flag.
