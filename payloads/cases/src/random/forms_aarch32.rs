@@ -45,6 +45,9 @@ macro_rules! forms_a32 {
             Load 4 4 device "ldm r0!, {r2}", "str r2, [r1]";
             Load 4 1 device "cmp r0, r0", "mov r2, #0", "ldreq r2, [r0]", "ldrne r2, [r1]", "str r2, [r1]";
             Store 4 1 device "ldr r2, [r1]", "cmp r0, r0", "streq r2, [r0]", "strne r0, [r0]";
+            // Ops that fail their condition: they would destroy what is loaded, or drop it too early
+            Load 4 1 device "cmp r0, r0", "mcrne p15, 0, r0, c7, c6, 1", "ldr r2, [r0]", "str r2, [r1]";
+            Store 4 1 device "ldr r2, [r1]", "cmp r0, r0", "str r2, [r0]", "mcrne p15, 0, r0, c7, c6, 1";
         }
     };
 }
@@ -58,6 +61,8 @@ macro_rules! forms_t32 {
             // In IT blocks, and what has a 16-bit encoding in its 32-bit one
             Load 4 1 device "cmp r0, r0", "ite eq", "ldreq r2, [r0]", "ldrne r2, [r1]", "str r2, [r1]";
             Store 4 1 device "ldr r2, [r1]", "cmp r0, r0", "ite eq", "streq r2, [r0]", "strne r0, [r0]";
+            Load 4 1 device "cmp r0, r0", "it ne", "mcrne p15, 0, r0, c7, c6, 1", "ldr r2, [r0]", "str r2, [r1]";
+            Store 4 1 device "ldr r2, [r1]", "cmp r0, r0", "str r2, [r0]", "it ne", "mcrne p15, 0, r0, c7, c6, 1";
             Load 2 1 device "ldrh.w r2, [r0]", "strh r2, [r1]";
             Load 4 1 device "ldr.w r2, [r0]", "str r2, [r1]";
             Store 4 1 device "ldr r2, [r1]", "str.w r2, [r0]";

@@ -191,10 +191,18 @@ impl Program {
         }
     }
 
-    /// A place in the lines for `len` bytes, a multiple of `align`.
+    /// A place in the lines for `len` bytes, a multiple of `align`; one in four is across a line's end, if
+    /// it may be.
     fn place(&mut self, len: usize, align: usize) -> usize {
-        let room = self.lines.len() * LINE - len + 1;
-        self.lines.start * LINE + self.random.below(room) / align * align
+        let lines = self.lines.len();
+        let offset = match (len - 1) / align {
+            before @ 1.. if self.random.below(4) == 0 => {
+                let end = (1 + self.random.below(lines - 1)) * LINE;
+                end - align * (1 + self.random.below(before))
+            }
+            _ => self.random.below(lines * LINE - len + 1) / align * align,
+        };
+        self.lines.start * LINE + offset
     }
 
     fn access(&mut self) -> Step {

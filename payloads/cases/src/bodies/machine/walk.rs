@@ -9,6 +9,9 @@ use crate::{
 /// The pages that the window shows before and after, as offsets in the arena. The tables are not there.
 const PAGES: [usize; 2] = [0x4000, 0x5000];
 
+/// What the other page has in memory.
+const OLDER: u64 = 0x0101_0101;
+
 /// Leads the window from one page to another by a cacheable store to its table entry, and looks which page it
 /// shows. A walk that goes past the caches does not see the store until it is cleaned.
 pub fn changed<I: Machine>(cx: &mut Context<I>, cached_walks: bool, clean: bool) {
@@ -19,7 +22,7 @@ pub fn changed<I: Machine>(cx: &mut Context<I>, cached_walks: bool, clean: bool)
 
     I::set_walks(cached_walks);
     I::set_caches(false, false);
-    for (page, value) in [(before, OLD), (after, NEW), (table, 0)] {
+    for (page, value) in [(before, OLD), (after, OLDER), (table, 0)] {
         I::by_va(ByVa::CleanInvalidate, page.cast());
         // SAFETY: all three are in the arena, which nothing else uses.
         unsafe { page.write_volatile(value) }
@@ -28,6 +31,14 @@ pub fn changed<I: Machine>(cx: &mut Context<I>, cached_walks: bool, clean: bool)
     I::barrier();
     I::set_caches(true, true);
     cx.check("the page at first", OLD, through::<I>());
+    // What the other page has in the cache, and what in memory, are two things from here on: a load along the
+    // wrong translation gives itself away even if it ends up at the right page.
+    let past = I::arena().uncached.wrapping_byte_add(PAGES[1]);
+    // SAFETY: as above.
+    unsafe {
+        after.write_volatile(NEW);
+        past.read_volatile();
+    }
 
     set_entry::<I>(table, after);
     if clean {
