@@ -309,8 +309,9 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         shared::command::<Self>(command);
     }
 
-    fn store_on_secondary(at: *mut u32, value: u32) {
-        shared::store::<Self>(at, value);
+    unsafe fn store_on_secondary(at: *mut u32, value: u32) {
+        // SAFETY: the caller's.
+        unsafe { shared::store::<Self>(at, value) }
     }
 
     fn stop_secondary() -> bool {

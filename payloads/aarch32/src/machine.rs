@@ -109,7 +109,7 @@ impl<const IS_T32: bool> Machine for AArch32<IS_T32> {
             true => (&raw const forms_t32, 1),
             false => (&raw const forms_a32, 0),
         };
-        let routine = begin.wrapping_add(64 * form.number | t32);
+        let routine = begin.wrapping_add((64 * form.number) | t32);
         // SAFETY: the routine of this number follows the procedure call standard, accesses the buffer and
         // what the form says, which the case answers for. Bit 0 of its address says T32.
         unsafe {

@@ -174,8 +174,9 @@ impl Isa for A64 {
         shared::command::<Self>(command);
     }
 
-    fn store_on_secondary(at: *mut u32, value: u32) {
-        shared::store::<Self>(at, value);
+    unsafe fn store_on_secondary(at: *mut u32, value: u32) {
+        // SAFETY: the caller's.
+        unsafe { shared::store::<Self>(at, value) }
     }
 
     fn stop_secondary() -> bool {

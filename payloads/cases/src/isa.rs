@@ -323,8 +323,12 @@ pub trait Isa: Sized + 'static {
     /// Has the second CPU do `command`, and returns when it has.
     fn on_secondary(command: Command);
 
-    /// Has the second CPU store `value` at `at`, memory that nothing else uses, and returns when it has.
-    fn store_on_secondary(at: *mut u32, value: u32);
+    /// Has the second CPU store `value` at `at`, and returns when it has.
+    ///
+    /// # Safety
+    ///
+    /// `at` must be memory that nothing else uses.
+    unsafe fn store_on_secondary(at: *mut u32, value: u32);
 
     /// Has the second CPU turn itself off by CPU_OFF, and returns once AFFINITY_INFO says that it is;
     /// false if it never does.

@@ -69,8 +69,12 @@ pub fn command<I: PastCaches>(command: Command) {
     unsafe { Mailbox::command(mailbox::<I>(), command) }
 }
 
-/// Has the second CPU store `value` at `at`, memory that nothing else uses, and waits until it has.
-pub fn store<I: PastCaches>(at: *mut u32, value: u32) {
+/// Has the second CPU store `value` at `at`, and waits until it has.
+///
+/// # Safety
+///
+/// `at` must be memory that nothing else uses.
+pub unsafe fn store<I: PastCaches>(at: *mut u32, value: u32) {
     // SAFETY: the mailbox, past the caches, and as for `at` the caller's.
     unsafe { Mailbox::store(mailbox::<I>(), at, value) }
 }

@@ -133,7 +133,8 @@ pub fn other_cpu<I: Isa>(cx: &mut Context<I>) {
         I::set_way(SetWay::Clean, 0)
     });
     for (value, at) in (NEW as u32..).zip(places) {
-        I::store_on_secondary(at, value);
+        // SAFETY: the arena, and memory of the guest's that nothing else uses.
+        unsafe { I::store_on_secondary(at, value) }
     }
     cx.step("cache off, CPU 0", TOGGLE, || I::set_caches(false, false));
     for (n, at) in places.into_iter().enumerate() {

@@ -113,7 +113,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -124,7 +124,7 @@ impl Random {
     /// A number below `limit`.
     fn below(&mut self, limit: usize) -> usize {
         // The programs are small, and so is the bias.
-        ((self.next() >> 32) as usize) % limit
+        ((self.draw() >> 32) as usize) % limit
     }
 }
 
@@ -133,7 +133,7 @@ pub fn bytes(seed: u64) -> [u8; 64] {
     let mut random = Random::new(seed);
     let mut all = [0; 64];
     for word in all.chunks_exact_mut(8) {
-        word.copy_from_slice(&random.next().to_le_bytes());
+        word.copy_from_slice(&random.draw().to_le_bytes());
     }
     all
 }
@@ -226,7 +226,7 @@ impl Program {
             form,
             way,
             at: self.place(form.len, align),
-            value: self.random.next(),
+            value: self.random.draw(),
         }
     }
 
