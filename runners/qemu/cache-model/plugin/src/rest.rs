@@ -17,6 +17,8 @@ pub struct Rest {
     pages: Vec<u64>,
     /// Lines that a load has seen in another view than theirs.
     disturbed: Vec<u64>,
+    /// Counts changes of which lines are read unasked, and how.
+    changes: u64,
 }
 
 const PAGE_SHIFT: u32 = 12;
@@ -30,6 +32,7 @@ impl Rest {
             lines: HashMap::new(),
             pages: vec![0; pages.div_ceil(64)],
             disturbed: Vec::new(),
+            changes: 0,
         }
     }
 
@@ -37,7 +40,14 @@ impl Rest {
     pub fn set(&mut self, at: u64, path: Path) {
         let page = (at >> PAGE_SHIFT) as usize;
         self.pages[page / 64] |= 1 << (page % 64);
-        self.lines.insert(at & !(self.line_size - 1), path);
+        let line = at & !(self.line_size - 1);
+        self.changes += u64::from(self.lines.insert(line, path) != Some(path));
+    }
+
+    /// A number that is another whenever [`of`](Self::of) may have another answer.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// How the line of `at` is left, if it is one of these.

@@ -51,7 +51,7 @@ pub struct Watch {
     pub(crate) rest: Rest,
     /// The lines with which each CPU can go on as it does.
     steady: Vec<Steady>,
-    /// Counts what may end that, besides the model's and the memory's own counts.
+    /// Counts what may end that, besides what others count.
     events: u64,
     /// The DC ZVA that each CPU was about to execute last.
     pub(crate) zeroed: Vec<Option<(Actor, Path, u64)>>,
@@ -262,6 +262,13 @@ impl Watch {
         self.drain();
     }
 
+    /// A number that is another whenever a line may have ceased to be steady.
+    #[inline]
+    fn moment(&self) -> Option<u64> {
+        let model = self.model.as_ref()?;
+        Some(self.events + model.generation() + self.ram.changes() + self.rest.changes())
+    }
+
     /// Where an access is, if it is to a line with which this CPU can go on as it does, and whether it has
     /// the line alone.
     #[inline]
@@ -272,8 +279,7 @@ impl Watch {
         address: u64,
         len: usize,
     ) -> Option<(u64, bool)> {
-        let model = self.model.as_ref()?;
-        let moment = self.events + model.generation() + self.ram.changes();
+        let moment = self.moment()?;
         let regime = steady::regime(site.state.el, site.state.aarch64_regime);
         let found = self.steady[cpu].find(address, len, regime, moment)?;
         if self.is_guest(cpu, site) {
@@ -300,7 +306,7 @@ impl Watch {
             return;
         };
         show(model, &self.ram, path, offset);
-        let moment = self.events + model.generation() + self.ram.changes();
+        let Some(moment) = self.moment() else { return };
         let regime = steady::regime(site.state.el, site.state.aarch64_regime);
         self.steady[cpu].remember(address, regime, moment, offset, alone);
     }
