@@ -201,6 +201,10 @@ impl Bench {
         let plugin = self.model.as_ref().map(|plugin| plugin.path.as_path());
         let plugin = plugin.unwrap_or(Path::new("")).display().to_string();
         let model = run.caches.and(self.machine.cache_model.as_ref());
+        let geometry = run.caches.and_then(|caches| caches.geometry);
+        let geometry = geometry.or(model.map(|model| (model.sets, model.ways)));
+        let (sets, ways) = geometry.unwrap_or_default();
+        let (sets, ways) = (sets.to_string(), ways.to_string());
         let model_args = model.map_or(&[][..], |model| &model.args);
         let values = [
             ("{kernel}", self.path(&self.hypervisor.kernel)?),
@@ -213,6 +217,8 @@ impl Bench {
             ("{exception_log}", &inherited.log),
             ("{memory}", &inherited.memory),
             ("{plugin}", &plugin),
+            ("{sets}", &sets),
+            ("{ways}", &ways),
             ("{schedule}", &schedule),
             ("{system_cache}", system_cache),
         ];

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
-use setway_cache_model::{ConfigError, Schedule};
+use setway_cache_model::{Config, ConfigError, Geometry, Schedule};
 
 /// The caches of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,10 +12,12 @@ pub struct Caches {
     pub schedule: Schedule,
     /// There is a cache that ops by set/way do not reach.
     pub system_cache: bool,
+    /// Sets and ways of the private caches, if not those of the machine's CPU.
+    pub geometry: Option<(u32, u32)>,
 }
 
 /// What stands behind a schedule's name if there is a system cache.
-const SYSTEM: &str = "+system";
+const SYSTEM: &str = "system";
 
 impl Caches {
     /// Caches without a system cache.
@@ -23,6 +25,7 @@ impl Caches {
         Self {
             schedule,
             system_cache: false,
+            geometry: None,
         }
     }
 
@@ -37,29 +40,49 @@ impl Caches {
         std::array::from_fn(|n| Self {
             schedule: each[n % each.len()],
             system_cache: n >= each.len(),
+            geometry: None,
         })
     }
 }
 
 impl fmt::Display for Caches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let system = if self.system_cache { SYSTEM } else { "" };
-        write!(f, "{}{system}", self.schedule)
+        write!(f, "{}", self.schedule)?;
+        if self.system_cache {
+            write!(f, "+{SYSTEM}")?;
+        }
+        match self.geometry {
+            Some((sets, ways)) => write!(f, "+{sets}x{ways}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl FromStr for Caches {
-    type Err = ConfigError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let (schedule, system_cache) = match text.strip_suffix(SYSTEM) {
-            Some(schedule) => (schedule, true),
-            None => (text, false),
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.split('+');
+        let schedule = words.next().unwrap_or_default().parse();
+        let mut caches = Self::new(schedule.map_err(|error: ConfigError| error.to_string())?);
+        for word in words {
+            let size = word.split_once('x');
+            let size = size.and_then(|(sets, ways)| Some((sets.parse().ok()?, ways.parse().ok()?)));
+            match (word, size) {
+                (SYSTEM, _) => caches.system_cache = true,
+                (_, Some(size)) => caches.geometry = Some(size),
+                _ => return Err(format!("`+{word}` is neither +{SYSTEM} nor +SETSxWAYS")),
+            }
+        }
+        let mut config = Config {
+            schedule: caches.schedule,
+            ..Config::default()
         };
-        Ok(Self {
-            schedule: schedule.parse()?,
-            system_cache,
-        })
+        if let Some((sets, ways)) = caches.geometry {
+            config.geometry = Geometry { sets, ways };
+        }
+        config.check().map_err(|error| error.to_string())?;
+        Ok(caches)
     }
 }
 
@@ -125,12 +148,16 @@ mod tests {
             "eager+system",
             "refill",
             "migrate+system",
+            "lazy+128x4",
+            "refill+system+1x1",
             "random:17",
         ] {
             let caches: Caches = name.parse().unwrap();
             assert_eq!(caches.to_string(), name);
         }
-        for name in ["", "lasy", "random", "random:x", "lazy+", "lazy+llc", "off"] {
+        for name in [
+            "", "lasy", "random", "random:x", "lazy+", "lazy+llc", "lazy+3x4", "lazy+4x", "off",
+        ] {
             assert!(name.parse::<Caches>().is_err(), "{name}");
         }
     }

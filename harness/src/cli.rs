@@ -84,7 +84,8 @@ pub struct EngineArgs {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
     /// Caches of the machine, where QEMU can carry the model: lazy, eager, refill, migrate, random:SEED,
-    /// each on its own or followed by `+system`; several with commas; all; or off
+    /// each may be followed by `+system` (a cache that set/way ops do not reach) and `+SETSxWAYS`; several with
+    /// commas; all; or off
     /// [default: lazy, and for cases that compare data also migrate].
     #[arg(long, value_name = "CACHES")]
     pub caches: Option<Choice>,

@@ -36,6 +36,10 @@ pub struct Machine {
 pub struct CacheModel {
     /// Bytes of memory.
     pub memory: u64,
+    /// Sets of the CPU's last private cache.
+    pub sets: u32,
+    /// Its ways.
+    pub ways: u32,
     /// What it adds to the command line, with placeholders.
     pub args: Vec<String>,
 }

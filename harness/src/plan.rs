@@ -108,6 +108,7 @@ impl Run {
         let Some(Caches {
             schedule,
             system_cache,
+            geometry: _,
         }) = self.caches
         else {
             return Ok(Some(Outcome::Fresh));
