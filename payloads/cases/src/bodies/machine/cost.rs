@@ -4,9 +4,9 @@ use crate::{context::Context, isa::Isa, machine::Machine};
 use core::hint::black_box;
 
 /// Rounds of a computation without memory.
-const ROUNDS: u32 = 60_000_000;
+const ROUNDS: u32 = 150_000_000;
 /// Passes over the arena.
-const PASSES: u64 = 1500;
+const PASSES: u64 = 12_000;
 /// Words of the arena that are loaded and stored in a pass.
 const WORDS: usize = 8192;
 
