@@ -169,6 +169,8 @@ pub struct Program {
     forms: &'static [Form],
     /// The lines that it favours.
     lines: core::ops::Range<usize>,
+    /// The last line that something was done to, from the first of these.
+    last: usize,
     left: u32,
     caches_on: bool,
     /// How much of the end is done: two loads for each line.
@@ -184,6 +186,7 @@ impl Program {
         Self {
             forms: forms(isa),
             lines: first..first + count,
+            last: 0,
             left: STEPS / 2 + random.below(STEPS as usize / 2 + 1) as u32,
             random,
             caches_on: true,
@@ -191,17 +194,20 @@ impl Program {
         }
     }
 
-    /// A place in the lines for `len` bytes, a multiple of `align`; one in four is across a line's end, if
-    /// it may be.
+    /// A place in the lines for `len` bytes, a multiple of `align`. Some are in the line of the last place,
+    /// where what was just done matters most, and some across a line's end, if they may be.
     fn place(&mut self, len: usize, align: usize) -> usize {
         let lines = self.lines.len();
-        let offset = match (len - 1) / align {
-            before @ 1.. if self.random.below(4) == 0 => {
+        let across = (len - 1) / align;
+        let offset = match self.random.below(4) {
+            0 if across > 0 => {
                 let end = (1 + self.random.below(lines - 1)) * LINE;
-                end - align * (1 + self.random.below(before))
+                end - align * (1 + self.random.below(across))
             }
+            1 => self.last + self.random.below(LINE - len + 1) / align * align,
             _ => self.random.below(lines * LINE - len + 1) / align * align,
         };
+        self.last = offset / LINE * LINE;
         self.lines.start * LINE + offset
     }
 

@@ -40,17 +40,23 @@ pub fn changed<I: Machine>(cx: &mut Context<I>, cached_walks: bool, clean: bool)
         past.read_volatile();
     }
 
+    // From here to the last load nothing happens but that the entry changes: it is dirty already, and the first
+    // page in use.
+    set_entry::<I>(table, before);
+    let again = through::<I>();
     set_entry::<I>(table, after);
     if clean {
         I::by_va(ByVa::Clean, table.cast());
     }
     I::barrier();
     I::invalidate_tlb();
+    let changed = through::<I>();
+    cx.check("the page before its entry was changed", OLD, again);
     let want = match cx.arguments().outcome {
         Outcome::Fresh => NEW,
         Outcome::Stale => OLD,
     };
-    cx.check("the page after its entry was changed", want, through::<I>());
+    cx.check("the page after its entry was changed", want, changed);
     I::set_walks(true);
 }
 
