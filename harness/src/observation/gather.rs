@@ -6,15 +6,14 @@ use setway_cases::Kind;
 use setway_protocol::{Stream, VERSION, kind};
 
 use super::{
-    Account, Bases, Builds, Cache, Check, Counts, Flush, Gap, Maintained, Modelled, Notice,
-    Observation, Ops, Program, Step, program,
+    Account, Bases, Builds, Cache, Check, Counts, Gap, Observation, Program, Step, modelled,
+    program,
 };
 use crate::{
     engine::{
         capture::Capture,
         console::{Console, Fault, Record, Records},
     },
-    isa::Isa,
     plan::Run,
     traps::{self, Trapped},
 };
@@ -92,12 +91,12 @@ impl Observation {
 
         let modelled = run.caches.map(|_| {
             let positions = capture.log.records.iter().map(|(after, _)| *after);
-            let modelled = modelled(&console.model, positions, &mut gaps);
-            watched(&console.model, run, &mut gaps);
+            let modelled = modelled::gather(&console.model, positions, &mut gaps);
+            modelled::watched(&console.model, run.isa, &mut gaps);
             if is_counted {
                 steps
                     .iter_mut()
-                    .for_each(|step| maintained(step, &modelled));
+                    .for_each(|step| modelled::maintained(step, &modelled));
             }
             modelled
         });
@@ -236,83 +235,8 @@ fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
     }
 }
 
-/// Adds to a step what was maintained for it. Where the hypervisor does not say how often it flushed,
-/// that is how often it did.
-fn maintained(step: &mut Step, modelled: &Modelled) {
-    // A flush is recorded when the guest goes on, and so behind the trap that it answers.
-    let flushes = modelled.flushes.iter().filter(|flush| {
-        flush.is_of_the_policy() && flush.after > step.span.start && flush.after <= step.span.end
-    });
-    let mut sum = Maintained::default();
-    for flush in flushes {
-        sum.flushes += 1;
-        sum.lines += flush.lines;
-        sum.twice += flush.twice;
-        sum.missed = flush.missed;
-    }
-    step.maintained = Some(sum);
-    step.observed.flush.get_or_insert(sum.flushes);
-}
-
-/// A model that has seen nothing of the guest has judged nothing.
-fn watched(records: &Records, run: &Run, gaps: &mut Vec<Gap>) {
-    if !records.ended() {
-        return;
-    }
-    let width = match run.isa {
-        Isa::A64 => 64,
-        Isa::A32 | Isa::T32 => 32,
-    };
-    let total = |name: &str| {
-        let mut totals = records.of(kind::TOTALS);
-        totals.find_map(|totals| totals.number(name).ok())
-    };
-    for what in ["loads", "stores", "fetches"] {
-        if total(&format!("{what}{width}")).unwrap_or_default() == 0 {
-            gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
-        }
-    }
-    match total("unwatched") {
-        Some(0) => {}
-        Some(blocks) => gaps.push(Gap::Unwatched(format!(
-            "{blocks} blocks of code less than there were"
-        ))),
-        None => gaps.push(Gap::Unwatched("nothing".to_owned())),
-    }
-}
-
-/// The cache model's account; `positions` has the number of traps before each of its records.
-fn modelled(
-    records: &Records,
-    positions: impl Iterator<Item = usize>,
-    gaps: &mut Vec<Gap>,
-) -> Modelled {
-    let total = |name: &str| {
-        let mut totals = records.of(kind::TOTALS);
-        totals
-            .find_map(|totals| totals.number(name).ok())
-            .unwrap_or_default()
-    };
-    let mut modelled = Modelled {
-        stale_reads: total("stale"),
-        lost_writes: total("lost"),
-        ops: collect(records, kind::OPS, Ops::read, gaps),
-        ..Modelled::default()
-    };
-    for (record, after) in records.records.iter().zip(positions) {
-        let read = match record.kind.as_str() {
-            kind::FLUSH => Flush::read(record, after).map(|flush| modelled.flushes.push(flush)),
-            kind::STALE => Notice::stale(record, after).map(|notice| modelled.stale.push(notice)),
-            kind::LOST => Notice::lost(record, after).map(|notice| modelled.lost.push(notice)),
-            _ => Ok(()),
-        };
-        gaps.extend(read.err().map(Gap::from));
-    }
-    modelled
-}
-
 /// Reads every record of a kind; one that cannot be read is a gap.
-fn collect<T>(
+pub(super) fn collect<T>(
     records: &Records,
     kind: &str,
     read: impl Fn(&Record) -> Result<T, Fault>,

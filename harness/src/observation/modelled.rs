@@ -1,8 +1,13 @@
 //! What the cache model noticed of a run.
 
 use serde::Serialize;
+use setway_protocol::kind;
 
-use crate::engine::console::{Fault, Record};
+use super::{Gap, Maintained, Step, gather::collect};
+use crate::{
+    engine::console::{Fault, Record, Records},
+    isa::Isa,
+};
 
 /// The model's account of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -190,4 +195,79 @@ impl Ops {
             count: record.number("count")?,
         })
     }
+}
+
+/// Adds to a step what was maintained for it. Where the hypervisor does not say how often it flushed,
+/// that is how often it did.
+pub(super) fn maintained(step: &mut Step, modelled: &Modelled) {
+    // A flush is recorded when the guest goes on, and so behind the trap that it answers.
+    let flushes = modelled.flushes.iter().filter(|flush| {
+        flush.is_of_the_policy() && flush.after > step.span.start && flush.after <= step.span.end
+    });
+    let mut sum = Maintained::default();
+    for flush in flushes {
+        sum.flushes += 1;
+        sum.lines += flush.lines;
+        sum.twice += flush.twice;
+        sum.missed = flush.missed;
+    }
+    step.maintained = Some(sum);
+    step.observed.flush.get_or_insert(sum.flushes);
+}
+
+/// A model that has seen nothing of the guest has judged nothing.
+pub(super) fn watched(records: &Records, isa: Isa, gaps: &mut Vec<Gap>) {
+    if !records.ended() {
+        return;
+    }
+    let width = match isa {
+        Isa::A64 => 64,
+        Isa::A32 | Isa::T32 => 32,
+    };
+    let total = |name: &str| {
+        let mut totals = records.of(kind::TOTALS);
+        totals.find_map(|totals| totals.number(name).ok())
+    };
+    for what in ["loads", "stores", "fetches"] {
+        if total(&format!("{what}{width}")).unwrap_or_default() == 0 {
+            gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
+        }
+    }
+    match total("unwatched") {
+        Some(0) => {}
+        Some(blocks) => gaps.push(Gap::Unwatched(format!(
+            "{blocks} blocks of code less than there were"
+        ))),
+        None => gaps.push(Gap::Unwatched("nothing".to_owned())),
+    }
+}
+
+/// The cache model's account; `positions` has the number of traps before each of its records.
+pub(super) fn gather(
+    records: &Records,
+    positions: impl Iterator<Item = usize>,
+    gaps: &mut Vec<Gap>,
+) -> Modelled {
+    let total = |name: &str| {
+        let mut totals = records.of(kind::TOTALS);
+        totals
+            .find_map(|totals| totals.number(name).ok())
+            .unwrap_or_default()
+    };
+    let mut modelled = Modelled {
+        stale_reads: total("stale"),
+        lost_writes: total("lost"),
+        ops: collect(records, kind::OPS, Ops::read, gaps),
+        ..Modelled::default()
+    };
+    for (record, after) in records.records.iter().zip(positions) {
+        let read = match record.kind.as_str() {
+            kind::FLUSH => Flush::read(record, after).map(|flush| modelled.flushes.push(flush)),
+            kind::STALE => Notice::stale(record, after).map(|notice| modelled.stale.push(notice)),
+            kind::LOST => Notice::lost(record, after).map(|notice| modelled.lost.push(notice)),
+            _ => Ok(()),
+        };
+        gaps.extend(read.err().map(Gap::from));
+    }
+    modelled
 }

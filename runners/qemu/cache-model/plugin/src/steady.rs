@@ -4,6 +4,13 @@
 //! has in memory is what the CPU sees, and the model has nothing to notice. Such lines are remembered until
 //! anything happens to any line, which a count of all that happens tells.
 
+use setway_cache_model::Path;
+
+use crate::{
+    site::Site,
+    watch::{Watch, show},
+};
+
 /// How many lines are remembered.
 const ENTRIES: usize = 2048;
 const LINE_SHIFT: u32 = 6;
@@ -68,5 +75,60 @@ impl Steady {
             offset: offset & !(LINE as u64 - 1),
             alone,
         };
+    }
+}
+
+impl Watch {
+    /// A number that is another whenever a line may have ceased to be steady.
+    #[inline]
+    fn moment(&self) -> Option<u64> {
+        let model = self.model.as_ref()?;
+        Some(self.events + model.generation() + self.ram.changes() + self.rest.changes())
+    }
+
+    /// Where an access is, if it is to a line with which this CPU can go on as it does, and whether it has
+    /// the line alone.
+    #[inline]
+    pub(crate) fn steady_at(
+        &mut self,
+        cpu: usize,
+        site: &'static Site,
+        address: u64,
+        len: usize,
+    ) -> Option<(u64, bool)> {
+        let moment = self.moment()?;
+        let regime = regime(site.state.el, site.state.aarch64_regime);
+        let found = self.steady[cpu].find(address, len, regime, moment)?;
+        if self.is_guest(cpu, site) {
+            self.report.guest_at(cpu, site);
+        }
+        Some(found)
+    }
+
+    /// Remembers a line that was just accessed, if the CPU can go on with it as it does.
+    #[inline]
+    pub(crate) fn remember(
+        &mut self,
+        cpu: usize,
+        site: &Site,
+        address: u64,
+        offset: u64,
+        path: Path,
+    ) {
+        // Whoever has something left to do, must come by.
+        if self.rest.is_disturbed() || self.cpus[cpu].stale || self.zeroed[cpu].is_some() {
+            return;
+        }
+        let Some(model) = &mut self.model else { return };
+        if path != Path::WriteBack || model.line_size() != LINE || self.rest.of(offset).is_some() {
+            return;
+        }
+        let Some(alone) = model.steady(cpu as u8, offset) else {
+            return;
+        };
+        show(model, &self.ram, path, offset);
+        let Some(moment) = self.moment() else { return };
+        let regime = regime(site.state.el, site.state.aarch64_regime);
+        self.steady[cpu].remember(address, regime, moment, offset, alone);
     }
 }

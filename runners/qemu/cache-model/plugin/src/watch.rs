@@ -50,9 +50,9 @@ pub struct Watch {
     pub(crate) ram: Ram,
     pub(crate) rest: Rest,
     /// The lines with which each CPU can go on as it does.
-    steady: Vec<Steady>,
+    pub(crate) steady: Vec<Steady>,
     /// Counts what may end that, besides what others count.
-    events: u64,
+    pub(crate) events: u64,
     /// The DC ZVA that each CPU was about to execute last.
     pub(crate) zeroed: Vec<Option<(Actor, Path, u64)>>,
     pub(crate) cpus: Vec<Cpu>,
@@ -260,55 +260,6 @@ impl Watch {
             self.remember(cpu, site, piece.at, offset, path);
         }
         self.drain();
-    }
-
-    /// A number that is another whenever a line may have ceased to be steady.
-    #[inline]
-    fn moment(&self) -> Option<u64> {
-        let model = self.model.as_ref()?;
-        Some(self.events + model.generation() + self.ram.changes() + self.rest.changes())
-    }
-
-    /// Where an access is, if it is to a line with which this CPU can go on as it does, and whether it has
-    /// the line alone.
-    #[inline]
-    fn steady_at(
-        &mut self,
-        cpu: usize,
-        site: &'static Site,
-        address: u64,
-        len: usize,
-    ) -> Option<(u64, bool)> {
-        let moment = self.moment()?;
-        let regime = steady::regime(site.state.el, site.state.aarch64_regime);
-        let found = self.steady[cpu].find(address, len, regime, moment)?;
-        if self.is_guest(cpu, site) {
-            self.report.guest_at(cpu, site);
-        }
-        Some(found)
-    }
-
-    /// Remembers a line that was just accessed, if the CPU can go on with it as it does.
-    #[inline]
-    fn remember(&mut self, cpu: usize, site: &Site, address: u64, offset: u64, path: Path) {
-        // Whoever has something left to do, must come by.
-        if self.rest.is_disturbed() || self.cpus[cpu].stale || self.zeroed[cpu].is_some() {
-            return;
-        }
-        let Some(model) = &mut self.model else { return };
-        if path != Path::WriteBack
-            || model.line_size() != steady::LINE
-            || self.rest.of(offset).is_some()
-        {
-            return;
-        }
-        let Some(alone) = model.steady(cpu as u8, offset) else {
-            return;
-        };
-        show(model, &self.ram, path, offset);
-        let Some(moment) = self.moment() else { return };
-        let regime = steady::regime(site.state.el, site.state.aarch64_regime);
-        self.steady[cpu].remember(address, regime, moment, offset, alone);
     }
 
     /// QEMU ends.
