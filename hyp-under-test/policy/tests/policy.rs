@@ -101,9 +101,11 @@ proptest! {
                 None => state = KVM.set_way(state).state,
                 Some(bits) => {
                     let now = SCTLR[usize::from(bits % 4)];
-                    // While TVM is clear a write is not seen. A guest that turns its cache off then,
-                    // without a set/way op before, is on its own: that is the policy's assumption.
-                    prop_assume!(state.tvm || KVM.cache_on(now));
+                    // While TVM is clear a write is not seen. The policy assumes that no guest turns its
+                    // cache off then without a set/way op before, so this guest issues one.
+                    if !KVM.cache_on(now) {
+                        state = KVM.set_way(state).state;
+                    }
                     if state.tvm {
                         state = KVM.vm_reg_written(state, sctlr, now).state;
                     }

@@ -39,10 +39,11 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_line_is_noticed(value in "[a-z ]{1,40}", keep in 4usize..60) {
+    fn a_cut_line_is_noticed(value in "[a-z ]{1,40}", at in 0usize..60) {
         let whole = line(&[("t", Value::Text(&value))]);
         let whole = whole.trim_end();
-        prop_assume!(keep < whole.len());
+        // Less than "%sw " is chatter, not a record.
+        let keep = 4 + at % (whole.len() - 4);
         prop_assert!(matches!(parse(&whole[..keep]), Some(Err(_))));
     }
 
