@@ -78,6 +78,8 @@ pub struct Console {
     pub hypervisor: Records,
     /// The cache model's stream, which is in QEMU's log; empty if there are no caches.
     pub model: Records,
+    /// The stream of the program that starts guests; empty if there is none.
+    pub agent: Records,
     /// What is wrong with the records and their order, in the order found.
     pub faults: Vec<Fault>,
 }
@@ -151,6 +153,8 @@ pub const fn name(stream: Stream) -> &'static str {
         Stream::Guest => "the guest's stream",
         Stream::Hypervisor => "the hypervisor's stream",
         Stream::Model => "the cache model's stream",
+        Stream::Agent => "the agent's stream",
+        Stream::Requester => "the requester's stream",
     }
 }
 
@@ -200,6 +204,9 @@ impl Console {
             Stream::Guest => &mut self.guest,
             Stream::Hypervisor => &mut self.hypervisor,
             Stream::Model => &mut self.model,
+            Stream::Agent => &mut self.agent,
+            // An echo of what we asked for ourselves.
+            Stream::Requester => return,
         };
         let new = Record {
             kind: record.kind.to_owned(),

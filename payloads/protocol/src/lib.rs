@@ -9,7 +9,7 @@
 //! ```
 //!
 //! with a prefix that ordinary output does not contain, the stream that speaks (`g` the guest, `h`
-//! the hypervisor, `m` the cache model), a sequence number that counts from 0 in each stream, the record's kind, its
+//! the hypervisor, `m` the cache model, `a` an agent that starts guests, `r` who asks it to), a sequence number that counts from 0 in each stream, the record's kind, its
 //! fields, and a CRC-32 of everything before the ` ~`. Bytes of a value that could end it or the
 //! line are written `%XX`. The last record of a stream is `end records=N`, N being its own sequence
 //! number: silence, truncation and loss are all visible.
@@ -42,6 +42,10 @@ pub enum Stream {
     Hypervisor,
     /// The cache model, in QEMU's log.
     Model,
+    /// The agent: a program on the hypervisor's own system that starts guests there, one after the other.
+    Agent,
+    /// Who asks the agent to.
+    Requester,
 }
 
 impl Stream {
@@ -51,6 +55,8 @@ impl Stream {
             Stream::Guest => 'g',
             Stream::Hypervisor => 'h',
             Stream::Model => 'm',
+            Stream::Agent => 'a',
+            Stream::Requester => 'r',
         }
     }
 }
@@ -109,4 +115,17 @@ pub mod kind {
     pub const FLUSH: &str = "flush";
     /// Cache model: ops that were executed and did not trap: `by op guest count`.
     pub const OPS: &str = "ops";
+    /// Hypervisor: how often the guest left for one reason, as the hypervisor's own trace counts it: `class
+    /// count`, the class being that of the syndrome (ESR_EL2.EC).
+    pub const EXITS: &str = "exits";
+    /// Agent: it waits for requests: `proto build kernel`, the kernel being the system's own release.
+    pub const READY: &str = "ready";
+    /// Agent: it cannot start any guest: `msg`.
+    pub const FAILED: &str = "failed";
+    /// Requester: start a guest and wait for its end: `n image isa vcpus seconds arguments`, `n` being any
+    /// number, `image` a file of the agent's system, and `arguments` the guest's command line.
+    pub const RUN: &str = "run";
+    /// Agent: the guest that was request `n` is over: `n end`, where `end` is `off`, `reset`, `crash`,
+    /// `timeout` or `error`, and in these cases `msg` says more.
+    pub const OVER: &str = "over";
 }

@@ -80,6 +80,8 @@ fn parse_record(text: &str) -> Result<Record<'_>, ParseError> {
         Some("g") => Stream::Guest,
         Some("h") => Stream::Hypervisor,
         Some("m") => Stream::Model,
+        Some("a") => Stream::Agent,
+        Some("r") => Stream::Requester,
         _ => return Err(ParseError::BadHeader),
     };
     let seq = words.next().and_then(|word| word.parse().ok());
