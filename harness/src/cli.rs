@@ -62,6 +62,8 @@ Examples:
   setway run --format junit           for a CI system
   setway run --qemu 7.2               on another managed QEMU; `setway qemu list` shows them
   setway run --qemu ./qemu-system-aarch64
+  setway run --hyp reference,kvm-6.1,xen-4.17    side by side
+  setway run --hyp kvm@virt-max       the newest KVM on a CPU with S2FWB
   setway run --bless                  accept what is observed, after showing what changed";
 
 const MUTANTS_EXAMPLES: &str = "\
@@ -136,9 +138,10 @@ pub struct RunArgs {
     /// Only these instruction sets.
     #[arg(long, value_delimiter = ',')]
     pub isa: Vec<Isa>,
-    /// The hypervisor under test.
-    #[arg(long, value_name = "NAME", default_value = hypervisor::DEFAULT)]
-    pub hyp: String,
+    /// The hypervisors under test, side by side: NAME, NAME-VERSION (the newest if none is named), and
+    /// behind either, @MACHINE.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = hypervisor::DEFAULT)]
+    pub hyp: Vec<String>,
     /// Run this mutant of the hypervisor instead.
     #[arg(long, value_name = "NAME")]
     pub mutant: Option<String>,
@@ -154,6 +157,9 @@ pub struct RunArgs {
     /// Accept what is observed as the expectation, after showing what changed.
     #[arg(long, conflicts_with_all = ["mutant"])]
     pub bless: bool,
+    /// Exit with 0 though runs are red, if each is a finding of `expectations/findings`.
+    #[arg(long)]
+    pub allow_findings: bool,
 }
 
 /// `setway list`.

@@ -7,3 +7,4 @@ pub mod exception_log;
 pub mod excerpt;
 pub mod pool;
 pub mod process;
+pub mod session;

@@ -21,10 +21,10 @@ pub enum Error {
     /// A data file cannot be used.
     #[error(transparent)]
     Data(#[from] crate::toml_file::Error),
-    /// A quirk of a machine that means nothing.
+    /// A data file that can be read, and says what means nothing.
     #[error("{} cannot be used: {reason}", file.display())]
-    Quirk {
-        /// The machine's file.
+    Meaningless {
+        /// The file.
         file: PathBuf,
         /// Why.
         reason: String,
@@ -72,6 +72,11 @@ pub enum Error {
         "the cache model was asked for, but {0}\n  next: leave --caches out, or choose a newer version of `setway qemu list`"
     )]
     NoCacheModel(String),
+    /// A mutant was asked for of a hypervisor that has none.
+    #[error(
+        "{0} has no mutants\n  next: leave --mutant or --hyp out; the reference hypervisor has them"
+    )]
+    NoMutants(String),
     /// The signal handler.
     #[error("cannot catch Ctrl-C: {0}")]
     Signals(#[from] ctrlc::Error),

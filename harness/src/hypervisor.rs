@@ -1,9 +1,12 @@
 //! Hypervisors under test: what `runners/*/hypervisor.toml` says of each.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
-use setway_cases::{Case, Kind};
+use setway_cases::Kind;
 
 use crate::{Error, isa::Isa, paths, toml_file};
 
@@ -15,25 +18,60 @@ pub struct Hypervisor {
     pub name: String,
     /// One line about it.
     pub about: String,
-    /// The behaviour it claims.
+    /// What it claims to do: a [`Profile`](crate::profile::Profile).
     pub profile: String,
-    /// The kinds of rule that bind it.
-    pub rules: Vec<RuleKind>,
-    /// It writes records of its own.
+    /// What it claims on some machines instead, by their names.
+    #[serde(default)]
+    pub profile_on: BTreeMap<String, String>,
+    /// Records of its own tell what it did.
     pub records: bool,
     /// Only the harness's own tests use it.
     #[serde(default)]
     pub self_test: bool,
-    /// The image to boot.
-    pub kernel: String,
+    /// The image to boot, if it is one of ours.
+    pub kernel: Option<String>,
     /// The image of each ISA's payload.
     #[serde(default)]
     pub payload: BTreeMap<Isa, String>,
+    /// How much memory the machine has to have, in MiB, if more than it usually has.
+    pub memory: Option<u64>,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
     /// What an ISA's runs have behind that.
     #[serde(default)]
     pub isa_args: BTreeMap<Isa, Vec<String>>,
+    /// What ends a run.
+    #[serde(default)]
+    pub ends_with: EndsWith,
+    /// Texts on the console by which it says that it has crashed.
+    #[serde(default)]
+    pub crash: Vec<String>,
+    /// Who starts guests on it, if one boot is to serve many runs.
+    pub agent: Option<Agent>,
+    /// Its directory.
+    #[serde(skip)]
+    pub dir: PathBuf,
+}
+
+/// What ends a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndsWith {
+    /// The machine powers off when its guest has.
+    #[default]
+    Machine,
+    /// The guest says that it has ended; the machine would go on.
+    Guest,
+}
+
+/// A program on the hypervisor's own system that starts a guest each time it is asked to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// The package that it is built from. It is `init` of an initial RAM disk that has the payloads, too.
+    pub program: String,
+    /// How many CPUs the machine is to have.
+    pub cpus: u32,
 }
 
 /// The hypervisor that is run unless another is asked for, and the one with expectations.
@@ -53,7 +91,7 @@ pub enum RuleKind {
 
 impl RuleKind {
     /// How it is written.
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             RuleKind::Architectural => "architectural",
             RuleKind::Policy => "policy",
@@ -73,19 +111,6 @@ impl From<Kind> for RuleKind {
 }
 
 impl Hypervisor {
-    /// The one called `name`.
-    pub fn load(name: &str) -> Result<Self, Error> {
-        let all = Self::all()?;
-        let known = all.iter().filter(|hypervisor| !hypervisor.self_test);
-        let known: Vec<_> = known.map(|hypervisor| hypervisor.name.clone()).collect();
-        let found = all.into_iter().find(|hypervisor| hypervisor.name == name);
-        found.ok_or_else(|| Error::Unknown {
-            what: "hypervisor",
-            name: name.to_owned(),
-            known,
-        })
-    }
-
     /// All there are, by name.
     pub fn all() -> Result<Vec<Self>, Error> {
         let files = paths::subdirectories(&paths::runners())?;
@@ -97,7 +122,10 @@ impl Hypervisor {
     }
 
     fn read(file: &Path) -> Result<Self, Error> {
-        Ok(toml_file::read(file)?)
+        Ok(Self {
+            dir: file.parent().unwrap_or(Path::new(".")).to_owned(),
+            ..toml_file::read(file)?
+        })
     }
 
     /// The command line of a run in `isa`.
@@ -107,21 +135,20 @@ impl Hypervisor {
             .chain(self.isa_args.get(&isa).into_iter().flatten())
     }
 
-    /// Why `case` says nothing about this hypervisor, if so.
-    pub fn skips(&self, case: &Case) -> Option<String> {
-        if self.rules.contains(&case.rule.kind.into()) {
-            return None;
-        }
-        let bound: Vec<&str> = self.rules.iter().map(|kind| kind.name()).collect();
-        let bound = match bound.is_empty() {
-            true => "none".to_owned(),
-            false => format!("{} ones", bound.join(" and ")),
-        };
-        Some(format!(
-            "{} is a rule of kind {}, and of rules {bound} bind {}",
-            case.rule.id,
-            case.rule.kind.name(),
-            self.name
-        ))
+    /// Whether `line` of the console says that it has crashed.
+    pub fn crashed(&self, line: &str) -> bool {
+        self.crash.iter().any(|text| line.contains(text))
+    }
+
+    /// Whether it is told which mutant to be.
+    pub fn has_mutants(&self) -> bool {
+        self.args
+            .iter()
+            .any(|argument| argument.contains("{defect}"))
+    }
+
+    /// The name of the profile that holds on `machine`.
+    pub fn profile_on(&self, machine: &str) -> &str {
+        self.profile_on.get(machine).unwrap_or(&self.profile)
     }
 }

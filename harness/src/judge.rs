@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::capture::{End, Limit},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What a run comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It met its rule.
@@ -108,7 +108,8 @@ fn crash(observation: &Observation) -> Option<String> {
     if let Some(crash) = observation.crashes.first() {
         return Some(crash.clone());
     }
-    match observation.end {
+    match &observation.end {
+        End::Failed(reason) => Some(reason.clone()),
         End::Exited(status) if !status.success() => {
             let said = observation
                 .stderr
@@ -117,19 +118,22 @@ fn crash(observation: &Observation) -> Option<String> {
                 .unwrap_or("and said nothing");
             Some(format!("QEMU ended with {status}: {said}"))
         }
-        End::Exited(_) | End::Stopped(_) => None,
+        End::Exited(_) | End::Over | End::Stopped(_) => None,
     }
 }
 
 fn timeout(observation: &Observation) -> Option<String> {
-    let reason = match observation.end {
+    let reason = match &observation.end {
         End::Stopped(Limit::Time(limit)) => {
             format!("still running after {} s", limit.as_secs_f64())
         }
         End::Stopped(Limit::Exceptions(limit)) => {
             format!("more than {limit} exceptions: the guest traps without end")
         }
-        End::Stopped(Limit::Console(_) | Limit::Stderr(_)) | End::Exited(_) => return None,
+        End::Stopped(Limit::Console(_) | Limit::Stderr(_))
+        | End::Exited(_)
+        | End::Over
+        | End::Failed(_) => return None,
     };
     Some(match &observation.last {
         Some(last) => format!("{reason}; the last record is `{last}`"),
@@ -138,10 +142,13 @@ fn timeout(observation: &Observation) -> Option<String> {
 }
 
 fn no_verdict(observation: &Observation) -> Option<String> {
-    let endless = match observation.end {
+    let endless = match &observation.end {
         End::Stopped(Limit::Console(limit)) => Some((limit, "the console")),
         End::Stopped(Limit::Stderr(limit)) => Some((limit, "QEMU's stderr")),
-        End::Stopped(Limit::Time(_) | Limit::Exceptions(_)) | End::Exited(_) => None,
+        End::Stopped(Limit::Time(_) | Limit::Exceptions(_))
+        | End::Exited(_)
+        | End::Over
+        | End::Failed(_) => None,
     };
     if let Some((limit, place)) = endless {
         return Some(format!(

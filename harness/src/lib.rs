@@ -7,6 +7,7 @@
 //! something to run it on.
 
 pub mod bench;
+pub mod boot;
 pub mod build;
 pub mod caches;
 pub mod cli;
@@ -15,19 +16,24 @@ pub mod engine;
 mod error;
 pub mod expectation;
 pub mod fetch;
+pub mod finding;
 mod fnv;
 pub mod hypervisor;
 pub mod isa;
 pub mod judge;
 mod lock;
+pub mod logs;
 pub mod machine;
 pub mod mutants;
 pub mod observation;
 pub mod paths;
 pub mod plan;
+pub mod profile;
 pub mod qemu;
 pub mod report;
 pub mod symbols;
+pub mod system;
+pub mod target;
 pub mod toml_file;
 pub mod toolchain;
 pub mod traps;

@@ -19,6 +19,8 @@ pub struct Machine {
     pub isas: Vec<Isa>,
     /// How many CPUs it can have.
     pub cpus: u32,
+    /// MiB of memory that it has, unless the hypervisor needs more.
+    pub memory: u64,
     /// How it comes to caches that are not coherent, so that checks of data are decisive.
     pub cache_model: Option<CacheModel>,
     /// A read of a set/way encoding traps to EL2 before it is UNDEFINED.
@@ -34,8 +36,6 @@ pub struct Machine {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheModel {
-    /// Bytes of memory.
-    pub memory: u64,
     /// Sets of the CPU's last private cache.
     pub sets: u32,
     /// Its ways.
@@ -111,7 +111,7 @@ impl Machine {
         let wrong = machine.quirks.iter().find_map(Quirk::is_wrong);
         match wrong {
             None => Ok(machine),
-            Some(reason) => Err(Error::Quirk {
+            Some(reason) => Err(Error::Meaningless {
                 file: file.to_owned(),
                 reason,
             }),

@@ -16,7 +16,7 @@ use setway_policy::Mutant;
 
 use crate::{
     Error,
-    bench::{Bench, Outcome},
+    bench::{Bench, Outcome, Worker},
     engine::{
         capture::{End, Limit, Limits},
         pool,
@@ -163,7 +163,7 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     let defects: Vec<(Run, Limits)> = mutants.iter().flat_map(trials).collect();
     let mutated = |(run, limits): &(Run, Limits)| {
         progress.during(&run.file_stem(), || {
-            let outcome = bench.run_within(run, *limits);
+            let outcome = bench.run_on(&mut Worker::default(), run, *limits);
             // That it was slow may be this machine's fault: only the full time proves a hang.
             let outcome = match ran_out_of_time(&outcome) {
                 true => bench.run(run),
@@ -207,7 +207,8 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     };
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
-    let (not_judged, idle) = lazy.partition(|case| bench.machine.lacks(case, caches).is_some());
+    let (not_judged, idle) =
+        lazy.partition(|case| bench.target().machine.lacks(case, caches).is_some());
     Matrix {
         fates,
         red,
@@ -218,7 +219,7 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
 }
 
 fn ran_out_of_time(outcome: &Outcome) -> bool {
-    let end = outcome.observation.as_ref().map(|it| it.end);
+    let end = outcome.observation.as_ref().map(|it| &it.end);
     outcome.judgement.verdict == Verdict::Timeout
         && matches!(end, Some(End::Stopped(Limit::Time(_))))
 }

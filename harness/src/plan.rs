@@ -11,8 +11,9 @@ use setway_cache_model::Schedule;
 use crate::{
     Error,
     caches::{Caches, Choice},
-    hypervisor::{Hypervisor, RuleKind},
+    hypervisor::RuleKind,
     isa::Isa,
+    profile::Profile,
 };
 
 /// One case in one ISA, under the hypervisor with or without a defect, on a machine with or without
@@ -69,9 +70,9 @@ impl Run {
         cases.flat_map(Run::of).collect()
     }
 
-    /// Every run that there is to make under a hypervisor, or without one.
-    pub fn under(hypervisor: &Hypervisor) -> Vec<Run> {
-        match hypervisor.rules.contains(&RuleKind::Machine) {
+    /// Every run that there is to make under hypervisors of a kind, or without one.
+    pub fn under(profile: &Profile) -> Vec<Run> {
+        match profile.rules.contains(&RuleKind::Machine) {
             true => Run::machine(),
             false => Run::all(),
         }

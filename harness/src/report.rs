@@ -1,6 +1,7 @@
 //! Telling people and programs what runs came to.
 
 mod caches;
+mod grid;
 pub mod human;
 pub mod json;
 pub mod junit;
@@ -17,6 +18,15 @@ use crate::{
 /// What there is to tell.
 #[derive(Debug)]
 pub struct Report<'a> {
+    /// A section for each target, in the order asked for.
+    pub sections: Vec<Section<'a>>,
+    /// Runs that are red for a reason that is a finding do not make the whole red.
+    pub allow_findings: bool,
+}
+
+/// What there is to tell of one target.
+#[derive(Debug)]
+pub struct Section<'a> {
     /// What the runs were made with.
     pub bench: &'a Bench,
     /// The runs, in the order of the catalogue.
@@ -24,10 +34,34 @@ pub struct Report<'a> {
     /// From the first start to the last end.
     pub wall: Duration,
     /// Options for the repeat command, each with a space before it.
-    pub repeat: &'a str,
+    pub repeat: String,
 }
 
 impl Report<'_> {
+    /// How many runs have this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        let sections = self.sections.iter();
+        sections.map(|section| section.count(verdict)).sum()
+    }
+
+    /// From the first start to the last end.
+    pub fn wall(&self) -> Duration {
+        self.sections.iter().map(|section| section.wall).sum()
+    }
+
+    /// Whether runs were made of each target, and nothing is red.
+    pub fn is_good(&self) -> bool {
+        self.sections.iter().all(|section| {
+            let green = |outcome: &Outcome| match outcome.known.is_some() && self.allow_findings {
+                true => Verdict::Pass,
+                false => outcome.judgement.verdict,
+            };
+            is_good(section.outcomes.iter().map(green))
+        })
+    }
+}
+
+impl Section<'_> {
     /// How many runs have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.outcomes
@@ -36,19 +70,11 @@ impl Report<'_> {
             .count()
     }
 
-    /// Whether a run was made, and nothing is red.
-    pub fn is_good(&self) -> bool {
-        is_good(
-            self.outcomes
-                .iter()
-                .map(|outcome| outcome.judgement.verdict),
-        )
-    }
-
     /// What the machine lacks for this pass to mean anything, if it does.
     pub fn undecided(&self, outcome: &Outcome) -> Option<&'static str> {
         let run = &outcome.run;
-        let lacks = self.bench.machine.lacks(run.case, run.caches.is_some());
+        let machine = &self.bench.target().machine;
+        let lacks = machine.lacks(run.case, run.caches.is_some());
         lacks.filter(|_| outcome.judgement.verdict == Verdict::Pass)
     }
 
@@ -64,7 +90,9 @@ impl Report<'_> {
                 it.name, it.want, it.got
             ))
         });
-        undecided.into_iter().chain(excused).collect()
+        let known = outcome.known.as_ref();
+        let known = known.map(|it| format!("finding {}: {}", it.id, it.title));
+        undecided.into_iter().chain(excused).chain(known).collect()
     }
 
     /// The command that repeats one run alone.

@@ -13,15 +13,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
     bench::{Bench, Outcome},
     engine::process,
-    expectation,
-    hypervisor::{self, Hypervisor},
+    expectation, hypervisor,
     isa::Isa,
     judge::Verdict,
-    machine::{self, Machine},
     mutants::{self, Hunter},
     paths,
     plan::Run,
-    report::{Report, human},
+    report::{Section, human},
+    target::Target,
 };
 use setway_cases::{Case, IsaName, RULES};
 use setway_policy::Mutant;
@@ -94,9 +93,7 @@ impl Shared {
 }
 
 fn prepare(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
-    let hypervisor = Hypervisor::load(hypervisor)?;
-    let machine = Machine::load(machine::DEFAULT)?;
-    Bench::prepare(hypervisor, machine, None, None, runs).map(|(bench, _)| bench)
+    Bench::prepare(Target::find(hypervisor)?, None, None, runs).map(|(bench, _)| bench)
 }
 
 fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
@@ -127,13 +124,13 @@ fn insta_agrees(run: &Run, observed: String) {
 fn details(bench: &Bench, outcome: Outcome) -> String {
     let wall = outcome.duration;
     let outcomes = [outcome];
-    let report = Report {
+    let section = Section {
         bench,
         outcomes: &outcomes,
         wall,
-        repeat: "",
+        repeat: String::new(),
     };
-    let text = human::details(&report, &outcomes[0]);
+    let text = human::details(&section, &outcomes[0]);
     anstream::adapter::strip_str(&text).to_string()
 }
 

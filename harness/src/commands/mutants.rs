@@ -9,11 +9,11 @@ use crate::{
     Error,
     bench::Bench,
     cli::{ListFormat, MutantsArgs},
-    hypervisor::{self, Hypervisor},
-    machine::{self, Machine},
+    hypervisor,
     mutants::{self, Fate, Matrix},
     plan::Run,
     report::json,
+    target::Target,
 };
 
 /// The schema `setway.mutants/1`.
@@ -47,10 +47,9 @@ struct Entry {
 pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
     let chosen = select(&args.filters)?;
     let all = Run::all();
-    let hypervisor = Hypervisor::load(hypervisor::DEFAULT)?;
-    let machine = Machine::load(machine::DEFAULT)?;
+    let target = Target::find(hypervisor::DEFAULT)?;
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
-    let (mut bench, with_caches) = Bench::prepare(hypervisor, machine, qemu, caches, &all)?;
+    let (mut bench, with_caches) = Bench::prepare(target, qemu, caches, &all)?;
     let runs = match caches {
         Some(_) => with_caches,
         None => mutants::runs(&bench),

@@ -3,57 +3,57 @@
 use std::{
     fs,
     io::{self, Write as _},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use setway_policy::Mutant;
 
 use crate::{
     Error,
-    bench::{Bench, Outcome},
+    bench::{Bench, Outcome, Worker},
     caches::Choice,
     cli::{Format, RunArgs},
     engine::pool,
-    hypervisor::{self, Hypervisor},
+    hypervisor,
     judge::Verdict,
-    machine::{self, Machine},
     paths,
     plan::{self, Run},
-    report::{Report, human, json, junit, progress::Progress, tap},
+    report::{Report, Section, human, json, junit, progress::Progress, tap},
+    target::Target,
 };
+
+/// A target, the runs to make on it, and what came of them.
+struct Part {
+    bench: Bench,
+    runs: Vec<Run>,
+    outcomes: Vec<Outcome>,
+    wall: Duration,
+}
 
 /// Makes the runs that `args` choose, and reports.
 pub fn run(args: &RunArgs) -> Result<bool, Error> {
     let mutant = args.mutant.as_deref().map(find_mutant).transpose()?;
-    let hypervisor = Hypervisor::load(&args.hyp)?;
-    let runs = plan::select(&Run::under(&hypervisor), &args.filters, &args.isa)?;
-    let runs: Vec<Run> = runs
-        .into_iter()
-        .map(|run| run.with_defect(mutant.map(Mutant::name)))
-        .collect();
+    let targets = args.hyp.iter().map(|name| Target::find(name));
+    let targets = targets.collect::<Result<Vec<_>, _>>()?;
     if let Some(dir) = &args.report {
         // Before the runs: a report that has no place is better known at once.
         fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
     }
-    let (bench, runs) = prepare(hypervisor, args, mutant, &runs)?;
+    let parts = targets.into_iter().map(|it| prepare(it, args, mutant));
+    let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
 
-    let start = Instant::now();
-    let progress = Progress::start(runs.len());
-    let work = |run: &Run| progress.during(&run.label(), || bench.run(run));
-    let done = |_: &Run, outcome: &Outcome| progress.done(outcome.judgement.verdict);
-    let mut outcomes = pool::map(&runs, args.engine.workers(), work, done);
-    let wall = start.elapsed();
+    let progress = Progress::start(parts.iter().map(|part| part.runs.len()).sum());
+    for part in &mut parts {
+        part.make(args, &progress);
+    }
     progress.finish();
 
     if args.bless {
-        bless(&mut outcomes)?;
+        bless(parts.iter_mut().flat_map(|part| &mut part.outcomes))?;
     }
-    let repeat = repeat_options(args);
     let report = Report {
-        bench: &bench,
-        outcomes: &outcomes,
-        wall,
-        repeat: &repeat,
+        sections: parts.iter().map(|part| part.section(args)).collect(),
+        allow_findings: args.allow_findings,
     };
     let results = json::text(&report)?;
     // Should the file fail, there is still the report.
@@ -71,23 +71,63 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(report.is_good())
 }
 
-fn prepare(
-    hypervisor: Hypervisor,
-    args: &RunArgs,
-    mutant: Option<Mutant>,
-    runs: &[Run],
-) -> Result<(Bench, Vec<Run>), Error> {
-    let machine = Machine::load(machine::DEFAULT)?;
-    let expectations = hypervisor.name == hypervisor::DEFAULT && mutant.is_none();
+fn prepare(target: Target, args: &RunArgs, mutant: Option<Mutant>) -> Result<Part, Error> {
+    if mutant.is_some() && !target.hypervisor.has_mutants() {
+        return Err(Error::NoMutants(target.label()));
+    }
+    let runs = plan::select(&Run::under(&target.profile), &args.filters, &args.isa)?;
+    let runs: Vec<Run> = runs
+        .into_iter()
+        .map(|run| run.with_defect(mutant.map(Mutant::name)))
+        .collect();
+    let expectations = target.label() == hypervisor::DEFAULT && mutant.is_none();
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
-    let (mut bench, runs) = Bench::prepare(hypervisor, machine, qemu, caches, runs)?;
+    let (mut bench, runs) = Bench::prepare(target, qemu, caches, &runs)?;
     bench.expectations = expectations;
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
     bench.logs = Some(match &args.report {
         Some(dir) => dir.join("logs"),
         None => paths::logs(),
     });
-    Ok((bench, runs))
+    Ok(Part {
+        bench,
+        runs,
+        outcomes: Vec::new(),
+        wall: Duration::ZERO,
+    })
+}
+
+impl Part {
+    /// Makes the runs.
+    fn make(&mut self, args: &RunArgs, progress: &Progress) {
+        let start = Instant::now();
+        // One boot serves many runs only if they have the same caches.
+        let mut order: Vec<usize> = (0..self.runs.len()).collect();
+        if self.bench.target().hypervisor.agent.is_some() {
+            order.sort_by_key(|index| self.runs[*index].caches);
+        }
+        let work = |worker: &mut Worker, index: &usize| {
+            let run = &self.runs[*index];
+            progress.during(&run.label(), || {
+                self.bench.run_on(worker, run, self.bench.limits)
+            })
+        };
+        let done = |_: &usize, outcome: &Outcome| progress.done(outcome.judgement.verdict);
+        let outcomes = pool::map_with(&order, args.engine.workers(), work, done);
+        let mut outcomes: Vec<_> = order.into_iter().zip(outcomes).collect();
+        outcomes.sort_by_key(|(index, _)| *index);
+        self.outcomes = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+        self.wall = start.elapsed();
+    }
+
+    fn section(&self, args: &RunArgs) -> Section<'_> {
+        Section {
+            bench: &self.bench,
+            outcomes: &self.outcomes,
+            wall: self.wall,
+            repeat: repeat_options(args, &self.bench.target().label()),
+        }
+    }
 }
 
 fn find_mutant(name: &str) -> Result<Mutant, Error> {
@@ -103,7 +143,7 @@ fn find_mutant(name: &str) -> Result<Mutant, Error> {
 
 /// Accepts what differs from expectations, and shows it. A run that did not meet its rule has not
 /// been held against its expectation, so it cannot be accepted.
-fn bless(outcomes: &mut [Outcome]) -> Result<(), Error> {
+fn bless<'a>(outcomes: impl Iterator<Item = &'a mut Outcome>) -> Result<(), Error> {
     let mut accepted = 0;
     for outcome in outcomes {
         let Some(comparison) = &outcome.comparison else {
@@ -128,8 +168,8 @@ fn show(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// The options, besides the case and its ISA, that repeating one of these runs needs.
-fn repeat_options(args: &RunArgs) -> String {
+/// The options, besides the case and its ISA, that repeating a run under the target `label` needs.
+fn repeat_options(args: &RunArgs, label: &str) -> String {
     let mut options = String::new();
     let mut add = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -138,7 +178,7 @@ fn repeat_options(args: &RunArgs) -> String {
     };
     add(
         "--hyp",
-        Some(args.hyp.as_str()).filter(|name| *name != hypervisor::DEFAULT),
+        Some(label).filter(|name| *name != hypervisor::DEFAULT),
     );
     add("--mutant", args.mutant.as_deref());
     add("--qemu", args.engine.qemu.as_deref());

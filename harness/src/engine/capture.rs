@@ -21,6 +21,8 @@ use super::{exception_log::ExceptionLog, excerpt::Excerpt, process::Child};
 pub struct Limits {
     /// Wall time.
     pub time: Duration,
+    /// Wall time of a boot that is to serve several runs, until it does.
+    pub boot: Duration,
     /// Exceptions taken, to whichever level. The longest case needs about 35 000.
     pub exceptions: usize,
     /// Bytes on the console.
@@ -33,6 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(20),
+            boot: Duration::from_secs(60),
             exceptions: 100_000,
             console: 4 << 20,
             stderr: 1 << 20,
@@ -54,16 +57,21 @@ pub enum Limit {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum End {
     /// By itself.
     Exited(ExitStatus),
+    /// Its guest did, and the machine goes on.
+    #[default]
+    Over,
+    /// Hypervisor, machine or whoever starts the guests gave up, with these words.
+    Failed(String),
     /// We killed it.
     Stopped(Limit),
 }
 
 /// All that a run showed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Capture {
     /// The console, byte for byte.
     pub console: Vec<u8>,
@@ -89,23 +97,36 @@ pub struct Inherited {
     pub memory: String,
 }
 
-fn descriptor_path(descriptor: &impl AsRawFd) -> String {
+pub(super) fn descriptor_path(descriptor: &impl AsRawFd) -> String {
     format!("/dev/fd/{}", descriptor.as_raw_fd())
 }
 
 /// A file without a name, of `size` bytes.
-fn memory_file(size: u64) -> io::Result<OwnedFd> {
+pub(super) fn memory_file(size: u64) -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create("setway-memory", MemfdFlags::CLOEXEC)?;
     rustix::fs::ftruncate(&file, size)?;
     Ok(file)
 }
 
+/// Knows a line of the console.
+pub type Line = fn(&str) -> bool;
+
+/// Why to stop a process.
+enum Stop {
+    /// A line said that the run is over.
+    Over,
+    /// It goes on too long.
+    Limit(Limit),
+}
+
 /// Runs the command that `command` makes for what QEMU inherits. With `memory`, there is a file of that
-/// many bytes for the machine's memory.
+/// many bytes for the machine's memory. With `last`, a line on the console that it knows ends the run, though
+/// the machine goes on.
 pub fn capture(
     command: impl FnOnce(&Inherited) -> io::Result<Command>,
     memory: Option<u64>,
     limits: Limits,
+    last: Option<Line>,
 ) -> io::Result<Capture> {
     let (log_reader, log_writer) = io::pipe()?;
     let memory = memory.map(memory_file).transpose()?;
@@ -130,21 +151,22 @@ pub fn capture(
     let (stop, stopped) = mpsc::channel();
     let (stop_console, stop_stderr) = (stop.clone(), stop.clone());
     let console = Reader::start(move |text| {
-        read_text(stdout, limits.console, text, || {
-            // Here and below, nobody listens any more if another limit came first.
-            let _ = stop_console.send(Limit::Console(limits.console));
-        });
+        // Here and below, nobody listens any more if something else came first.
+        let over = || drop(stop_console.send(Stop::Over));
+        if read_text(stdout, limits.console, text, last, over) {
+            let _ = stop_console.send(Stop::Limit(Limit::Console(limits.console)));
+        }
     });
     let stderr = Reader::start(move |text| {
-        read_text(stderr, limits.stderr, text, || {
-            let _ = stop_stderr.send(Limit::Stderr(limits.stderr));
-        });
+        if read_text(stderr, limits.stderr, text, None, || ()) {
+            let _ = stop_stderr.send(Stop::Limit(Limit::Stderr(limits.stderr)));
+        }
     });
     let log = Reader::start(move |log| read_log(log_reader, limits.exceptions, log, &stop));
 
-    let (status, exceeded) = loop {
+    let (status, stop) = loop {
         match stopped.recv_timeout(POLL) {
-            Ok(limit) => break (None, Some(limit)),
+            Ok(stop) => break (None, Some(stop)),
             Err(RecvTimeoutError::Disconnected) => break (child.wait_until(deadline)?, None),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -164,8 +186,9 @@ pub fn capture(
         .trim_end()
         .to_owned();
     // A limit may have been met in what was left to read behind the end.
-    let end = match (exceeded.or_else(|| stopped.try_recv().ok()), status) {
-        (Some(limit), _) => End::Stopped(limit),
+    let end = match (stop.or_else(|| stopped.try_recv().ok()), status) {
+        (Some(Stop::Over), _) => End::Over,
+        (Some(Stop::Limit(limit)), _) => End::Stopped(limit),
         (None, Some(status)) => End::Exited(status),
         (None, None) => End::Stopped(Limit::Time(limits.time)),
     };
@@ -209,31 +232,42 @@ impl<T: Default + Send + 'static> Reader<T> {
     }
 }
 
-/// Reads until the end, or until there is too much.
+/// Reads until the end, or until there is too much, and says whether there is. A line that `last` knows is
+/// told to `over`.
 fn read_text(
     from: Option<impl Read>,
     limit: usize,
     text: &Mutex<Vec<u8>>,
-    too_much: impl FnOnce(),
-) {
-    let Some(mut from) = from else { return };
+    last: Option<Line>,
+    over: impl Fn(),
+) -> bool {
+    let Some(mut from) = from else { return false };
     let mut chunk = [0; 1 << 12];
+    let mut seen = 0;
     // An error of a pipe is its end; what was read before counts.
     while let Ok(read @ 1..) = from.read(&mut chunk) {
         let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
         text.extend_from_slice(&chunk[..read]);
         if text.len() > limit {
             text.truncate(limit);
-            return too_much();
+            return true;
+        }
+        let Some(last) = last else { continue };
+        while let Some(length) = text[seen..].iter().position(|byte| *byte == b'\n') {
+            if last(&String::from_utf8_lossy(&text[seen..seen + length])) {
+                over();
+            }
+            seen += length + 1;
         }
     }
+    false
 }
 
 fn read_log(
     from: PipeReader,
     limit: usize,
     state: &Mutex<(ExceptionLog, Excerpt)>,
-    stop: &Sender<Limit>,
+    stop: &Sender<Stop>,
 ) {
     let mut from = BufReader::with_capacity(1 << 16, from);
     let mut line = Vec::new();
@@ -245,7 +279,7 @@ fn read_log(
         log.line(&String::from_utf8_lossy(&line));
         line.clear();
         if log.taken > limit {
-            let _ = stop.send(Limit::Exceptions(limit));
+            let _ = stop.send(Stop::Limit(Limit::Exceptions(limit)));
             break;
         }
     }
@@ -268,6 +302,7 @@ mod tests {
     fn limits() -> Limits {
         Limits {
             time: Duration::from_millis(400),
+            boot: Duration::from_millis(400),
             exceptions: 10,
             console: 1000,
             stderr: 2000,
@@ -280,6 +315,7 @@ mod tests {
             shell("echo out; echo err >&2; echo log > $1; exit 3"),
             None,
             limits(),
+            None,
         )
         .unwrap();
         assert_eq!(run.console, b"out\n");
@@ -291,13 +327,13 @@ mod tests {
     #[test]
     fn memory_is_a_file_of_the_right_size() {
         let script = "printf abc | dd of=$2 conv=notrunc status=none; wc -c < $2; head -c 3 $2";
-        let run = capture(shell(script), Some(1 << 20), limits()).unwrap();
+        let run = capture(shell(script), Some(1 << 20), limits(), None).unwrap();
         assert_eq!(run.console, b"1048576\nabc");
     }
 
     #[test]
     fn a_hanging_process_is_killed_with_its_children() {
-        let run = capture(shell("sleep 7.125 & sleep 7.125"), None, limits()).unwrap();
+        let run = capture(shell("sleep 7.125 & sleep 7.125"), None, limits(), None).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Time(limits().time)));
         assert!(run.duration < Duration::from_secs(3));
     }
@@ -308,6 +344,7 @@ mod tests {
             shell("exec >&- 2>&-; eval \"exec ${1##*/}>&-\"; sleep 7.25"),
             None,
             limits(),
+            None,
         )
         .unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Time(limits().time)));
@@ -315,14 +352,14 @@ mod tests {
 
     #[test]
     fn endless_output_is_cut() {
-        let run = capture(shell("yes"), None, limits()).unwrap();
+        let run = capture(shell("yes"), None, limits(), None).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Console(1000)));
         assert_eq!(run.console.len(), 1000);
     }
 
     #[test]
     fn stderr_has_a_limit_of_its_own() {
-        let run = capture(shell("yes >&2"), None, limits()).unwrap();
+        let run = capture(shell("yes >&2"), None, limits(), None).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Stderr(2000)));
         assert_eq!(run.console, b"");
     }
@@ -331,10 +368,19 @@ mod tests {
     fn a_survivor_with_our_pipes_holds_nothing_up() {
         let script = "echo out; setsid sleep 5.25 & exit 0";
         let start = Instant::now();
-        let run = capture(shell(script), None, limits()).unwrap();
+        let run = capture(shell(script), None, limits(), None).unwrap();
         assert!(start.elapsed() < Duration::from_secs(4));
         assert!(matches!(run.end, End::Exited(status) if status.success()));
         assert_eq!(run.console, b"out\n");
+    }
+
+    #[test]
+    fn a_last_line_ends_the_run() {
+        let script = "echo one; printf 'the la'; sleep 0.05; echo st; sleep 7.5";
+        let last: Line = |line| line == "the last";
+        let run = capture(shell(script), None, limits(), Some(last)).unwrap();
+        assert_eq!(run.end, End::Over);
+        assert_eq!(run.console, b"one\nthe last\n");
     }
 
     #[test]
@@ -343,7 +389,7 @@ mod tests {
 ...from EL1 to EL2
 ...with ESR 0x18/0x62141c1c
 ...with ELR 0x40200000'; done > $1";
-        let run = capture(shell(script), None, limits()).unwrap();
+        let run = capture(shell(script), None, limits(), None).unwrap();
         assert_eq!(run.end, End::Stopped(Limit::Exceptions(10)));
     }
 }

@@ -16,7 +16,8 @@
 //! blocks of two CPUs do not mix, but lines about exception *returns* are written outside of it and
 //! may fall between.
 
-use setway_emulate::esr::Esr;
+use setway_emulate::esr::{Esr, ec};
+use setway_protocol::boundary;
 
 /// QEMU's numbers of the asynchronous exceptions, which have no syndrome of their own: IRQ, FIQ,
 /// VIRQ, VFIQ, VSERR, NMI, VINMI, VFNMI.
@@ -31,6 +32,30 @@ pub struct Exception {
     pub elr: u64,
 }
 
+/// An exception that says which part of the log belongs to a run, where a boot serves several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boundary {
+    /// What follows belongs to one.
+    Begins,
+    /// What follows does not.
+    Ends,
+}
+
+impl Boundary {
+    /// What an SVC means, if it means one.
+    fn of(esr: Esr) -> Option<Self> {
+        if esr.class() != ec::SVC64 {
+            return None;
+        }
+        // ISS.imm16.
+        match esr.0 as u16 {
+            boundary::BEGINS => Some(Boundary::Begins),
+            boundary::ENDS => Some(Boundary::Ends),
+            _ => None,
+        }
+    }
+}
+
 /// All that is kept of a log.
 #[derive(Clone, Debug, Default)]
 pub struct ExceptionLog {
@@ -40,6 +65,8 @@ pub struct ExceptionLog {
     pub taken: usize,
     /// The cache model's records, each with the number of exceptions before it.
     pub records: Vec<(usize, String)>,
+    /// Whether there is a host besides the guests, whose own exceptions are left out.
+    hosted: bool,
     block: Option<Block>,
 }
 
@@ -48,32 +75,46 @@ pub struct ExceptionLog {
 struct Block {
     number: u32,
     to_el2: bool,
+    from_el0: bool,
     esr: Option<u32>,
     elr: Option<u64>,
 }
 
+/// Where the upper half of the address space begins, in which a host's kernel lives and no payload does.
+const UPPER_HALF: u64 = 1 << 63;
+
 impl ExceptionLog {
-    /// Takes the next line.
-    pub fn line(&mut self, line: &str) {
+    /// The log of a hypervisor that has a host system. Its programs at EL0 and, without VHE, its kernel at
+    /// EL1 take exceptions to EL2 as well; those are not the guests'.
+    pub fn hosted() -> Self {
+        Self {
+            hosted: true,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next line. Says so if it completes a boundary.
+    pub fn line(&mut self, line: &str) -> Option<Boundary> {
         let line = line.trim_end();
         if line.starts_with(setway_protocol::PREFIX) {
-            return self.records.push((self.exceptions.len(), line.to_owned()));
+            self.records.push((self.exceptions.len(), line.to_owned()));
+            return None;
         }
         if let Some(rest) = line.strip_prefix("Taking exception ") {
-            self.close();
+            let boundary = self.close();
             self.taken += 1;
             let number = rest.split(' ').next().and_then(|word| word.parse().ok());
             self.block = number.map(|number| Block {
                 number,
                 ..Block::default()
             });
-            return;
+            return boundary;
         }
-        let (Some(block), Some(rest)) = (&mut self.block, line.strip_prefix("...")) else {
-            return;
-        };
+        let block = self.block.as_mut()?;
+        let rest = line.strip_prefix("...")?;
         if let Some(levels) = rest.strip_prefix("from EL") {
             block.to_el2 = matches!(levels, "0 to EL2" | "1 to EL2");
+            block.from_el0 = levels.starts_with('0');
         } else if let Some(esr) = rest.strip_prefix("with ESR ") {
             block.esr = esr
                 .split('/')
@@ -83,21 +124,27 @@ impl ExceptionLog {
         } else if let Some(elr) = rest.strip_prefix("with ELR ") {
             block.elr = hex(elr);
         } else if rest.starts_with("to EL") || rest.starts_with("handled as") {
-            self.close();
+            return self.close();
         }
+        None
     }
 
     /// Nothing follows. A block that was cut off is not counted.
-    pub fn close(&mut self) {
-        let Some(block) = self.block.take() else {
-            return;
-        };
-        if !block.to_el2 || ASYNCHRONOUS.contains(&block.number) {
-            return;
+    pub fn close(&mut self) -> Option<Boundary> {
+        let block = self.block.take()?;
+        if ASYNCHRONOUS.contains(&block.number) {
+            return None;
         }
-        if let (Some(esr), Some(elr)) = (block.esr, block.elr) {
-            self.exceptions.push(Exception { esr: Esr(esr), elr });
+        let esr = Esr(block.esr?);
+        let boundary = Boundary::of(esr);
+        if boundary.is_some() || !block.to_el2 {
+            return boundary;
         }
+        let elr = block.elr?;
+        if !self.hosted || !block.from_el0 && elr < UPPER_HALF {
+            self.exceptions.push(Exception { esr, elr });
+        }
+        None
     }
 }
 
@@ -112,7 +159,9 @@ mod tests {
 
     fn read(text: &str) -> Vec<Exception> {
         let mut log = ExceptionLog::default();
-        text.lines().for_each(|line| log.line(line));
+        for line in text.lines() {
+            log.line(line);
+        }
         log.close();
         log.exceptions
     }
@@ -190,6 +239,37 @@ Taking exception 1 [Undefined Instruction]
     fn a_block_that_was_cut_off_is_not_counted() {
         let (cut, _) = NEW.split_once("...with ELR 0x40200000").unwrap();
         assert_eq!(read(cut), []);
+    }
+
+    #[test]
+    fn an_agents_svc_is_a_boundary() {
+        let svc = |imm: u16| {
+            format!(
+                "Taking exception 2 [SVC] on CPU 0\n...from EL0 to EL1\n...with ESR 0x15/0x5600{imm:04x}\n\
+                 ...with ELR 0xaaaab0000000\n...to EL1 PC 0xffff800008010400 PSTATE 0x3c5\n"
+            )
+        };
+        let boundaries = |text: &str| -> Vec<Boundary> {
+            let mut log = ExceptionLog::hosted();
+            text.lines().filter_map(|line| log.line(line)).collect()
+        };
+        assert_eq!(boundaries(&svc(boundary::BEGINS)), [Boundary::Begins]);
+        assert_eq!(boundaries(&svc(boundary::ENDS)), [Boundary::Ends]);
+        assert_eq!(boundaries(&svc(0)), []);
+        // With VHE the host is at EL2.
+        let vhe = svc(boundary::BEGINS).replace("to EL1", "to EL2");
+        assert_eq!(boundaries(&vhe), [Boundary::Begins]);
+    }
+
+    #[test]
+    fn a_hosts_own_exceptions_are_left_out() {
+        let mut log = ExceptionLog::hosted();
+        let host = NEW.replace("ELR 0x40200038", "ELR 0xffff800008012345");
+        let program = NEW.replace("from EL1", "from EL0");
+        for line in host.lines().chain(program.lines()) {
+            log.line(line);
+        }
+        assert_eq!(log.exceptions, [exception(0x62141c1c, 0x40200000)]);
     }
 
     proptest! {

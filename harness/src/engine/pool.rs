@@ -15,6 +15,16 @@ pub fn map<T: Sync, R: Send>(
     items: &[T],
     workers: NonZero<usize>,
     work: impl Fn(&T) -> R + Sync,
+    done: impl FnMut(&T, &R),
+) -> Vec<R> {
+    map_with(items, workers, |(), item| work(item), done)
+}
+
+/// Like [`map`], where each thread has something of its own that it keeps from item to item.
+pub fn map_with<T: Sync, R: Send, S: Default>(
+    items: &[T],
+    workers: NonZero<usize>,
+    work: impl Fn(&mut S, &T) -> R + Sync,
     mut done: impl FnMut(&T, &R),
 ) -> Vec<R> {
     let next = AtomicUsize::new(0);
@@ -24,8 +34,9 @@ pub fn map<T: Sync, R: Send>(
         for _ in 0..workers.get().min(items.len()) {
             let (send, next, work) = (send.clone(), &next, &work);
             scope.spawn(move || {
+                let mut own = S::default();
                 while let Some((index, item)) = take(items, next) {
-                    if send.send((index, work(item))).is_err() {
+                    if send.send((index, work(&mut own, item))).is_err() {
                         break;
                     }
                 }

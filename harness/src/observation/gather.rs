@@ -113,7 +113,7 @@ impl Observation {
             .last()
             .or(console.guest.records.last());
         Self {
-            end: capture.end,
+            end: capture.end.clone(),
             stderr: capture.stderr.clone(),
             steps,
             checks,

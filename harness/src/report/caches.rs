@@ -23,7 +23,7 @@ struct Names<'a> {
 impl Names<'_> {
     /// The code at `pc`, which runs at exception level `el`.
     fn name(&self, el: u64, pc: u64) -> String {
-        let (guest, hypervisor) = self.bench.executables(&self.outcome.run);
+        let (guest, hypervisor) = self.bench.boot.executables(&self.outcome.run);
         let (base, file, symbols) = match el {
             0 | 1 => (self.bases.guest, guest, &self.guest),
             _ => (self.bases.hypervisor, hypervisor, &self.hypervisor),

@@ -7,7 +7,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, caches};
+use super::{Report, Section, caches, grid};
 use crate::{
     bench::Outcome,
     caches::Caches,
@@ -16,7 +16,7 @@ use crate::{
     observation::{Counts, Observation},
 };
 
-const BOLD: Style = Style::new().bold();
+pub(super) const BOLD: Style = Style::new().bold();
 
 /// The width of a verdict, the longest being `no_verdict`.
 const COLUMN: usize = 10;
@@ -24,7 +24,7 @@ const COLUMN: usize = 10;
 /// How many of the last lines of QEMU's stderr are shown.
 const STDERR: usize = 20;
 
-fn style(verdict: Verdict) -> Style {
+pub(super) fn style(verdict: Verdict) -> Style {
     let color = match verdict {
         Verdict::Pass => AnsiColor::Green,
         Verdict::Skip => AnsiColor::Cyan,
@@ -38,31 +38,40 @@ fn style(verdict: Verdict) -> Style {
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = table(&mut text, report);
-    for outcome in report
-        .outcomes
-        .iter()
-        .filter(|outcome| outcome.judgement.verdict.is_bad())
-    {
-        text.push('\n');
-        text.push_str(&details(report, outcome));
+    let _ = match report.sections.as_slice() {
+        [only] => table(&mut text, only),
+        _ => grid::write(&mut text, report),
+    };
+    for section in &report.sections {
+        for outcome in section
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.judgement.verdict.is_bad())
+        {
+            // What is known is told in a line each, with the sum.
+            if outcome.known.is_none() {
+                text.push('\n');
+                text.push_str(&details(section, outcome));
+            }
+        }
+        let _ = skips(&mut text, section);
+        let _ = findings(&mut text, section);
+        let _ = summary(&mut text, section, report.sections.len() > 1);
     }
-    let _ = skips(&mut text, report);
-    let _ = summary(&mut text, report);
     text
 }
 
 /// Everything about one run.
-pub fn details(report: &Report, outcome: &Outcome) -> String {
+pub fn details(section: &Section, outcome: &Outcome) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_details(&mut text, report, outcome);
+    let _ = write_details(&mut text, section, outcome);
     text
 }
 
 /// Rows are cases, columns are ISAs.
-fn table(text: &mut String, report: &Report) -> fmt::Result {
-    let width = report
+fn table(text: &mut String, section: &Section) -> fmt::Result {
+    let width = section
         .outcomes
         .iter()
         .map(|outcome| outcome.run.case.id.len())
@@ -71,7 +80,7 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
     let isas = Isa::ALL.into_iter();
     let isas: Vec<Isa> = isas
         .filter(|isa| {
-            report
+            section
                 .outcomes
                 .iter()
                 .any(|outcome| outcome.run.isa == *isa)
@@ -88,7 +97,7 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
-    for row in report
+    for row in section
         .outcomes
         .chunk_by(|a, b| a.run.case.id == b.run.case.id)
     {
@@ -101,7 +110,7 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
                 Some(outcome) => {
                     let verdict = outcome.judgement.verdict;
                     let style = style(verdict);
-                    let word = word(outcome, report);
+                    let word = word(outcome, section);
                     let padding = COLUMN.saturating_sub(word.len());
                     write!(text, "  {style}{word}{style:#}{:padding$}", "")?;
                 }
@@ -115,7 +124,7 @@ fn table(text: &mut String, report: &Report) -> fmt::Result {
 }
 
 /// What of several verdicts is shown: the worst, and a pass before a skip.
-fn severity(verdict: Verdict) -> u32 {
+pub(super) fn severity(verdict: Verdict) -> u32 {
     match verdict {
         Verdict::Skip => 0,
         Verdict::Pass => 1,
@@ -127,19 +136,19 @@ fn severity(verdict: Verdict) -> u32 {
 }
 
 /// A pass that could not have been a fail is marked.
-fn word(outcome: &Outcome, report: &Report) -> String {
+pub(super) fn word(outcome: &Outcome, section: &Section) -> String {
     let verdict = outcome.judgement.verdict;
-    let mark = report.undecided(outcome).is_some();
+    let mark = section.undecided(outcome).is_some();
     format!("{verdict}{}", if mark { "*" } else { "" })
 }
 
-fn write_details(text: &mut String, report: &Report, outcome: &Outcome) -> fmt::Result {
+fn write_details(text: &mut String, section: &Section, outcome: &Outcome) -> fmt::Result {
     let (run, rule) = (&outcome.run, outcome.run.case.rule);
     let verdict = outcome.judgement.verdict;
     let style = style(verdict);
     let under = match run.defect {
-        Some(defect) => format!("{}, mutant {defect}", report.bench.hypervisor.name),
-        None => report.bench.hypervisor.name.clone(),
+        Some(defect) => format!("{}, mutant {defect}", section.bench.target().label()),
+        None => section.bench.target().label(),
     };
     writeln!(
         text,
@@ -167,7 +176,7 @@ fn write_details(text: &mut String, report: &Report, outcome: &Outcome) -> fmt::
             writeln!(text, "  QEMU    {}", last.join("\n          "))?;
         }
     }
-    let account = caches::account(report.bench, outcome);
+    let account = caches::account(section.bench, outcome);
     if !account.is_empty() {
         writeln!(text, "  caches  {}", account.join("\n          "))?;
     }
@@ -178,7 +187,7 @@ fn write_details(text: &mut String, report: &Report, outcome: &Outcome) -> fmt::
     {
         writeln!(text, "    {}", diff.trim_end().replace('\n', "\n    "))?;
     }
-    writeln!(text, "  repeat  {}", report.repeat_command(outcome))?;
+    writeln!(text, "  repeat  {}", section.repeat_command(outcome))?;
     if let Some(dir) = &outcome.log_dir {
         writeln!(text, "  logs    {}", dir.display())?;
     }
@@ -259,8 +268,8 @@ fn differs(expected: Counts, observed: Counts) -> bool {
 }
 
 /// Why runs were skipped, each reason once.
-fn skips(text: &mut String, report: &Report) -> fmt::Result {
-    let skipped = report
+fn skips(text: &mut String, section: &Section) -> fmt::Result {
+    let skipped = section
         .outcomes
         .iter()
         .filter(|it| it.judgement.verdict == Verdict::Skip);
@@ -275,9 +284,9 @@ fn skips(text: &mut String, report: &Report) -> fmt::Result {
 }
 
 /// What was wrong and is the machine's own doing, each reason once.
-fn excuses(text: &mut String, report: &Report) -> fmt::Result {
+fn excuses(text: &mut String, section: &Section) -> fmt::Result {
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for outcome in report.outcomes {
+    for outcome in section.outcomes {
         let checks = outcome
             .observation
             .iter()
@@ -302,30 +311,49 @@ fn excuses(text: &mut String, report: &Report) -> fmt::Result {
 }
 
 /// How many passes there are that could not have been anything else, by what they lack.
-fn undecided(report: &Report) -> BTreeMap<&'static str, usize> {
+fn undecided(section: &Section) -> BTreeMap<&'static str, usize> {
     let mut lacks = BTreeMap::new();
-    let all = report.outcomes.iter();
-    for lack in all.filter_map(|outcome| report.undecided(outcome)) {
+    let all = section.outcomes.iter();
+    for lack in all.filter_map(|outcome| section.undecided(outcome)) {
         *lacks.entry(lack).or_default() += 1;
     }
     lacks
 }
 
-fn summary(text: &mut String, report: &Report) -> fmt::Result {
-    let bench = report.bench;
+/// The findings that runs showed again, and how often.
+fn findings(text: &mut String, section: &Section) -> fmt::Result {
+    let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for known in section.outcomes.iter().filter_map(|it| it.known.as_ref()) {
+        *shown.entry((&known.id, &known.title)).or_default() += 1;
+    }
+    for ((id, title), runs) in shown {
+        writeln!(
+            text,
+            "finding {id} in {runs} runs of {}: {title}",
+            section.bench.target().label()
+        )?;
+    }
+    Ok(())
+}
+
+fn summary(text: &mut String, section: &Section, named: bool) -> fmt::Result {
+    let bench = section.bench;
     text.push('\n');
-    excuses(text, report)?;
-    for (lack, cases) in undecided(report) {
+    if named {
+        writeln!(text, "{BOLD}{}{BOLD:#}", bench.target().label())?;
+    }
+    excuses(text, section)?;
+    for (lack, cases) in undecided(section) {
         writeln!(
             text,
             "* {cases} passes cannot fail on {}: each {lack}.",
-            report.bench.machine.name
+            section.bench.target().machine.name
         )?;
     }
-    writeln!(text, "{}", caches_used(report))?;
-    let made = report.outcomes.len() - report.count(Verdict::Skip);
+    writeln!(text, "{}", caches_used(section))?;
+    let made = section.outcomes.len() - section.count(Verdict::Skip);
     let runs = if made == 1 { "run" } else { "runs" };
-    let seconds = report.wall.as_secs_f64();
+    let seconds = section.wall.as_secs_f64();
     let rate = if seconds > 0.0 {
         made as f64 / seconds
     } else {
@@ -334,10 +362,10 @@ fn summary(text: &mut String, report: &Report) -> fmt::Result {
     writeln!(
         text,
         "{made} {runs} in {seconds:.1} s ({rate:.1} runs/s) on QEMU {}, {}",
-        bench.qemu.version(),
-        bench.machine.name
+        bench.boot.qemu.version(),
+        bench.target().machine.name
     )?;
-    let counts = Verdict::ALL.map(|verdict| (verdict, report.count(verdict)));
+    let counts = Verdict::ALL.map(|verdict| (verdict, section.count(verdict)));
     let counts = counts
         .into_iter()
         .filter(|(verdict, count)| *count > 0 || *verdict < Verdict::Crash);
@@ -348,16 +376,16 @@ fn summary(text: &mut String, report: &Report) -> fmt::Result {
 }
 
 /// With which caches runs were made, and how many; or why without.
-fn caches_used(report: &Report) -> String {
+fn caches_used(section: &Section) -> String {
     let mut used: BTreeMap<Option<Caches>, usize> = BTreeMap::new();
-    for outcome in report.outcomes {
+    for outcome in section.outcomes {
         *used.entry(outcome.run.caches).or_default() += 1;
     }
     let kinds: Vec<String> = used
         .iter()
         .filter_map(|(caches, runs)| Some(format!("{} in {runs}", (*caches)?)))
         .collect();
-    match (report.bench.without_model(), kinds.len()) {
+    match (section.bench.without_model(), kinds.len()) {
         (Some(reason), _) => format!("caches: none, no data is judged: {reason}"),
         (None, 0) => "caches: none".to_owned(),
         (None, 1..=8) => format!("caches: {} runs", kinds.join(", ")),

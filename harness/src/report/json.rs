@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Report;
+use super::{Report, Section};
 use crate::{
     Error,
     bench::Outcome,
     caches::Caches,
+    finding::Known,
     judge::Verdict,
     observation::{Account, Cache, Check, Modelled, Observation, Step},
 };
@@ -28,10 +29,12 @@ struct Entry {
     isa: &'static str,
     hypervisor: String,
     mutant: Option<&'static str>,
+    profile: String,
     machine: String,
     qemu: String,
     verdict: Verdict,
     reason: Option<String>,
+    finding: Option<Known>,
     observed: Option<Observed>,
     traps: BTreeMap<String, u64>,
     duration_ms: u64,
@@ -72,14 +75,17 @@ pub fn text(report: &Report) -> Result<String, Error> {
     let document = Document {
         schema: "setway.run/1",
         results: report
-            .outcomes
+            .sections
             .iter()
-            .map(|outcome| entry(report, outcome))
+            .flat_map(|section| {
+                let outcomes = section.outcomes.iter();
+                outcomes.map(|outcome| entry(section, outcome))
+            })
             .collect(),
         summary: Verdict::ALL
             .map(|verdict| (verdict.name(), report.count(verdict)))
             .into(),
-        wall_ms: milliseconds(report.wall),
+        wall_ms: milliseconds(report.wall()),
     };
     to_text(&document)
 }
@@ -91,19 +97,22 @@ pub fn to_text(document: &impl Serialize) -> Result<String, Error> {
         .map_err(|error| Error::Report(error.to_string()))
 }
 
-fn entry(report: &Report, outcome: &Outcome) -> Entry {
-    let (bench, run) = (report.bench, &outcome.run);
-    let builds = bench.builds(run);
+fn entry(section: &Section, outcome: &Outcome) -> Entry {
+    let (bench, run) = (section.bench, &outcome.run);
+    let target = bench.target();
+    let builds = bench.boot.builds(run);
     Entry {
         case: run.case.id,
         rule: run.case.rule.id,
         isa: run.isa.name(),
-        hypervisor: bench.hypervisor.name.clone(),
+        hypervisor: target.label(),
         mutant: run.defect,
-        machine: bench.machine.name.clone(),
-        qemu: bench.qemu.version().to_string(),
+        profile: target.profile.name.clone(),
+        machine: target.machine.name.clone(),
+        qemu: bench.boot.qemu.version().to_string(),
         verdict: outcome.judgement.verdict,
         reason: outcome.judgement.reason.clone(),
+        finding: outcome.known.clone(),
         observed: outcome.observation.as_ref().map(observed),
         traps: outcome
             .observation
@@ -113,7 +122,7 @@ fn entry(report: &Report, outcome: &Outcome) -> Entry {
         duration_ms: milliseconds(outcome.duration),
         needs_cache_model: run.case.needs_cache_model && run.caches.is_none(),
         caches: run.caches,
-        undecided: report.undecided(outcome),
+        undecided: section.undecided(outcome),
         builds: BuildsEntry {
             guest: format!("{:#x}", builds.guest),
             hypervisor: builds.hypervisor.map(|build| format!("{build:#x}")),
@@ -122,7 +131,7 @@ fn entry(report: &Report, outcome: &Outcome) -> Entry {
             .log_dir
             .as_ref()
             .map(|dir| dir.display().to_string()),
-        repeat: report.repeat_command(outcome),
+        repeat: section.repeat_command(outcome),
     }
 }
 

@@ -3,31 +3,33 @@
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Report, human};
+use super::{Report, Section, human};
 use crate::{Error, bench::Outcome, judge::Verdict};
 
 /// The whole report.
 pub fn text(report: &Report) -> Result<String, Error> {
-    let mut suite = TestSuite::new(format!("setway.{}", report.bench.hypervisor.name));
-    suite.set_time(report.wall);
-    suite.add_property(("machine", report.bench.machine.name.as_str()));
-    suite.add_property(("qemu", report.bench.qemu.version().to_string().as_str()));
-    suite.add_test_cases(
-        report
-            .outcomes
-            .iter()
-            .map(|outcome| test_case(report, outcome)),
-    );
     let mut document = quick_junit::Report::new("setway");
-    document.set_time(report.wall);
-    document.add_test_suite(suite);
+    document.set_time(report.wall());
+    document.add_test_suites(report.sections.iter().map(suite));
     let text = document
         .to_string()
         .map_err(|error| Error::Report(error.to_string()))?;
     Ok(text + "\n")
 }
 
-fn test_case(report: &Report, outcome: &Outcome) -> TestCase {
+fn suite(section: &Section) -> TestSuite {
+    let target = section.bench.target();
+    let mut suite = TestSuite::new(format!("setway.{}", target.label()));
+    suite.set_time(section.wall);
+    suite.add_property(("machine", target.machine.name.as_str()));
+    let qemu = section.bench.boot.qemu.version().to_string();
+    suite.add_property(("qemu", qemu.as_str()));
+    let outcomes = section.outcomes.iter();
+    suite.add_test_cases(outcomes.map(|outcome| test_case(section, outcome)));
+    suite
+}
+
+fn test_case(section: &Section, outcome: &Outcome) -> TestCase {
     let verdict = outcome.judgement.verdict;
     let mut status = match verdict {
         Verdict::Pass => TestCaseStatus::success(),
@@ -43,13 +45,13 @@ fn test_case(report: &Report, outcome: &Outcome) -> TestCase {
     if verdict.is_bad() {
         status.set_type(verdict.name());
         status.set_description(
-            anstream::adapter::strip_str(&human::details(report, outcome)).to_string(),
+            anstream::adapter::strip_str(&human::details(section, outcome)).to_string(),
         );
     }
     let mut case = TestCase::new(outcome.run.label(), status);
     case.set_classname(outcome.run.case.rule.id);
     case.set_time(outcome.duration);
-    let notes = report.notes(outcome);
+    let notes = section.notes(outcome);
     if !notes.is_empty() {
         case.set_system_out(notes.join("\n"));
     }

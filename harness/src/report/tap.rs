@@ -7,11 +7,19 @@ use crate::judge::Verdict;
 
 /// The whole report.
 pub fn text(report: &Report) -> String {
-    let mut text = format!("TAP version 14\n1..{}\n", report.outcomes.len());
-    for (number, outcome) in (1..).zip(report.outcomes) {
+    let outcomes = report.sections.iter().flat_map(|section| {
+        let outcomes = section.outcomes.iter();
+        outcomes.map(move |outcome| (section, outcome))
+    });
+    let mut text = format!("TAP version 14\n1..{}\n", outcomes.clone().count());
+    for (number, (section, outcome)) in (1..).zip(outcomes) {
         let verdict = outcome.judgement.verdict;
         let not = if verdict.is_bad() { "not " } else { "" };
-        let label = outcome.run.label();
+        // Where there are several hypervisors, a run's name alone is not one.
+        let label = match report.sections.len() {
+            1 => outcome.run.label(),
+            _ => format!("{} {}", section.bench.target().label(), outcome.run.label()),
+        };
         let reason = outcome.judgement.reason.as_deref().unwrap_or_default();
         // Writing to a string cannot fail.
         let _ = match verdict {
@@ -26,10 +34,10 @@ pub fn text(report: &Report) -> String {
                 "{not}ok {number} - {label}\n  ---\n  verdict: {verdict}\n  reason: {}\n  rule: {}\n  repeat: {}\n  ...",
                 serde_json::Value::from(reason),
                 serde_json::Value::from(outcome.run.case.rule.title),
-                serde_json::Value::from(report.repeat_command(outcome)),
+                serde_json::Value::from(section.repeat_command(outcome)),
             ),
         };
-        for note in report.notes(outcome) {
+        for note in section.notes(outcome) {
             let _ = writeln!(text, "# {note}");
         }
     }

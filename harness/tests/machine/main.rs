@@ -14,11 +14,10 @@ use setway::{
     bench::Bench,
     caches::Caches,
     engine::process,
-    hypervisor::Hypervisor,
     isa::Isa,
-    machine::{self, Machine},
     plan::{self, Run},
-    report::{Report, human},
+    report::{Section, human},
+    target::Target,
 };
 
 /// The runner without a hypervisor.
@@ -65,9 +64,7 @@ fn bare() -> Result<Option<&'static Bench>, Failed> {
 }
 
 fn prepare() -> Result<Bench, setway::Error> {
-    let hypervisor = Hypervisor::load(BARE)?;
-    let machine = Machine::load(machine::DEFAULT)?;
-    Bench::prepare(hypervisor, machine, None, None, &Run::machine()).map(|(bench, _)| bench)
+    Bench::prepare(Target::find(BARE)?, None, None, &Run::machine()).map(|(bench, _)| bench)
 }
 
 fn shows_what_it_should(run: &Run) -> Result<(), Failed> {
@@ -76,12 +73,12 @@ fn shows_what_it_should(run: &Run) -> Result<(), Failed> {
     if !outcomes[0].judgement.verdict.is_bad() {
         return Ok(());
     }
-    let report = Report {
+    let section = Section {
         bench,
         outcomes: &outcomes,
         wall: outcomes[0].duration,
-        repeat: " --hyp bare",
+        repeat: " --hyp bare".to_owned(),
     };
-    let text = human::details(&report, &outcomes[0]);
+    let text = human::details(&section, &outcomes[0]);
     Err(anstream::adapter::strip_str(&text).to_string().into())
 }

@@ -14,6 +14,8 @@ pub mod ec {
     pub const HVC32: u32 = 0x12;
     /// AArch32 SMC.
     pub const SMC32: u32 = 0x13;
+    /// AArch64 SVC.
+    pub const SVC64: u32 = 0x15;
     /// AArch64 HVC.
     pub const HVC64: u32 = 0x16;
     /// AArch64 SMC.

@@ -61,6 +61,15 @@ impl Stream {
     }
 }
 
+/// Immediates of SVC by which an agent, at EL0, marks what belongs to a run. The system that it runs on
+/// does not look at them; whoever watches from outside finds them in the syndrome.
+pub mod boundary {
+    /// The run begins.
+    pub const BEGINS: u16 = 0x5e71;
+    /// It has ended.
+    pub const ENDS: u16 = 0x5e72;
+}
+
 /// The kinds of record, with the fields each carries.
 ///
 /// Numbers are written `0x…` (hexadecimal) or in decimal; all fit 64 bits.

@@ -1,0 +1,191 @@
+//! Findings: deviations of real hypervisors that are known, from `expectations/findings/*.toml`.
+//!
+//! A finding does not excuse anything: the run stays red. It says that the deviation has been looked into,
+//! so that what is new stands out, and a deviation that is gone is noticed, too.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use setway_cases::CASES;
+
+use crate::{
+    Error,
+    isa::Isa,
+    judge::{Judgement, Verdict},
+    paths,
+    plan::Run,
+    toml_file,
+};
+
+/// A known deviation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Its short name; the file's, too.
+    pub id: String,
+    /// One line about it.
+    pub title: String,
+    /// The rule that is broken.
+    pub rule: String,
+    /// The hypervisors that break it, as `--hyp` names them.
+    pub hypervisors: Vec<String>,
+    /// What the rule expects.
+    pub expected: String,
+    /// What happens instead, and why.
+    pub happened: String,
+    /// Lines of logs and traces that show it.
+    pub evidence: String,
+    /// The shortest command that shows it again.
+    pub repeat: String,
+    /// Whether those who write the hypervisor know.
+    pub upstream: String,
+    /// The runs that show it.
+    #[serde(rename = "run")]
+    pub runs: Vec<Symptom>,
+}
+
+/// How a finding shows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Symptom {
+    /// In this case.
+    pub case: String,
+    /// In these instruction sets.
+    pub isas: Vec<Isa>,
+    /// With these caches, as `--caches` names them, or `off`; with whichever if none are named.
+    #[serde(default)]
+    pub caches: Vec<String>,
+    /// Under these of the finding's hypervisors; under all if none are named.
+    #[serde(default)]
+    pub hypervisors: Vec<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its reason, in which `*` stands for any text.
+    pub reason: String,
+}
+
+/// A finding as reports refer to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// Its short name.
+    pub id: String,
+    /// One line about it.
+    pub title: String,
+}
+
+impl Finding {
+    /// All there are, by name.
+    pub fn all() -> Result<Vec<Self>, Error> {
+        let dir = paths::expectations().join("findings");
+        if !dir.is_dir() {
+            return Ok(Vec::new());
+        }
+        let files = paths::files(&dir, "toml")?;
+        files.iter().map(|file| Self::read(file)).collect()
+    }
+
+    fn read(file: &Path) -> Result<Self, Error> {
+        let finding: Self = toml_file::read(file)?;
+        match finding.is_wrong(file) {
+            None => Ok(finding),
+            Some(reason) => Err(Error::Meaningless {
+                file: file.to_owned(),
+                reason,
+            }),
+        }
+    }
+
+    fn is_wrong(&self, file: &Path) -> Option<String> {
+        if file.file_stem().is_none_or(|stem| *stem != *self.id) {
+            return Some(format!("its id is `{}`", self.id));
+        }
+        for symptom in &self.runs {
+            match CASES.iter().find(|case| case.id == symptom.case) {
+                None => return Some(format!("there is no case `{}`", symptom.case)),
+                Some(case) if case.rule.id != self.rule => {
+                    return Some(format!("{} is not of rule {}", case.id, self.rule));
+                }
+                Some(_) if !symptom.verdict.is_bad() => {
+                    return Some(format!("{} is no deviation", symptom.verdict));
+                }
+                Some(_) => {}
+            }
+            let stranger = |name: &&String| !self.hypervisors.contains(name);
+            if let Some(name) = symptom.hypervisors.iter().find(stranger) {
+                return Some(format!("`{name}` is none of its hypervisors"));
+            }
+        }
+        None
+    }
+
+    /// Whether it is expected to show in `run` under the hypervisor that `label` names.
+    pub fn concerns(&self, label: &str, run: &Run) -> bool {
+        self.symptoms(label, run).next().is_some()
+    }
+
+    /// Whether it is what `judgement` of `run` says.
+    pub fn explains(&self, label: &str, run: &Run, judgement: &Judgement) -> bool {
+        let reason = judgement.reason.as_deref().unwrap_or_default();
+        self.symptoms(label, run)
+            .any(|it| it.verdict == judgement.verdict && matches(&it.reason, reason))
+    }
+
+    fn symptoms(&self, label: &str, run: &Run) -> impl Iterator<Item = &Symptom> {
+        let caches = run
+            .caches
+            .map_or_else(|| "off".to_owned(), |it| it.to_string());
+        let ours = self.hypervisors.iter().any(|name| name == label);
+        self.runs.iter().filter(move |it| {
+            ours && it.case == run.case.id
+                && it.isas.contains(&run.isa)
+                && (it.caches.is_empty() || it.caches.contains(&caches))
+                && (it.hypervisors.is_empty() || it.hypervisors.iter().any(|name| name == label))
+        })
+    }
+
+    /// As reports refer to it.
+    pub fn known(&self) -> Known {
+        Known {
+            id: self.id.clone(),
+            title: self.title.clone(),
+        }
+    }
+}
+
+/// Whether `text` is `pattern`, in which `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (first, rest) = match pattern.split_once('*') {
+        None => return pattern == text,
+        Some(parts) => parts,
+    };
+    let Some(text) = text.strip_prefix(first) else {
+        return false;
+    };
+    let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    ends.into_iter().any(|at| matches(rest, &text[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_any_text() {
+        for (pattern, text) in [
+            ("a load at * saw *", "a load at 0x40 saw 0x1"),
+            ("*", ""),
+            ("x*", "x"),
+            ("x", "x"),
+        ] {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("x", "xy"), ("x*z", "xy"), ("", "x"), ("*y", "x")] {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn committed_findings_are_sound() {
+        Finding::all().unwrap();
+    }
+}
