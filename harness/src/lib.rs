@@ -23,6 +23,7 @@ mod lock;
 pub mod machine;
 pub mod mutants;
 pub mod observation;
+pub mod package;
 pub mod paths;
 pub mod plan;
 pub mod qemu;
