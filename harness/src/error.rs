@@ -86,6 +86,9 @@ pub enum Error {
     /// Fetching.
     #[error(transparent)]
     Fetch(#[from] crate::fetch::Error),
+    /// Files out of packages.
+    #[error(transparent)]
+    Package(#[from] crate::package::Error),
     /// QEMU.
     #[error(transparent)]
     Qemu(#[from] crate::qemu::Error),

@@ -26,6 +26,7 @@ pub mod logs;
 pub mod machine;
 pub mod mutants;
 pub mod observation;
+pub mod package;
 pub mod paths;
 pub mod plan;
 pub mod profile;

@@ -3,7 +3,7 @@
 //! This uses `apt-get` for what it is good at (finding the archive, checking signatures, solving
 //! dependencies, resuming downloads) with a private state directory, so that neither root nor the
 //! system's own packages are touched. The result runs through its own dynamic loader and C
-//! library, whatever the host has.
+//! library, whatever the host has. Packages of another architecture are only files here.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -25,8 +25,13 @@ pub struct AptRequest {
     pub suites: Vec<String>,
     /// The suite to prefer, as with `apt-get -t`.
     pub release: Option<String>,
+    /// Debian's name of the processor that the packages are for; the host's, if there is none.
+    pub architecture: Option<String>,
     /// What to install; dependencies follow, recommendations do not.
     pub packages: Vec<String>,
+    /// Which of the packages that this comes to are wanted, with `*` for any part of a name. The
+    /// others are not even downloaded. All are wanted, if there is nothing here.
+    pub only: Vec<String>,
     /// Packages to take for installed, because the host has their like.
     pub assume: Vec<String>,
     /// Parts of the packages to leave out: paths in the tree, with `*` for any part between
@@ -37,6 +42,14 @@ pub struct AptRequest {
 }
 
 impl AptRequest {
+    /// Whose packages these are; there may be some even for a host that Debian has none for.
+    pub(super) fn architecture(&self) -> Result<&str, Error> {
+        match &self.architecture {
+            Some(architecture) => Ok(architecture),
+            None => Ok(Host::current()?.architecture),
+        }
+    }
+
     /// The directory's name: the request's, and a hash of all that was asked for.
     fn id(&self, architecture: &str) -> String {
         let mut hash = Fnv::default();
@@ -52,9 +65,16 @@ impl AptRequest {
         hash.write_u8(0);
         hash.write(architecture.as_bytes());
         hash.write(self.recipe.as_bytes());
+        for item in &self.only {
+            hash.write_u8(0);
+            hash.write(item.as_bytes());
+        }
         format!("{}-{:016x}", self.name, hash.finish())
     }
 }
+
+/// The list of packages and versions, in the tree.
+pub(super) const VERSIONS: &str = "setway-versions";
 
 /// Keeps ["a"], ["b"] apart from ["a", "b"], [] in the hash.
 static LIST_END: String = String::new();
@@ -98,7 +118,7 @@ impl AptRoot {
 
     /// Where the tree for `request` is or will be.
     pub fn place(request: &AptRequest) -> Result<PathBuf, Error> {
-        let id = request.id(Host::current()?.architecture);
+        let id = request.id(request.architecture()?);
         Ok(cache_dir()?.join("roots").join(id))
     }
 
@@ -122,8 +142,17 @@ impl AptRoot {
         Ok(Host::current()?.triple)
     }
 
+    /// The packages that the tree was unpacked from, and their versions. Trees of old have no list.
+    pub fn versions(&self) -> Vec<(String, String)> {
+        let text = fs::read_to_string(self.path.join(VERSIONS)).unwrap_or_default();
+        let pairs = text.lines().filter_map(|line| line.split_once(' '));
+        pairs
+            .map(|(name, version)| (name.to_owned(), version.to_owned()))
+            .collect()
+    }
+
     /// A command that runs `program`, a path within the tree (`usr/bin/qemu-system-aarch64`), on
-    /// the tree's own loader and libraries.
+    /// the tree's own loader and libraries. This is for trees of the host's own architecture.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(&self.loader);
         command
@@ -229,5 +258,36 @@ mod tests {
         assert_ne!(id, other.id("amd64"));
         assert_ne!(id, request.id("arm64"));
         assert_eq!(id, request.clone().id("amd64"));
+        let only = AptRequest {
+            only: vec!["b".into()],
+            ..request
+        };
+        assert_ne!(id, only.id("amd64"));
+    }
+
+    #[test]
+    fn fetched_trees_keep_their_names() {
+        let request = AptRequest {
+            name: "qemu-7.2".into(),
+            suites: ["bookworm", "bookworm-updates", "bookworm-security"]
+                .map(str::to_owned)
+                .into(),
+            packages: vec!["qemu-system-arm".into()],
+            ..AptRequest::default()
+        };
+        assert_eq!(request.id("amd64"), "qemu-7.2-6ca74ffe03ffcc28");
+    }
+
+    #[test]
+    fn packages_of_the_hosts_architecture_are_the_same_by_name() {
+        let own = AptRequest::default();
+        let named = AptRequest {
+            architecture: own.architecture().ok().map(str::to_owned),
+            ..AptRequest::default()
+        };
+        assert_eq!(
+            AptRoot::place(&own).expect("a place"),
+            AptRoot::place(&named).expect("a place")
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::apt::{AptRequest, AptRoot, Host};
+use super::apt::{AptRequest, AptRoot, Host, VERSIONS};
+use super::chosen::{Package, versions, wanted};
 use super::progress::{Progress, megabytes};
 use super::sources::{Archive, INDEX_TARGET_FORMAT};
 use super::{CommandFailure, Error, cache_dir, io_error, tree};
@@ -14,7 +15,7 @@ use crate::engine::process::{self, Child};
 /// One fetch under way. Its directory outlives a failure, so that the next try resumes.
 pub struct Fetch<'a> {
     request: &'a AptRequest,
-    architecture: &'static str,
+    architecture: &'a str,
     place: &'a Path,
     work: PathBuf,
     log: PathBuf,
@@ -24,7 +25,7 @@ pub struct Fetch<'a> {
 impl<'a> Fetch<'a> {
     /// Prepares to fetch `request` to `place`, without writing there.
     pub fn new(request: &'a AptRequest, place: &'a Path) -> Result<Self, Error> {
-        let architecture = Host::current()?.architecture;
+        let architecture = request.architecture()?;
         programs()?;
         let work = place.with_added_extension("fetch");
         let log = place.with_added_extension("log");
@@ -51,11 +52,11 @@ impl<'a> Fetch<'a> {
         self.write_configuration()?;
         self.progress.stage("updating package lists");
         self.apt("updating package lists", ["update"])?;
-        let packages = self.plan()?;
+        let packages = wanted(self.request, self.plan()?)?;
         let bytes = packages.iter().map(|package| package.bytes).sum();
         let text = format!("downloading {} MB", megabytes(bytes));
         self.progress.measured(&text, bytes);
-        self.apt("downloading packages", self.install("--download-only"))?;
+        self.download(&packages)?;
         let root = self.unpack(&packages)?;
         self.progress.stage("finishing");
         finish(&AptRoot::at(root.clone())?)?;
@@ -121,8 +122,26 @@ impl<'a> Fetch<'a> {
         Ok(text.lines().filter_map(Package::from_uri).collect())
     }
 
+    /// Downloads `packages`, of which there may be fewer than in the plan. `install` can only have
+    /// all of it.
+    fn download(&self, packages: &[Package]) -> Result<(), Error> {
+        let what = "downloading packages";
+        if self.request.only.is_empty() {
+            self.apt(what, self.install("--download-only"))?;
+        } else {
+            let exact = packages
+                .iter()
+                .map(|package| format!("{}={}", package.name, package.version));
+            let exact: Vec<String> = exact.collect();
+            let exact = exact.iter().map(String::as_str);
+            self.apt(what, std::iter::once("download").chain(exact))?;
+        }
+        Ok(())
+    }
+
     /// Runs apt-get with the private configuration and returns its standard output. Everything it
-    /// says is in the log, and the progress follows the files that arrive.
+    /// says is in the log, and the progress follows the files that arrive. Its `download` puts them
+    /// where it was started.
     fn apt<'b>(
         &self,
         what: &str,
@@ -143,6 +162,7 @@ impl<'a> Fetch<'a> {
             .arg("--config-file")
             .arg(self.work.join("apt.conf"))
             .args(arguments)
+            .current_dir(self.archives())
             .env("LC_ALL", "C")
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null())
@@ -154,8 +174,7 @@ impl<'a> Fetch<'a> {
             if let Some(status) = ended.map_err(io_error("wait for", "apt-get"))? {
                 break status;
             }
-            self.progress
-                .set(files_size(&self.work.join("cache/archives")));
+            self.progress.set(files_size(&self.archives()));
             std::thread::sleep(Duration::from_millis(50));
         };
         let text = fs::read_to_string(&output).map_err(io_error("read", &output))?;
@@ -165,6 +184,10 @@ impl<'a> Fetch<'a> {
             let errors = fs::read_to_string(&self.log).map_err(io_error("read", &self.log))?;
             Err(self.failure(what, &format!("{text}{errors}")))
         }
+    }
+
+    fn archives(&self) -> PathBuf {
+        self.work.join("cache/archives")
     }
 
     fn failure(&self, what: &str, output: &str) -> Error {
@@ -185,11 +208,15 @@ impl<'a> Fetch<'a> {
         if root.exists() {
             fs::remove_dir_all(&root).map_err(io_error("remove", &root))?;
         }
-        let archives = self.work.join("cache/archives");
-        let packages = packages.iter().map(|package| archives.join(&package.file));
-        let packages: Vec<PathBuf> = packages.collect();
-        match tree::unpack(&packages, &root, &self.request.omit, &self.progress)? {
-            Ok(()) => Ok(root),
+        let archives = self.archives();
+        let files = packages.iter().map(|package| archives.join(&package.file));
+        let files: Vec<PathBuf> = files.collect();
+        match tree::unpack(&files, &root, &self.request.omit, &self.progress)? {
+            Ok(()) => {
+                let path = root.join(VERSIONS);
+                fs::write(&path, versions(packages)).map_err(io_error("write", &path))?;
+                Ok(root)
+            }
             Err(broken) => {
                 if !is_about_space(&broken.output) {
                     // Whatever is wrong with it, the next try should not meet it again.
@@ -220,24 +247,6 @@ fn programs() -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// A package to be downloaded.
-#[derive(Debug, PartialEq, Eq)]
-struct Package {
-    file: String,
-    bytes: u64,
-}
-
-impl Package {
-    /// Reads one line of `--print-uris`: quoted URI, file name, size, hash. Other lines are for people.
-    fn from_uri(line: &str) -> Option<Self> {
-        let mut words = line.strip_prefix('\'')?.split(' ').skip(1);
-        Some(Self {
-            file: words.next()?.to_owned(),
-            bytes: words.next()?.parse().ok()?,
-        })
-    }
 }
 
 /// A directory of the work directory that stays empty.
@@ -346,17 +355,6 @@ mod tests {
         assert!(advice("write error: No space left on device").contains("free some space"));
         assert!(advice("Could not resolve 'mirror.test'").contains("network"));
         assert!(advice("W: The repository is not signed.").contains("keyring"));
-    }
-
-    #[test]
-    fn packages_are_read_from_apts_uris() {
-        let line = "'http://mirror.test/q_1%253a5.2.deb' q_1%3a5.2_amd64.deb 40 SHA256:00";
-        let package = Package {
-            file: "q_1%3a5.2_amd64.deb".to_owned(),
-            bytes: 40,
-        };
-        assert_eq!(Package::from_uri(line), Some(package));
-        assert_eq!(Package::from_uri("Need to get 4 MB of archives."), None);
     }
 
     #[test]

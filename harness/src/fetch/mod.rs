@@ -1,11 +1,13 @@
-//! Getting what a run needs but the machine does not have: QEMU versions, a second Rust.
+//! Getting what a run needs but the machine does not have: QEMU versions, a second Rust, hypervisors.
 //!
 //! Everything comes from the Debian archive that the machine's own apt is configured for, is
 //! verified by apt, and lands unpacked in a cache directory. Nothing is installed and nothing
 //! needs root.
 
 pub mod apt;
+mod chosen;
 mod download;
+pub(crate) mod pattern;
 mod progress;
 mod sources;
 mod tree;
@@ -43,6 +45,18 @@ pub enum Error {
     /// The processor is one for which no loader path is known.
     #[error("no Debian packages are known for a host of architecture `{0}`")]
     UnknownHost(&'static str),
+    /// A package that is wanted is not among those that apt chose.
+    #[error(
+        "no package called `{pattern}` belongs to {name}; apt chose {chosen}\n  next: mend `only` in the file under runners/"
+    )]
+    NotChosen {
+        /// The tree that was to be made.
+        name: String,
+        /// What was wanted.
+        pattern: String,
+        /// What there is instead.
+        chosen: String,
+    },
     /// Apt or dpkg failed.
     #[error(transparent)]
     Command(Box<CommandFailure>),
