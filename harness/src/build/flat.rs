@@ -9,6 +9,11 @@
 //! bits 29:0, and above it one of the `ABS…` and `…MOVT` kinds below. It starts at a multiple
 //! of 8. The image finds it by the words `__relocs_offset` and `__relocs_count`, which are filled
 //! in here, as is the hash of everything else in the 8 bytes at `__build_id`.
+//!
+//! A zImage's header gives its size in the file, by which loaders copy it, and none for memory. So an
+//! image for AArch32 is filled up to `image_size`, and the two are one.
+
+mod effect;
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -19,6 +24,8 @@ use object::read::{File, Object, ObjectSection, ObjectSegment, ObjectSymbol};
 use object::{Architecture, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection};
 
 use crate::fnv::Fnv;
+
+use effect::Effect;
 
 /// A 64-bit address.
 const ABS64: u32 = 0;
@@ -47,6 +54,9 @@ pub fn flatten(elf: &[u8]) -> Result<Flat, String> {
     let mut memory = Memory::of(&file)?;
     let table = relocations(&file, &memory)?;
     let build = memory.append_table(&file, &table)?;
+    if file.architecture() == Architecture::Arm {
+        memory.fill(&file);
+    }
     Ok(Flat {
         bytes: memory.bytes,
         build,
@@ -129,6 +139,13 @@ impl Memory {
         Ok(hash.finish())
     }
 
+    /// Appends the memory that has no contents, if the image says how much there is.
+    fn fill(&mut self, file: &File) {
+        let size = file.symbol_by_name("image_size");
+        let size = size.map_or(0, |size| size.address() as usize);
+        self.bytes.resize(self.bytes.len().max(size), 0);
+    }
+
     fn place(&self, file: &File, name: &str, size: usize) -> Result<Range<usize>, String> {
         let symbol = file
             .symbol_by_name(name)
@@ -138,22 +155,10 @@ impl Memory {
     }
 }
 
-/// What a relocation of some type means for an image that moves.
-enum Effect {
-    /// The place needs nothing.
-    None,
-    /// The place needs nothing, unless the linker made a table of addresses for it.
-    Got,
-    /// The place is corrected in this way.
-    Entry(u32),
-    /// The place cannot be corrected.
-    Unsupported,
-}
-
 fn relocations(file: &File, memory: &Memory) -> Result<Table, String> {
     let effect: fn(elf::RelocationType) -> Effect = match file.architecture() {
-        Architecture::Aarch64 => aarch64_effect,
-        Architecture::Arm => arm_effect,
+        Architecture::Aarch64 => effect::aarch64,
+        Architecture::Arm => effect::arm,
         other => return Err(format!("it is for {other:?}, which is no guest of ours")),
     };
     let has_got = file.sections().any(|section| {
@@ -250,67 +255,6 @@ impl Target {
                 SymbolSection::Absolute | SymbolSection::Undefined
             ),
         }
-    }
-}
-
-fn aarch64_effect(kind: elf::RelocationType) -> Effect {
-    match kind {
-        elf::R_AARCH64_ABS64 => Effect::Entry(ABS64),
-        elf::R_AARCH64_ADR_GOT_PAGE | elf::R_AARCH64_LD64_GOT_LO12_NC => Effect::Got,
-        elf::R_AARCH64_NONE
-        | elf::R_AARCH64_PREL64
-        | elf::R_AARCH64_PREL32
-        | elf::R_AARCH64_PREL16
-        | elf::R_AARCH64_PLT32
-        | elf::R_AARCH64_LD_PREL_LO19
-        | elf::R_AARCH64_ADR_PREL_LO21
-        | elf::R_AARCH64_ADR_PREL_PG_HI21
-        | elf::R_AARCH64_ADR_PREL_PG_HI21_NC
-        | elf::R_AARCH64_ADD_ABS_LO12_NC
-        | elf::R_AARCH64_LDST8_ABS_LO12_NC
-        | elf::R_AARCH64_LDST16_ABS_LO12_NC
-        | elf::R_AARCH64_LDST32_ABS_LO12_NC
-        | elf::R_AARCH64_LDST64_ABS_LO12_NC
-        | elf::R_AARCH64_LDST128_ABS_LO12_NC
-        | elf::R_AARCH64_TSTBR14
-        | elf::R_AARCH64_CONDBR19
-        | elf::R_AARCH64_JUMP26
-        | elf::R_AARCH64_CALL26 => Effect::None,
-        _ => Effect::Unsupported,
-    }
-}
-
-fn arm_effect(kind: elf::RelocationType) -> Effect {
-    match kind {
-        elf::R_ARM_ABS32 | elf::R_ARM_TARGET1 => Effect::Entry(ABS32),
-        elf::R_ARM_MOVT_ABS => Effect::Entry(MOVT),
-        elf::R_ARM_THM_MOVT_ABS => Effect::Entry(THUMB_MOVT),
-        // The lower half of an address does not change.
-        elf::R_ARM_MOVW_ABS_NC | elf::R_ARM_THM_MOVW_ABS_NC => Effect::None,
-        elf::R_ARM_NONE
-        | elf::R_ARM_PC24
-        | elf::R_ARM_REL32
-        | elf::R_ARM_PREL31
-        | elf::R_ARM_CALL
-        | elf::R_ARM_JUMP24
-        | elf::R_ARM_PLT32
-        | elf::R_ARM_V4BX
-        | elf::R_ARM_MOVW_PREL_NC
-        | elf::R_ARM_MOVT_PREL
-        | elf::R_ARM_ALU_PC_G0
-        | elf::R_ARM_ALU_PC_G0_NC
-        | elf::R_ARM_PC13
-        | elf::R_ARM_THM_PC22
-        | elf::R_ARM_THM_PC8
-        | elf::R_ARM_THM_PC12
-        | elf::R_ARM_THM_JUMP24
-        | elf::R_ARM_THM_JUMP19
-        | elf::R_ARM_THM_PC11
-        | elf::R_ARM_THM_PC9
-        | elf::R_ARM_THM_MOVW_PREL_NC
-        | elf::R_ARM_THM_MOVT_PREL
-        | elf::R_ARM_THM_ALU_PREL_11_0 => Effect::None,
-        _ => Effect::Unsupported,
     }
 }
 

@@ -35,10 +35,10 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Ok(board) => board,
         Err(error) => panic!("device tree at {dtb:#x}: {error}"),
     };
-    if let Some(uart) = board.uart {
-        // SAFETY: the device tree says that the PL011 is there. The guest drives it too, but never
-        // at the same time: the hypervisor speaks when the guest is over.
-        unsafe { console::init(uart) }
+    if let Some(port) = board.console {
+        // SAFETY: the device tree says that it is there. The guest drives it too, but never at the same
+        // time: the hypervisor speaks when the guest is over.
+        unsafe { console::init(port) }
     }
     choose_policy(bootargs::split(board.bootargs).0);
     mmu::map_memory(&board.memory);

@@ -18,7 +18,7 @@ mod stage1;
 use setway_cases::IsaName;
 use setway_protocol::Stream;
 use setway_runtime::{
-    board::Board,
+    board::{Board, Port},
     console, head,
     payload::{self, Identity},
     psci,
@@ -33,11 +33,11 @@ extern "C" fn main(dtb: u32) -> ! {
         Err(error) => panic!("device tree at {dtb:#x}: {error}"),
     };
     psci::init(board.psci);
-    if let Some(uart) = board.uart {
-        // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
-        unsafe { console::init(uart) }
+    if let Some(port) = board.console {
+        // SAFETY: the device tree says that it is there, and nobody else here knows of it.
+        unsafe { console::init(port) }
     }
-    stage1::init(&board.memory);
+    stage1::init(&board.memory, board.console.and_then(Port::address));
     setway_runtime::secondary::init(
         &board,
         u64::from(cp15::read!("p15, 0, {}, c0, c0, 5") & 0xff_ffff),

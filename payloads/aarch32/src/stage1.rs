@@ -55,8 +55,12 @@ const SCTLR: u32 = 0x00c5_0838 | 1 << 12;
 /// Where the non-cacheable section is.
 static ALIAS: AtomicU32 = AtomicU32::new(0);
 
+/// Where the non-cacheable sections may be: 3 MiB, as [`init`] uses them.
+const ALIASES: [u32; 3] = [0xf000_0000, 0x1000_0000, 0xd000_0000];
+const ALIAS_SIZE: u64 = 3 * MIB as u64;
+
 /// Fills the table and points the CPU at it; [`set_registers`] does the same for another CPU.
-pub fn init(memory: &Range<u64>) {
+pub fn init(memory: &Range<u64>, console: Option<u64>) {
     let set = |index: u32, entry: u32| {
         // SAFETY: in bounds, and see `Sync`.
         unsafe {
@@ -78,11 +82,13 @@ pub fn init(memory: &Range<u64>) {
         set(index, base | attributes);
     }
     // Any place will do that is neither memory nor the console's.
-    let alias = if memory.contains(&0xf000_0000) {
-        0x1000_0000
-    } else {
-        0xf000_0000
+    let is_free = |alias: &u32| {
+        let place = u64::from(*alias)..u64::from(*alias) + ALIAS_SIZE;
+        let is_memory = place.start < memory.end && memory.start < place.end;
+        !is_memory && !console.is_some_and(|console| place.contains(&console))
     };
+    let alias = ALIASES.into_iter().find(is_free);
+    let alias = alias.unwrap_or_else(|| panic!("no address is free for the non-cacheable mapping"));
     ALIAS.store(alias, Ordering::Relaxed);
     // Two sections: the arena and what lies with it may cross a boundary.
     let arena = crate::isa::arena_address() & !(MIB - 1);

@@ -32,9 +32,9 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         Err(error) => panic!("device tree at {dtb:#x}: {error}"),
     };
     psci::init(board.psci);
-    if let Some(uart) = board.uart {
-        // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
-        unsafe { console::init(uart) }
+    if let Some(port) = board.console {
+        // SAFETY: the device tree says that it is there, and nobody else here knows of it.
+        unsafe { console::init(port) }
     }
     stage1::init(&board.memory);
     setway_runtime::secondary::init(&board, mrs!("mpidr_el1") & 0xff_00ff_ffff);

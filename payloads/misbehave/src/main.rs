@@ -40,9 +40,9 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     let board = unsafe { Board::read(dtb as *const u8) };
     let board = board.unwrap_or_else(|error| panic!("{error}"));
     psci::init(board.psci);
-    if let Some(uart) = board.uart {
-        // SAFETY: the device tree says that the PL011 is there, and nobody else here knows of it.
-        unsafe { console::init(uart) }
+    if let Some(port) = board.console {
+        // SAFETY: the device tree says that it is there, and nobody else here knows of it.
+        unsafe { console::init(port) }
     }
     let name = bootargs::value(board.bootargs, "misbehave").unwrap_or("");
     match WAYS.iter().find(|(way, _)| *way == name) {

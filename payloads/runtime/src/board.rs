@@ -2,7 +2,7 @@
 
 use core::{fmt, ops::Range};
 use fdt_rs::{
-    base::{DevTree, DevTreeProp, iters::DevTreeIter},
+    base::{DevTree, DevTreeItem, DevTreeProp, iters::DevTreeIter},
     prelude::*,
 };
 use heapless::Vec;
@@ -19,11 +19,32 @@ pub enum Conduit {
     Smc,
 }
 
+/// What a console is reached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// The PL011 at this address.
+    Pl011(u64),
+    /// The SBSA UART at this address: the part of a PL011 that carries data. Somebody else has set it up.
+    SbsaUart(u64),
+    /// Xen's hypercall.
+    Xen,
+}
+
+impl Port {
+    /// Where its registers are, if it has any.
+    pub fn address(self) -> Option<u64> {
+        match self {
+            Port::Pl011(base) | Port::SbsaUart(base) => Some(base),
+            Port::Xen => None,
+        }
+    }
+}
+
 /// What an image needs to know of the machine it runs on.
 #[derive(Clone, Debug)]
 pub struct Board<'dt> {
-    /// Base of the PL011.
-    pub uart: Option<u64>,
+    /// The console.
+    pub console: Option<Port>,
     /// The first range of memory.
     pub memory: Range<u64>,
     /// MPIDR affinity of each CPU.
@@ -54,11 +75,22 @@ impl fmt::Display for BoardError {
     }
 }
 
+/// Makes a console of its address.
+type AtAddress = fn(u64) -> Port;
+
+/// The consoles that are known, by what their nodes are compatible with.
+const PORTS: [(&str, AtAddress); 3] = [
+    ("arm,pl011", Port::Pl011),
+    ("arm,sbsa-uart", Port::SbsaUart),
+    ("xen,xen", |_| Port::Xen),
+];
+
 /// The properties of one node, as far as anybody asks for them.
 #[derive(Default)]
 struct Node<'dt> {
     name: &'dt str,
-    pl011: bool,
+    port: Option<AtAddress>,
+    off: bool,
     device_type: &'dt str,
     reg: &'dt [u8],
     method: &'dt str,
@@ -88,6 +120,66 @@ fn is_compatible(prop: &DevTreeProp<'_, '_>, with: &str) -> bool {
         .any(|name| name == with.as_bytes())
 }
 
+/// The name of the node that `/chosen` names for the console, if it does. What follows the path is the
+/// line's settings, and an alias may stand for the path. Nodes are known by their names alone here,
+/// which with their addresses are unique on all boards.
+fn stdout<'dt>(tree: &DevTree<'dt>) -> Option<&'dt str> {
+    let find = |node: &str, names: &[&str]| {
+        let mut here = "";
+        let mut items = tree.items();
+        while let Ok(Some(item)) = items.next() {
+            match item {
+                DevTreeItem::Node(next) => here = next.name().unwrap_or(""),
+                DevTreeItem::Prop(prop) => {
+                    if here == node && names.contains(&prop.name().unwrap_or("")) {
+                        return Some(text(&prop));
+                    }
+                }
+            }
+        }
+        None
+    };
+    let path = find("chosen", &["stdout-path", "linux,stdout-path"])?;
+    let path = path.split(':').next().unwrap_or(path);
+    let path = match path.starts_with('/') {
+        true => path,
+        false => find("aliases", &[path]).unwrap_or(path),
+    };
+    path.rsplit('/').next()
+}
+
+/// The consoles that a tree has, before one is chosen.
+#[derive(Default)]
+struct Consoles<'dt> {
+    /// The node that is asked for.
+    stdout: Option<&'dt str>,
+    named: Option<Port>,
+    first: Option<Port>,
+    xen: Option<Port>,
+}
+
+impl Consoles<'_> {
+    fn add(&mut self, name: &str, port: Port) {
+        if port == Port::Xen {
+            self.xen = Some(port);
+            return;
+        }
+        self.first = self.first.or(Some(port));
+        if self.stdout == Some(name) {
+            self.named = Some(port);
+        }
+    }
+
+    /// A UART that is not the one asked for is somebody else's, if there is another way.
+    fn choice(&self) -> Option<Port> {
+        let any = || match self.stdout {
+            Some(_) => self.xen.or(self.first),
+            None => self.first.or(self.xen),
+        };
+        self.named.or_else(any)
+    }
+}
+
 impl<'dt> Board<'dt> {
     /// Reads the device tree at `dtb`.
     ///
@@ -107,12 +199,16 @@ impl<'dt> Board<'dt> {
 
     fn from_tree(tree: &DevTree<'dt>) -> Result<Self, BoardError> {
         let mut board = Board {
-            uart: None,
+            console: None,
             memory: 0..0,
             cpus: Vec::new(),
             psci: None,
             bootargs: "",
             initrd: None,
+        };
+        let mut consoles = Consoles {
+            stdout: stdout(tree),
+            ..Consoles::default()
         };
         let mut initrd = (0, 0);
         let mut root_cells = (2, 1);
@@ -120,15 +216,15 @@ impl<'dt> Board<'dt> {
         let mut items: DevTreeIter<'_, 'dt> = tree.items();
         while let Ok(Some(item)) = items.next() {
             let prop = match item {
-                fdt_rs::base::DevTreeItem::Node(next) => {
-                    board.learn(&node, root_cells);
+                DevTreeItem::Node(next) => {
+                    board.learn(&node, root_cells, &mut consoles);
                     node = Node {
                         name: next.name().unwrap_or(""),
                         ..Node::default()
                     };
                     continue;
                 }
-                fdt_rs::base::DevTreeItem::Prop(prop) => prop,
+                DevTreeItem::Prop(prop) => prop,
             };
             match (node.name, prop.name().unwrap_or("")) {
                 ("", "#address-cells") => root_cells.0 = prop.u32(0).unwrap_or(2) as usize,
@@ -137,17 +233,20 @@ impl<'dt> Board<'dt> {
                 ("chosen", "linux,initrd-start") => initrd.0 = cells(prop.raw()),
                 ("chosen", "linux,initrd-end") => initrd.1 = cells(prop.raw()),
                 (_, "compatible") => {
-                    node.pl011 = is_compatible(&prop, "arm,pl011");
+                    let port = |(with, _): &&(&str, _)| is_compatible(&prop, with);
+                    node.port = PORTS.iter().find(port).map(|(_, port)| *port);
                     node.psci = is_compatible(&prop, "arm,psci-0.2")
                         || is_compatible(&prop, "arm,psci-1.0");
                 }
+                (_, "status") => node.off = !matches!(text(&prop), "okay" | "ok"),
                 (_, "device_type") => node.device_type = text(&prop),
                 (_, "reg") => node.reg = prop.raw(),
                 (_, "method") => node.method = text(&prop),
                 _ => {}
             }
         }
-        board.learn(&node, root_cells);
+        board.learn(&node, root_cells, &mut consoles);
+        board.console = consoles.choice();
         if initrd.0 < initrd.1 {
             board.initrd = Some(initrd.0..initrd.1);
         }
@@ -159,12 +258,17 @@ impl<'dt> Board<'dt> {
     }
 
     /// Takes from a whole node what it says.
-    fn learn(&mut self, node: &Node<'dt>, (address_cells, size_cells): (usize, usize)) {
+    fn learn(
+        &mut self,
+        node: &Node<'dt>,
+        (address_cells, size_cells): (usize, usize),
+        consoles: &mut Consoles<'dt>,
+    ) {
         let address = node.reg.get(..4 * address_cells).map_or(0, cells);
-        if node.pl011 && self.uart.is_none() {
-            self.uart = Some(address);
+        if let Some(port) = node.port.filter(|_| !node.off) {
+            consoles.add(node.name, port(address));
         }
-        if node.device_type == "memory" && self.memory.is_empty() {
+        if node.device_type == "memory" && !node.off && self.memory.is_empty() {
             let size = node
                 .reg
                 .get(4 * address_cells..4 * (address_cells + size_cells));

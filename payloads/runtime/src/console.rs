@@ -1,57 +1,44 @@
-//! The console: a PL011 where the device tree says, with records on top.
+//! The console, on whatever the device tree says there is, with records on top.
 
-use arm_pl011_uart::{
-    DataBits, LineConfig, PL011Registers, Parity, StopBits, Uart, UniqueMmioPointer,
-};
+mod uart;
+#[cfg(target_os = "none")]
+mod xen;
+
+use crate::board::Port;
 use core::{
     fmt::{self, Write},
-    ptr::NonNull,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU8, Ordering},
 };
 use setway_protocol::{RecordWriter, Stream, Value, kind};
 
-/// Where the UART is; 0 before [`init`].
-static UART: AtomicUsize = AtomicUsize::new(0);
+/// What carries the console: one of the constants.
+static CARRIER: AtomicU8 = AtomicU8::new(NOTHING);
+const NOTHING: u8 = 0;
+const UART: u8 = 1;
+const XEN: u8 = 2;
 
-/// The reference clock of the `virt` board's UART, and a rate that every terminal knows. Only used
-/// where nobody has enabled the UART before us, as on emulators, to which neither matters.
-const CLOCK_HZ: u32 = 24_000_000;
-const BAUD: u32 = 115_200;
-
-/// UARTCR, and its bit UARTEN.
-const CONTROL: usize = 0x30;
-const ENABLED: u32 = 1;
-
-/// Takes the PL011 at `base` for the console, as firmware has set it up, or else enables it.
+/// Takes `port` for the console.
 ///
 /// # Safety
 ///
-/// `base` must be the address of a PL011 that is accessible from now on and that nothing else in this
-/// image drives.
-pub unsafe fn init(base: u64) {
-    UART.store(base as usize, Ordering::Relaxed);
-    let control = (base as usize + CONTROL) as *const u32;
-    // SAFETY: a register of the PL011 that our caller vouches for; reading it has no effect.
-    if unsafe { control.read_volatile() } & ENABLED != 0 {
-        return;
-    }
-    if let Some(mut uart) = uart() {
-        let line = LineConfig {
-            data_bits: DataBits::Bits8,
-            parity: Parity::None,
-            stop_bits: StopBits::One,
-        };
-        // The only error is a rate that cannot be divided down to, and the rate is a constant.
-        let _ = uart.enable(line, BAUD, CLOCK_HZ);
-    }
-}
-
-/// The driver of the UART that [`init`] was told of.
-fn uart() -> Option<Uart<'static>> {
-    let base = NonNull::new(UART.load(Ordering::Relaxed) as *mut PL011Registers)?;
-    // SAFETY: `init`'s caller vouched for the address. The value does not outlive the statement that
-    // asked for it, and only one CPU writes to the console at a time.
-    Some(Uart::new(unsafe { UniqueMmioPointer::new(base) }))
+/// What `port` names must be there from now on, accessible as a device if it has an address, and nothing
+/// else in this image may drive it.
+pub unsafe fn init(port: Port) {
+    let carrier = match port {
+        Port::Pl011(base) => {
+            // SAFETY: our caller's.
+            unsafe { uart::init(base) }
+            uart::enable();
+            UART
+        }
+        Port::SbsaUart(base) => {
+            // SAFETY: our caller's.
+            unsafe { uart::init(base) }
+            UART
+        }
+        Port::Xen => XEN,
+    };
+    CARRIER.store(carrier, Ordering::Relaxed);
 }
 
 /// The console as text.
@@ -59,7 +46,13 @@ pub struct Console;
 
 impl Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        uart().map_or(Ok(()), |mut uart| uart.write_str(text))
+        match CARRIER.load(Ordering::Relaxed) {
+            UART => uart::write(text),
+            #[cfg(target_os = "none")]
+            XEN => xen::write(text),
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -101,7 +101,8 @@ global_asm!(
 );
 
 // The header is that of a 32-bit Linux zImage (Linux Documentation/arch/arm/booting.rst and the
-// zImage's own head.S): magic at 0x24, start, end, endianness.
+// zImage's own head.S): magic at 0x24, start, end, endianness. The end is that of the file, which
+// the harness fills up to the end of the image in memory.
 #[cfg(target_arch = "arm")]
 global_asm!(
     ".section .head, \"ax\"",

@@ -12,6 +12,8 @@ pub mod console;
 pub mod head;
 #[cfg(target_os = "none")]
 pub mod mailbox;
+#[cfg(target_arch = "arm")]
+mod mmio;
 pub mod payload;
 #[cfg(target_os = "none")]
 pub mod psci;

@@ -296,6 +296,27 @@ fn arm_halves_have_kinds_of_their_own() {
 }
 
 #[test]
+fn a_zimage_has_its_size_in_memory_in_the_file() {
+    let image = |arm, size| {
+        let guest = Guest {
+            arm,
+            symbols: PLACES
+                .iter()
+                .copied()
+                .chain([("image_size", size)])
+                .collect(),
+            ..Guest::default()
+        };
+        flatten(&guest.elf()).expect("a sound executable").bytes
+    };
+    let short = image(true, 0);
+    assert_eq!(image(false, 0x1000).len(), short.len());
+    let long = image(true, 0x1000);
+    assert_eq!(long.len(), 0x1000);
+    assert!(long[short.len()..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
 fn what_cannot_move_is_an_error_with_symbol_and_section() {
     let guest = Guest {
         relocations: vec![(DATA + 0x10, 258, "main")],

@@ -1,0 +1,106 @@
+//! The console that Xen keeps for its guests: the hypercall `console_io` (Xen's public headers
+//! `arch-arm.h` and `xen.h`).
+//!
+//! A hypercall costs much more than a byte, and what Xen prints in between would tear lines apart. So
+//! text waits here until its line is whole.
+
+use core::{arch::asm, cell::UnsafeCell};
+
+/// What fits in one hypercall; records are shorter.
+const SIZE: usize = 256;
+
+/// A line that is not whole yet.
+#[repr(C, align(64))]
+struct Line(UnsafeCell<([u8; SIZE], usize)>);
+
+// SAFETY: only one CPU writes to the console at a time.
+unsafe impl Sync for Line {}
+
+static LINE: Line = Line(UnsafeCell::new(([0; SIZE], 0)));
+
+/// Writes to Xen's console, as soon as there is a line.
+pub fn write(text: &str) {
+    // SAFETY: see `Sync`; the borrow ends before anybody else can ask for it.
+    let (bytes, len) = unsafe { &mut *LINE.0.get() };
+    for &byte in text.as_bytes() {
+        bytes[*len] = byte;
+        *len += 1;
+        if byte == b'\n' || *len == SIZE {
+            send(&bytes[..*len]);
+            *len = 0;
+        }
+    }
+}
+
+/// The hypercall's number, and its operation that writes.
+const CONSOLE_IO: usize = 18;
+const WRITE: usize = 0;
+
+/// Has Xen print `bytes`.
+fn send(bytes: &[u8]) {
+    // Xen reads through its caches. If ours are off, the bytes went past them, and lines of an older line
+    // may be left there: clean ones, as our own memory is maintained before each switch. If ours are on,
+    // cleaning does no harm.
+    clean_invalidate(bytes);
+    // SAFETY: reads the buffer and nothing else; Xen may change the argument registers and the one with the
+    // number. What the call returns is not needed: there is nobody to tell.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!(
+            "hvc #0xea1",
+            inlateout("x0") WRITE => _,
+            inlateout("x1") bytes.len() => _,
+            inlateout("x2") bytes.as_ptr() => _,
+            inlateout("x16") CONSOLE_IO => _,
+            options(nostack),
+        );
+    }
+    // SAFETY: likewise.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        asm!(
+            ".arch_extension virt",
+            "hvc #0xea1",
+            inlateout("r0") WRITE => _,
+            inlateout("r1") bytes.len() => _,
+            inlateout("r2") bytes.as_ptr() => _,
+            inlateout("r12") CONSOLE_IO => _,
+            options(nostack),
+        );
+    }
+}
+
+/// CTR, which tells the length of lines.
+#[cfg(target_arch = "aarch64")]
+fn ctr() -> usize {
+    crate::mrs!("ctr_el0") as usize
+}
+
+/// CTR, which tells the length of lines.
+#[cfg(target_arch = "arm")]
+fn ctr() -> usize {
+    let ctr;
+    // SAFETY: reading CTR changes nothing.
+    unsafe { asm!("mrc p15, 0, {}, c0, c0, 1", out(reg) ctr, options(nomem, nostack)) }
+    ctr
+}
+
+/// Cleans and invalidates by VA, to the point of coherency, the lines that hold `bytes`.
+fn clean_invalidate(bytes: &[u8]) {
+    // DminLine is the logarithm of the smallest line's words.
+    let line = 4 << (ctr() >> 16 & 0xf);
+    let range = bytes.as_ptr_range();
+    // SAFETY: a barrier, so that what was stored is maintained.
+    unsafe { asm!("dsb sy", options(nostack)) }
+    for at in (range.start as usize & !(line - 1)..range.end as usize).step_by(line) {
+        // SAFETY: no data changes.
+        unsafe {
+            #[cfg(target_arch = "aarch64")]
+            asm!("dc civac, {}", in(reg) at, options(nostack, preserves_flags));
+            #[cfg(target_arch = "arm")]
+            asm!("mcr p15, 0, {}, c7, c14, 1", in(reg) at, options(nostack, preserves_flags));
+        }
+    }
+    // SAFETY: a barrier: the maintenance is complete before Xen looks.
+    unsafe { asm!("dsb sy", options(nostack)) }
+}
