@@ -16,6 +16,7 @@ use crate::{
     engine::capture::Inherited,
     machine::Machine,
     observation::Builds,
+    package::Unpacked,
     paths,
     plan::Run,
     qemu::Qemu,
@@ -34,6 +35,8 @@ pub struct Boot {
     images: Images,
     /// What was fetched and made besides, by the placeholder's name.
     files: BTreeMap<String, PathBuf>,
+    /// Debian's version of the hypervisor, if it was fetched.
+    pub version: Option<String>,
     /// The id of the agent's program, if there is one.
     agent: Option<u64>,
     /// The cache model for this QEMU, or why it has none.
@@ -52,10 +55,9 @@ impl Boot {
         runs: &[Run],
     ) -> Result<Self, Error> {
         let hypervisor = &target.hypervisor;
-        let mut files = match &target.version {
-            Some(version) => version.ensure()?,
-            None => BTreeMap::new(),
-        };
+        let unpacked = target.fetch()?;
+        let version = unpacked.as_ref().map(Unpacked::version);
+        let mut files = unpacked.map_or_else(BTreeMap::new, |it| it.files);
         let versions = paths::runners().join("qemu");
         let qemu = Qemu::resolve(qemu, &versions)?;
         if let Some(warning) = qemu.drift() {
@@ -89,6 +91,7 @@ impl Boot {
             qemu,
             images,
             files,
+            version,
             agent,
             model,
         })

@@ -1,14 +1,15 @@
 //! Targets: what `--hyp` names, a hypervisor in one version on one machine.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, path::Path};
 
 use crate::{
     Error,
     hypervisor::Hypervisor,
     machine::{self, Machine},
-    package::Package,
+    package::{PackageFiles, Unpacked},
     paths,
     profile::Profile,
+    toml_file,
 };
 
 /// A hypervisor in one version on one machine.
@@ -17,11 +18,31 @@ pub struct Target {
     /// The hypervisor.
     pub hypervisor: Hypervisor,
     /// Its version, if there are several to fetch.
-    pub version: Option<Package>,
+    pub version: Option<Version>,
     /// The machine.
     pub machine: Machine,
     /// What it claims to do there.
     pub profile: Profile,
+}
+
+/// One version of a hypervisor: a file in its directory `versions`, named as the version is.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// Its name.
+    pub name: String,
+    /// The packages that it comes in.
+    pub package: PackageFiles,
+}
+
+impl Version {
+    fn read(file: &Path) -> Result<Self, Error> {
+        // Version numbers have dots, so that only the last part is the extension.
+        let name = file.file_stem().unwrap_or_default();
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            package: toml_file::read(file)?,
+        })
+    }
 }
 
 impl Target {
@@ -56,7 +77,7 @@ impl Target {
         })
     }
 
-    fn new(hypervisor: Hypervisor, version: Option<Package>, machine: &str) -> Result<Self, Error> {
+    fn new(hypervisor: Hypervisor, version: Option<Version>, machine: &str) -> Result<Self, Error> {
         let machine = Machine::load(machine)?;
         let profile = Profile::load(hypervisor.profile_on(&machine.name))?;
         Ok(Self {
@@ -65,6 +86,15 @@ impl Target {
             machine,
             profile,
         })
+    }
+
+    /// The files of its version, fetched if need be; nothing if there are no versions.
+    pub fn fetch(&self) -> Result<Option<Unpacked>, Error> {
+        let Some(version) = &self.version else {
+            return Ok(None);
+        };
+        let name = format!("{}-{}", self.hypervisor.name, version.name);
+        Ok(Some(version.package.ensure(&name)?))
     }
 
     /// What reports call it, and `--hyp` understands.
@@ -81,7 +111,7 @@ impl Target {
 }
 
 /// The versions of `hypervisor`, the newest first.
-pub fn versions(hypervisor: &Hypervisor) -> Result<Vec<Package>, Error> {
+pub fn versions(hypervisor: &Hypervisor) -> Result<Vec<Version>, Error> {
     let dir = hypervisor.dir.join("versions");
     if !dir.is_dir() {
         return Ok(Vec::new());
@@ -89,7 +119,7 @@ pub fn versions(hypervisor: &Hypervisor) -> Result<Vec<Package>, Error> {
     let files = paths::files(&dir, "toml")?;
     let mut all = files
         .iter()
-        .map(|file| Package::read(file))
+        .map(|file| Version::read(file))
         .collect::<Result<Vec<_>, _>>()?;
     all.sort_by_key(|version| Reverse(numbers(&version.name)));
     Ok(all)
