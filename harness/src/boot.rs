@@ -169,6 +169,7 @@ impl Boot {
             ("ways", ways.to_string()),
             ("schedule", schedule.unwrap_or_default()),
             ("system_cache", system_cache.to_owned()),
+            ("caches_from", hypervisor.caches_from.name().to_owned()),
         ];
         let words = words.map(|(name, value)| (name.to_owned(), value));
         let files = self.files.iter();

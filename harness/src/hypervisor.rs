@@ -40,6 +40,9 @@ pub struct Hypervisor {
     /// What an ISA's runs have behind that.
     #[serde(default)]
     pub isa_args: BTreeMap<Isa, Vec<String>>,
+    /// From when on it has caches, where the machine can be given some.
+    #[serde(default)]
+    pub caches_from: CachesFrom,
     /// What ends a run.
     #[serde(default)]
     pub ends_with: EndsWith,
@@ -62,6 +65,31 @@ pub enum EndsWith {
     Machine,
     /// The guest says that it has ended; the machine would go on.
     Guest,
+}
+
+/// From when on a machine has caches that are not coherent. They cost time, and what a hypervisor does before
+/// it has guests is not under test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CachesFrom {
+    /// From its start.
+    #[default]
+    Start,
+    /// From when stage 2 is first turned on.
+    Guest,
+    /// While the agent runs a guest.
+    Run,
+}
+
+impl CachesFrom {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CachesFrom::Start => "start",
+            CachesFrom::Guest => "guest",
+            CachesFrom::Run => "run",
+        }
+    }
 }
 
 /// A program on the hypervisor's own system that starts a guest each time it is asked to.

@@ -122,6 +122,8 @@ impl Watch {
         match self.ram.snapshot() {
             Ok(initial) => {
                 self.model = Some(Model::new(self.options.caches, self.ram.size(), initial));
+                // What changed until here, nobody has followed.
+                self.cpus.iter_mut().for_each(|cpu| cpu.stale = true);
                 self.report.armed();
             }
             Err(error) => panic!("setway cache model: cannot copy the machine's memory: {error}"),
