@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Error, build, fetch, paths,
     qemu::Qemu,
-    toolchain::{self, Toolchain},
+    toolchain::{self, Product, Toolchain},
 };
 
 /// One thing that a run needs.
@@ -31,7 +31,10 @@ pub fn doctor() -> Result<bool, Error> {
         finding("cc", linker()),
         finding("cache directory", cache()),
         finding("QEMU", qemu_here()),
-        finding("Rust for guests", guest_rust()),
+        finding(
+            "Rust for guests",
+            rust_for(Product::Guest, &[build::AARCH64, build::AARCH32]),
+        ),
     ];
     if findings[2..].iter().any(|finding| finding.state.is_err()) {
         findings.push(finding("fetching", can_fetch()));
@@ -116,8 +119,7 @@ fn qemu_here() -> Result<String, Lack> {
     }
 }
 
-fn guest_rust() -> Result<String, Lack> {
-    let targets = [build::AARCH64, build::AARCH32];
+fn rust_for(product: Product, targets: &[&str]) -> Result<String, Lack> {
     let lack = |reason: String| Lack {
         reason,
         mend: format!(
@@ -125,11 +127,11 @@ fn guest_rust() -> Result<String, Lack> {
             targets.join(" ")
         ),
     };
-    match Toolchain::find(&targets, &paths::runners().join("toolchain")) {
+    match Toolchain::find(product, targets, &paths::runners().join("toolchain")) {
         Ok(Some(Toolchain::Active)) => Ok("the active Rust".to_owned()),
         Ok(Some(Toolchain::Debian(_))) => Ok("Debian's Rust".to_owned()),
         Ok(None) => {
-            let active = toolchain::active_fits(&targets).err();
+            let active = toolchain::fits(product, targets).err();
             let active = active.unwrap_or_else(|| format!("{} is set", toolchain::OVERRIDE));
             Err(lack(format!(
                 "{active}, and Debian's is not fetched yet; `run` would"
