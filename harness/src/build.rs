@@ -4,6 +4,7 @@
 //! break another. A stamp per image spares a warm run even the question to cargo.
 
 mod flat;
+pub mod linux;
 pub mod plugin;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::process::ExitStatus;
 
 use crate::fnv::Fnv;
 use crate::lock::Lock;
-use crate::toolchain::{self, Action, Job, Toolchain};
+use crate::toolchain::{self, Action, Job, Product, Toolchain};
 
 /// The target of the AArch64 guests, without floating-point registers: nobody saves those.
 pub const AARCH64: &str = "aarch64-unknown-none-softfloat";
@@ -77,7 +78,7 @@ pub enum Error {
     #[error("cargo failed on the package {package} for {target} ({status}); the reason is above")]
     Cargo {
         /// The package.
-        package: &'static str,
+        package: String,
         /// The target.
         target: &'static str,
         /// How cargo ended.
@@ -144,7 +145,7 @@ impl Images {
         let mut builder = Builder {
             workspace,
             target,
-            sources: fingerprint(workspace),
+            sources: fingerprint(workspace, &SOURCES, Product::Guest, &[AARCH64, AARCH32]),
             toolchain: None,
         };
         let mut by_name = BTreeMap::new();
@@ -175,7 +176,7 @@ fn find_recipe(name: &str) -> Result<Recipe, Error> {
     found.ok_or_else(|| Error::Unknown(name.to_owned()))
 }
 
-/// Runs clippy with warnings as errors on the package of every image.
+/// Runs clippy with warnings as errors on the package of every image, and of every program for Linux.
 pub fn check_all(workspace: &Path, target: &Path) -> Result<(), Error> {
     let lock = target.join("setway/build.lock");
     let _lock = Lock::acquire(&lock, "builds guest images").map_err(io_error("lock", &lock))?;
@@ -187,7 +188,8 @@ pub fn check_all(workspace: &Path, target: &Path) -> Result<(), Error> {
     };
     RECIPES
         .into_iter()
-        .try_for_each(|recipe| builder.cargo(recipe, Action::Check))
+        .try_for_each(|recipe| builder.cargo(recipe, Action::Check))?;
+    linux::check_all(workspace, target)
 }
 
 struct Builder<'a> {
@@ -234,7 +236,7 @@ impl Builder<'_> {
             Some(toolchain) => toolchain,
             None => {
                 let runners = self.workspace.join("runners/toolchain");
-                let chosen = Toolchain::choose(&[AARCH64, AARCH32], &runners)?;
+                let chosen = Toolchain::choose(Product::Guest, &[AARCH64, AARCH32], &runners)?;
                 chosen.prepare(self.workspace)?;
                 self.toolchain.insert(chosen)
             }
@@ -244,13 +246,14 @@ impl Builder<'_> {
             package: recipe.package,
             target: recipe.target,
             target_dir: &self.target.join("guest"),
+            product: Product::Guest,
             action,
         })?;
         if status.success() {
             Ok(())
         } else {
             Err(Error::Cargo {
-                package: recipe.package,
+                package: recipe.package.to_owned(),
                 target: recipe.target,
                 status,
             })
@@ -287,18 +290,18 @@ fn made(image: &Image) -> u64 {
     hash.finish()
 }
 
-/// A hash of all that decides the bytes of the images: names, sizes and times of the sources, and
+/// A hash of all that decides the bytes of what is made from `sources`: their names, sizes and times, and
 /// the choice of compiler. A rustup toolchain may be updated without a change of name; Debian's is
 /// another directory then, and its description is among the sources.
-fn fingerprint(workspace: &Path) -> u64 {
+fn fingerprint(workspace: &Path, sources: &[&str], product: Product, targets: &[&str]) -> u64 {
     let mut hash = Fnv::default();
     for name in CHOICES {
         let value = std::env::var_os(name).unwrap_or_default();
         hash.write(value.as_encoded_bytes());
         hash.write_u8(0);
     }
-    hash.write(toolchain::active(&[AARCH64, AARCH32]).as_bytes());
-    hash.write_u64(fingerprint_of(workspace, &SOURCES));
+    hash.write(toolchain::active(product, targets).as_bytes());
+    hash.write_u64(fingerprint_of(workspace, sources));
     hash.finish()
 }
 
@@ -340,13 +343,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let payloads = dir.path().join("payloads");
         fs::create_dir(&payloads).expect("a writable directory");
-        let empty = fingerprint(dir.path());
+        let fingerprint = || fingerprint(dir.path(), &SOURCES, Product::Guest, &[AARCH64]);
+        let empty = fingerprint();
         fs::write(payloads.join("a.rs"), "1").expect("a writable directory");
-        let one = fingerprint(dir.path());
+        let one = fingerprint();
         fs::write(payloads.join("a.rs"), "12").expect("a writable directory");
-        let two = fingerprint(dir.path());
+        let two = fingerprint();
         fs::rename(payloads.join("a.rs"), payloads.join("b.rs")).expect("a writable directory");
-        let all = [empty, one, two, fingerprint(dir.path())];
+        let all = [empty, one, two, fingerprint()];
         assert!((0..4).all(|i| (0..i).all(|j| all[i] != all[j])), "{all:x?}");
     }
 

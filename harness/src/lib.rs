@@ -3,8 +3,8 @@
 //! The way of a run: [`plan`] chooses it, [`bench`] makes its command line, [`engine`] runs QEMU and
 //! keeps all it shows, [`observation`] puts records and exception log together, [`judge`] says what
 //! that means for the rule, [`expectation`] whether it is what was seen before, [`report`] tells.
-//! [`build`], [`fetch`], [`qemu`] and [`toolchain`] see to it that there is something to run, and
-//! something to run it on.
+//! [`build`], [`fetch`], [`package`], [`qemu`] and [`toolchain`] see to it that there is something to
+//! run, and something to run it on.
 
 pub mod bench;
 pub mod boot;
@@ -12,6 +12,7 @@ pub mod build;
 pub mod caches;
 pub mod cli;
 pub mod commands;
+pub mod device_tree;
 pub mod engine;
 mod error;
 pub mod expectation;
@@ -19,6 +20,7 @@ pub mod fetch;
 pub mod finding;
 mod fnv;
 pub mod hypervisor;
+pub mod initramfs;
 pub mod isa;
 pub mod judge;
 mod lock;

@@ -1,11 +1,15 @@
 //! Files out of Debian packages, such as a hypervisor's executable or a kernel: which ones, as data.
 
+mod versions;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::fetch::{self, AptRequest, AptRoot, pattern};
+
+pub use versions::PackagedVersion;
 
 /// Why there are no such files.
 #[derive(Debug, thiserror::Error)]
@@ -146,27 +150,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{paths, toml_file};
-
-    #[test]
-    fn the_committed_tables_parse_and_are_each_a_tree_of_its_own() {
-        let mut places = Vec::new();
-        for (hypervisor, file) in [("kvm", "linux"), ("xen", "xen")] {
-            let dir = paths::runners().join(hypervisor).join("versions");
-            for path in paths::files(&dir, "toml").expect("the committed directory") {
-                let table: PackageFiles = toml_file::read(&path).expect("a committed table");
-                assert_eq!(table.architecture.as_deref(), Some("arm64"), "{path:?}");
-                assert!(table.files.contains_key(file), "{path:?}");
-                assert!(!table.only.is_empty(), "{path:?}");
-                places.push(AptRoot::place(&table.request(hypervisor)).expect("a place"));
-            }
-        }
-        let all = places.len();
-        assert!(all >= 5);
-        places.sort();
-        places.dedup();
-        assert_eq!(places.len(), all);
-    }
 
     #[test]
     fn exactly_one_file_is_the_file() {

@@ -1,35 +1,39 @@
-//! Which Rust builds the guests.
+//! Which Rust builds the guests, and the programs for Linux on Arm.
 //!
 //! Guests run on bare metal, for targets that a machine's Rust usually has not installed, and that
 //! `rustup target add` can fetch only where there is a network to rustup's server. Debian carries
-//! a second, newer Rust with the sources of `core`, which is the way out anywhere else.
+//! a second, newer Rust with the sources of `core`, which is the way out anywhere else. Programs for
+//! Linux are static, so the same goes for them and the standard library.
 
+mod active;
 mod debian;
+pub mod linux;
 
-use std::fs;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use crate::engine::process;
-use crate::fetch;
+use crate::{fetch, package};
 
+pub use active::{active, build_for_host, fits};
+use active::{active_cargo, active_command, scrubbed};
 pub use debian::DebianRust;
 
 /// The variable that forces a choice: `rustup` (whatever Rust is active) or `debian`.
 pub const OVERRIDE: &str = "SETWAY_GUEST_RUST";
-
-/// The oldest Rust the guests are written for.
-const OLDEST: (u32, u32) = (1, 95);
 
 /// Why there is no Rust for the guests, or why it did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither way works on this machine.
     #[error(
-        "no Rust for the guests: {active}; and {debian}\n  or: run `rustup target add {targets}`"
+        "no Rust for {product}: {active}; and {debian}\n  or: run `rustup target add {targets}`"
     )]
     Nothing {
+        /// What was to be built.
+        product: Product,
         /// What is wrong with the active Rust.
         active: String,
         /// Why Debian's cannot be used.
@@ -51,6 +55,9 @@ pub enum Error {
     /// Debian's Rust could not be fetched.
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
+    /// A part of Debian's Rust is not there.
+    #[error(transparent)]
+    Package(package::Error),
     /// The file that describes Debian's Rust cannot be used.
     #[error(transparent)]
     Data(#[from] crate::toml_file::Error),
@@ -67,9 +74,30 @@ pub enum Error {
     /// Cargo could not fetch the dependencies, and has said why on stderr.
     #[error("`cargo fetch --locked` failed ({0}); the reason is above")]
     Dependencies(ExitStatus),
+    /// Compiler and standard library were fetched at different times.
+    #[error(
+        "Debian's Rust here is `{rustc}`, but its standard library for Arm is {library}\n  next: remove the directories rust-debian-* in {roots} and try again"
+    )]
+    Mismatch {
+        /// The compiler, in its own words.
+        rustc: String,
+        /// Debian's version of the library.
+        library: String,
+        /// Where both are.
+        roots: PathBuf,
+    },
     /// Debian's sources of `core` are not laid out as expected.
     #[error("the standard library of Debian's Rust cannot be prepared: {0}")]
     StandardLibrary(String),
+}
+
+impl From<package::Error> for Error {
+    fn from(error: package::Error) -> Self {
+        match error {
+            package::Error::Fetch(error) => Self::Fetch(error),
+            error => Self::Package(error),
+        }
+    }
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -81,10 +109,38 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Erro
     }
 }
 
+/// What a package is made into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// A guest on bare metal, with `core` alone.
+    Guest,
+    /// A static executable for Linux on Arm, with the standard library.
+    Program,
+}
+
+impl Product {
+    /// Cargo's profile for it.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Program => "static",
+        }
+    }
+}
+
+impl fmt::Display for Product {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Guest => "the guests",
+            Self::Program => "programs for Linux on Arm",
+        })
+    }
+}
+
 /// What to do with a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Build it, for the profile `guest`.
+    /// Build it.
     Build,
     /// Run clippy on it, with warnings as errors.
     Check,
@@ -101,36 +157,40 @@ pub struct Job<'a> {
     pub target: &'a str,
     /// Where the products go.
     pub target_dir: &'a Path,
+    /// What it is made into.
+    pub product: Product,
     /// What to do.
     pub action: Action,
 }
 
-/// A Rust that can build the guests.
+/// A Rust that can build what it was chosen for.
 #[derive(Debug, Clone)]
 pub enum Toolchain {
     /// The Rust that is active here, with its targets installed.
     Active,
-    /// Debian's, which builds `core` itself.
+    /// Debian's, which builds `core` itself, and has packages with the standard library.
     Debian(DebianRust),
 }
 
 impl Toolchain {
-    /// Chooses a Rust for all of `targets`; `runners` is the directory `runners/toolchain`.
-    pub fn choose(targets: &[&str], runners: &Path) -> Result<Self, Error> {
+    /// Chooses a Rust that makes `product` for all of `targets`; `runners` is the directory
+    /// `runners/toolchain`.
+    pub fn choose(product: Product, targets: &[&str], runners: &Path) -> Result<Self, Error> {
         let choice = std::env::var(OVERRIDE).unwrap_or_default();
-        let active = || active_fits(targets);
+        let active = || fits(product, targets);
         let targets = targets.join(" ");
         match choice.as_str() {
-            "debian" => Ok(Self::Debian(DebianRust::ensure(runners)?)),
+            "debian" => Ok(Self::Debian(DebianRust::ensure(product, runners)?)),
             "rustup" => match active() {
                 Ok(()) => Ok(Self::Active),
                 Err(reason) => Err(Error::Active { reason, targets }),
             },
             "" => match active() {
                 Ok(()) => Ok(Self::Active),
-                Err(active) => match DebianRust::ensure(runners) {
+                Err(active) => match DebianRust::ensure(product, runners) {
                     Ok(debian) => Ok(Self::Debian(debian)),
                     Err(Error::Fetch(debian)) => Err(Error::Nothing {
+                        product,
                         active,
                         debian: Box::new(debian),
                         targets,
@@ -143,14 +203,22 @@ impl Toolchain {
     }
 
     /// What [`choose`](Self::choose) would come to, if nothing must be fetched for it.
-    pub fn find(targets: &[&str], runners: &Path) -> Result<Option<Self>, Error> {
+    pub fn find(product: Product, targets: &[&str], runners: &Path) -> Result<Option<Self>, Error> {
         let debian = std::env::var(OVERRIDE).is_ok_and(|choice| choice == "debian");
-        let nothing_to_fetch = (!debian && active_fits(targets).is_ok())
+        let nothing_to_fetch = (!debian && fits(product, targets).is_ok())
             || std::env::var(OVERRIDE).is_ok_and(|choice| !choice.is_empty() && !debian)
-            || DebianRust::is_here(runners)?;
+            || DebianRust::is_here(product, runners)?;
         nothing_to_fetch
-            .then(|| Self::choose(targets, runners))
+            .then(|| Self::choose(product, targets, runners))
             .transpose()
+    }
+
+    /// The target that this Rust makes programs for Linux for.
+    pub fn linux_target(&self) -> &'static str {
+        match self {
+            Self::Active => linux::MUSL,
+            Self::Debian(_) => linux::GNU,
+        }
     }
 
     /// Sees to it that a build needs no network: Debian's cargo never uses one, so the user's own
@@ -186,7 +254,7 @@ impl Toolchain {
         command
             .current_dir(job.workspace)
             .env("CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY", "never")
-            .args(["--locked", "--profile", "guest"])
+            .args(["--locked", "--profile", job.product.profile()])
             .args(["--package", job.package, "--target", job.target])
             .arg("--target-dir")
             .arg(job.target_dir);
@@ -194,164 +262,5 @@ impl Toolchain {
             command.args(["--", "-D", "warnings"]);
         }
         command
-    }
-}
-
-/// Builds `package` with `feature` for this machine; cargo speaks for itself on stderr.
-pub fn build_for_host(
-    workspace: &Path,
-    target_dir: &Path,
-    package: &str,
-    feature: &str,
-) -> Result<ExitStatus, Error> {
-    let mut command = scrubbed(active_cargo());
-    command
-        .current_dir(workspace)
-        .args(["build", "--locked", "--profile", "plugin"])
-        .args(["--package", package, "--features", feature])
-        .arg("--target-dir")
-        .arg(target_dir);
-    let program = PathBuf::from(command.get_program());
-    process::status(command).map_err(io_error("start", &program))
-}
-
-fn active_command(job: &Job) -> Command {
-    let mut command = scrubbed(active_cargo());
-    if let Some(rustc) = std::env::var_os("RUSTC") {
-        command.env("RUSTC", rustc);
-    }
-    command.arg(match job.action {
-        Action::Build => "build",
-        Action::Check => "clippy",
-    });
-    command
-}
-
-fn active_cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-fn active_rustc() -> Command {
-    scrubbed(Command::new(
-        std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()),
-    ))
-}
-
-/// Takes from a command what an outer cargo told us about *its* build. What the user says about
-/// networks and registries stays, and so does the choice of a rustup toolchain.
-fn scrubbed(mut command: Command) -> Command {
-    for (name, _) in std::env::vars_os() {
-        if is_about_a_build(&name.to_string_lossy()) {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-fn is_about_a_build(name: &str) -> bool {
-    const USERS: [&str; 8] = [
-        "CARGO_HOME",
-        "CARGO_HTTP_",
-        "CARGO_INSTALL_ROOT",
-        "CARGO_NET_",
-        "CARGO_REGISTR",
-        "CARGO_SOURCE_",
-        "CARGO_TERM_",
-        "RUSTUP_",
-    ];
-    const BUILDS: [&str; 5] = ["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "LD_LIBRARY_PATH"];
-    let starts = |prefix: &&str| name.starts_with(*prefix);
-    BUILDS.iter().any(starts) && !USERS.iter().any(starts)
-}
-
-/// Whether the active Rust is new enough and has `core` for all targets; if not, why.
-pub fn active_fits(targets: &[&str]) -> Result<(), String> {
-    let version = ask(active_rustc().arg("--version"))?;
-    if parse_version(&version).is_none_or(|found| found < OLDEST) {
-        let (major, minor) = OLDEST;
-        return Err(format!(
-            "the active Rust is `{version}`, and {major}.{minor} is needed"
-        ));
-    }
-    for target in targets {
-        let dir = ask(active_rustc().args(["--print", "target-libdir", "--target", target]))?;
-        if !has_core(Path::new(&dir)) {
-            return Err(format!("the active Rust has no `core` for {target}"));
-        }
-    }
-    Ok(())
-}
-
-/// Which Rust is active, in its own words, if it can build for `targets`; else nothing, because then
-/// it does not.
-pub fn active(targets: &[&str]) -> String {
-    let fits = std::env::var_os(OVERRIDE).is_none_or(|choice| choice != "debian")
-        && active_fits(targets).is_ok();
-    let version = fits.then(|| ask(active_rustc().arg("-vV")).ok()).flatten();
-    version.unwrap_or_default()
-}
-
-fn ask(command: &mut Command) -> Result<String, String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("there is no active Rust (`rustc`: {error})"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    } else {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let first = errors.lines().next().unwrap_or("no message");
-        Err(format!("the active Rust does not answer: {first}"))
-    }
-}
-
-/// Reads "rustc 1.95.0 (…)".
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.split(' ').nth(1)?.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-fn has_core(dir: &Path) -> bool {
-    let mut entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.any(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        name.starts_with("libcore-") && name.ends_with(".rlib")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_outer_builds_variables_go() {
-        for name in [
-            "CARGO",
-            "CARGO_PKG_NAME",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "RUSTC",
-            "RUSTFLAGS",
-        ] {
-            assert!(is_about_a_build(name), "{name}");
-        }
-        for name in [
-            "CARGO_HOME",
-            "RUSTUP_HOME",
-            "CARGO_HTTP_PROXY",
-            "PATH",
-            "RUST_BACKTRACE",
-        ] {
-            assert!(!is_about_a_build(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn versions_of_rustc_are_read() {
-        assert_eq!(
-            parse_version("rustc 1.96.0 (ac68 2026-05-25)"),
-            Some((1, 96))
-        );
-        assert_eq!(parse_version("rustc 1.97.0-nightly"), Some((1, 97)));
-        assert_eq!(parse_version("what?"), None);
     }
 }

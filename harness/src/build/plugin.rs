@@ -57,7 +57,7 @@ pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<Plugin, Error>
     let status = toolchain::build_for_host(workspace, &built_in, PACKAGE, &format!("api-{api}"))?;
     if !status.success() {
         return Err(Error::Cargo {
-            package: PACKAGE,
+            package: PACKAGE.to_owned(),
             target: "this machine",
             status,
         });

@@ -8,14 +8,16 @@ use std::{
 };
 
 use crate::{
-    Error, build, fetch, paths,
+    Error, build, fetch,
+    package::PackagedVersion,
+    paths,
     qemu::Qemu,
-    toolchain::{self, Toolchain},
+    toolchain::{self, Product, Toolchain, linux::MUSL},
 };
 
 /// One thing that a run needs.
 struct Finding {
-    what: &'static str,
+    what: String,
     /// What there is, or what is wrong and the command that mends it.
     state: Result<String, Lack>,
 }
@@ -23,6 +25,25 @@ struct Finding {
 struct Lack {
     reason: String,
     mend: String,
+    /// It will be had when it is asked for, and a run of what comes with Setway does without.
+    later: bool,
+}
+
+impl Lack {
+    fn of(reason: impl ToString, mend: impl Into<String>) -> Self {
+        Self {
+            reason: reason.to_string(),
+            mend: mend.into(),
+            later: false,
+        }
+    }
+
+    fn later(self) -> Self {
+        Self {
+            later: true,
+            ..self
+        }
+    }
 }
 
 /// Prints what there is and what is missing.
@@ -32,26 +53,42 @@ pub fn doctor() -> Result<bool, Error> {
         finding("cache directory", cache()),
         finding("QEMU", qemu_here()),
         finding("Rust for guests", guest_rust()),
+        finding("Rust for Linux on Arm", program_rust()),
     ];
-    if findings[2..].iter().any(|finding| finding.state.is_err()) {
+    for dir in paths::subdirectories(&paths::runners())? {
+        for version in PackagedVersion::read_all(&dir)? {
+            let what = format!("{} {}", version.hypervisor, version.version);
+            findings.push(finding(&what, packaged(&version)));
+        }
+    }
+    let lacks =
+        |finding: &Finding, later| matches!(&finding.state, Err(lack) if lack.later == later);
+    if findings[2..].iter().any(|finding| lacks(finding, false)) {
         findings.push(finding("fetching", can_fetch()));
+    } else if findings.iter().any(|finding| lacks(finding, true)) {
+        findings.push(finding("fetching", can_fetch().map_err(Lack::later)));
     }
     let mut text = String::new();
     for Finding { what, state } in &findings {
         // Writing to a string cannot fail.
         let _ = match state {
             Ok(state) => writeln!(text, "ok       {what}: {state}"),
-            Err(Lack { reason, mend }) => {
-                writeln!(text, "missing  {what}: {reason}\n         mend: {mend}")
+            Err(lack) => {
+                let word = if lack.later { "not yet" } else { "missing" };
+                let Lack { reason, mend, .. } = lack;
+                writeln!(text, "{word}  {what}: {reason}\n         mend: {mend}")
             }
         };
     }
     super::print(&text)?;
-    Ok(findings.iter().all(|finding| finding.state.is_ok()))
+    Ok(!findings.iter().any(|finding| lacks(finding, false)))
 }
 
-fn finding(what: &'static str, state: Result<String, Lack>) -> Finding {
-    Finding { what, state }
+fn finding(what: &str, state: Result<String, Lack>) -> Finding {
+    Finding {
+        what: what.to_owned(),
+        state,
+    }
 }
 
 /// The linker that the harness itself was built with.
@@ -60,10 +97,10 @@ fn linker() -> Result<String, Lack> {
     command.arg("--version").stdout(Stdio::null());
     match command.stderr(Stdio::null()).status() {
         Ok(_) => Ok("on PATH".to_owned()),
-        Err(error) => Err(Lack {
-            reason: format!("{error}; build scripts need a linker"),
-            mend: "apt-get install gcc libc6-dev".to_owned(),
-        }),
+        Err(error) => Err(Lack::of(
+            format!("{error}; build scripts need a linker"),
+            "apt-get install gcc libc6-dev",
+        )),
     }
 }
 
@@ -71,25 +108,24 @@ fn linker() -> Result<String, Lack> {
 fn can_fetch() -> Result<String, Lack> {
     match fetch::check() {
         Ok(()) => Ok("apt knows a Debian archive".to_owned()),
-        Err(error) => Err(Lack {
-            reason: error.to_string(),
-            mend: format!(
-                "install QEMU and run `rustup target add {} {}`, or use Debian",
+        Err(error) => Err(Lack::of(
+            error,
+            format!(
+                "install QEMU and run `rustup target add {} {} {MUSL}`, or use Debian",
                 build::AARCH64,
                 build::AARCH32
             ),
-        }),
+        )),
     }
 }
 
 fn cache() -> Result<String, Lack> {
-    let dir = fetch::cache_dir().map_err(|error| Lack {
-        reason: error.to_string(),
-        mend: "export SETWAY_CACHE=DIR".to_owned(),
-    })?;
-    writable(&dir).map_err(|error| Lack {
-        reason: format!("{}: {error}", dir.display()),
-        mend: "export SETWAY_CACHE=DIR, a directory that you may write to".to_owned(),
+    let dir = fetch::cache_dir().map_err(|error| Lack::of(error, "export SETWAY_CACHE=DIR"))?;
+    writable(&dir).map_err(|error| {
+        Lack::of(
+            format!("{}: {error}", dir.display()),
+            "export SETWAY_CACHE=DIR, a directory that you may write to",
+        )
     })?;
     Ok(dir.display().to_string())
 }
@@ -102,10 +138,7 @@ fn writable(dir: &Path) -> std::io::Result<()> {
 }
 
 fn qemu_here() -> Result<String, Lack> {
-    let lack = |reason: String| Lack {
-        reason,
-        mend: "cargo run -- qemu fetch".to_owned(),
-    };
+    let lack = |reason: String| Lack::of(reason, "cargo run -- qemu fetch");
     match Qemu::find(&paths::runners().join("qemu")) {
         Ok(Ok(qemu)) => Ok(format!("{} in {}", qemu.version(), qemu.path().display())),
         Ok(Err(file)) => Err(lack(format!(
@@ -118,23 +151,45 @@ fn qemu_here() -> Result<String, Lack> {
 
 fn guest_rust() -> Result<String, Lack> {
     let targets = [build::AARCH64, build::AARCH32];
-    let lack = |reason: String| Lack {
-        reason,
-        mend: format!(
-            "cargo run -- build, or rustup target add {}",
-            targets.join(" ")
-        ),
+    rust_for(Product::Guest, &targets, "cargo run -- build")
+}
+
+/// Only a hypervisor that is a part of Linux needs a program there.
+fn program_rust() -> Result<String, Lack> {
+    rust_for(Product::Program, &[MUSL], "cargo run -- run --hyp kvm").map_err(Lack::later)
+}
+
+fn rust_for(product: Product, targets: &[&str], fetch: &str) -> Result<String, Lack> {
+    let lack = |reason: String| {
+        let mend = format!("{fetch}, or rustup target add {}", targets.join(" "));
+        Lack::of(reason, mend)
     };
-    match Toolchain::find(&targets, &paths::runners().join("toolchain")) {
+    match Toolchain::find(product, targets, &paths::runners().join("toolchain")) {
         Ok(Some(Toolchain::Active)) => Ok("the active Rust".to_owned()),
         Ok(Some(Toolchain::Debian(_))) => Ok("Debian's Rust".to_owned()),
         Ok(None) => {
-            let active = toolchain::active_fits(&targets).err();
+            let active = toolchain::fits(product, targets).err();
             let active = active.unwrap_or_else(|| format!("{} is set", toolchain::OVERRIDE));
             Err(lack(format!(
                 "{active}, and Debian's is not fetched yet; `run` would"
             )))
         }
         Err(error) => Err(lack(error.to_string())),
+    }
+}
+
+fn packaged(version: &PackagedVersion) -> Result<String, Lack> {
+    let mend = format!("cargo run -- run --hyp {}", version.hypervisor);
+    match version.find() {
+        Ok(Some(unpacked)) => {
+            let files: Vec<String> = unpacked
+                .files
+                .values()
+                .map(|path| path.display().to_string())
+                .collect();
+            Ok(format!("{} in {}", unpacked.version(), files.join(", ")))
+        }
+        Ok(None) => Err(Lack::of("not fetched; `run` would", mend).later()),
+        Err(error) => Err(Lack::of(error, mend)),
     }
 }

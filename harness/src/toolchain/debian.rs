@@ -1,4 +1,5 @@
-//! Debian's Rust, which builds `core` for the guests' targets from its own sources.
+//! Debian's Rust, which builds `core` for the guests' targets from its own sources, and programs for
+//! Linux on Arm with libraries from a tree of their own.
 //!
 //! Cargo and rustc start each other and the linker as plain executable files, so the unpacked tree
 //! gets a script for each, which runs the program on the tree's own libraries.
@@ -10,7 +11,9 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::{Action, Error, Job, io_error, scrubbed};
+use super::active::{ask, scrubbed};
+use super::linux::{self, Libraries};
+use super::{Action, Error, Job, Product, io_error};
 use crate::engine::process;
 use crate::fetch::{AptRequest, AptRoot};
 
@@ -29,6 +32,8 @@ struct Description {
 #[derive(Debug, Clone)]
 pub struct DebianRust {
     root: AptRoot,
+    /// What programs are linked with, where those are to be built.
+    libraries: Option<Libraries>,
 }
 
 /// Where the scripts are, in the tree.
@@ -41,6 +46,12 @@ const PROGRAMS: [(&str, &str, &str); 4] = [
     ("rustc", "usr/bin/rustc", ""),
     ("clippy-driver", "usr/bin/clippy-driver", ""),
     ("ld.lld", "usr/bin/ld.lld", "-flavor gnu "),
+];
+
+/// What has cargo build `core`.
+const BUILD_STD: [&str; 2] = [
+    "-Zbuild-std=core,compiler_builtins",
+    "-Zbuild-std-features=compiler-builtins-mem",
 ];
 
 /// The sources of the standard library, in the tree.
@@ -70,15 +81,25 @@ compiler-builtins-mem = ["compiler_builtins/mem"]
 "#;
 
 impl DebianRust {
-    /// Debian's Rust as `debian.toml` in `runners` describes it, fetched if need be.
-    pub fn ensure(runners: &Path) -> Result<Self, Error> {
-        let root = AptRoot::ensure_with(&request(runners)?, finish)?;
-        Ok(Self { root })
+    /// Debian's Rust as `debian.toml` in `runners` describes it, and what it needs for `product`,
+    /// fetched if need be.
+    pub fn ensure(product: Product, runners: &Path) -> Result<Self, Error> {
+        let mut rust = Self {
+            root: AptRoot::ensure_with(&request(runners)?, finish)?,
+            libraries: None,
+        };
+        if product == Product::Program {
+            let version = ask(Command::new(rust.script("rustc")).arg("--version"));
+            let version = version.map_err(Error::StandardLibrary)?;
+            rust.libraries = Some(Libraries::ensure(runners, &version)?);
+        }
+        Ok(rust)
     }
 
     /// Whether it has been fetched.
-    pub fn is_here(runners: &Path) -> Result<bool, Error> {
-        Ok(AptRoot::find(&request(runners)?)?.is_some())
+    pub fn is_here(product: Product, runners: &Path) -> Result<bool, Error> {
+        let compiler = AptRoot::place(&request(runners)?)?.is_dir();
+        Ok(compiler && (product == Product::Guest || Libraries::is_here(runners)?))
     }
 
     fn script(&self, name: &str) -> PathBuf {
@@ -88,10 +109,7 @@ impl DebianRust {
     /// Cargo for `job`, up to what both toolchains have in common.
     pub(super) fn command(&self, job: &Job) -> Command {
         let mut command = scrubbed(Command::new(self.script("cargo")));
-        let linker = format!(
-            "CARGO_TARGET_{}_LINKER",
-            job.target.replace('-', "_").to_uppercase()
-        );
+        let linker = linux::linker_variable(job.target);
         command
             .env("RUSTC", self.script("rustc"))
             .env("RUSTC_WRAPPER", "")
@@ -109,11 +127,11 @@ impl DebianRust {
                 )
                 .arg("check"),
         };
-        command.args([
-            "--offline",
-            "-Zbuild-std=core,compiler_builtins",
-            "-Zbuild-std-features=compiler-builtins-mem",
-        ]);
+        command.arg("--offline");
+        match (job.product, &self.libraries) {
+            (Product::Program, Some(libraries)) => command.env(linux::FLAGS, libraries.flags()),
+            _ => command.args(BUILD_STD),
+        };
         command
     }
 }
