@@ -156,14 +156,8 @@ impl Bench {
             EndsWith::Machine => None,
             EndsWith::Guest => Some(is_the_guests_last),
         };
-        let mut capture = capture(command, memory, limits, last)
-            .map_err(|error| format!("QEMU cannot be started: {error}"))?;
-        let console = String::from_utf8_lossy(&capture.console);
-        let crash = console.lines().find(|line| hypervisor.crashed(line));
-        if let Some(line) = crash {
-            capture.end = End::Failed(line.trim_end().to_owned());
-        }
-        Ok(capture)
+        capture(command, memory, limits, last)
+            .map_err(|error| format!("QEMU cannot be started: {error}"))
     }
 
     /// Makes the run in the worker's session, or in a new one if there is none for such caches.
@@ -246,8 +240,11 @@ impl Bench {
     }
 
     /// Judges what a run showed.
-    fn judge(&self, run: &Run, capture: Capture) -> Outcome {
+    fn judge(&self, run: &Run, mut capture: Capture) -> Outcome {
         let target = self.target();
+        if let Some(reason) = target.hypervisor.crash_on(&capture.console) {
+            capture.end = End::Failed(reason);
+        }
         let mut observation = Observation::of(&capture, run, &self.boot.builds(run));
         observation.excuse(|check| target.machine.excuse(run.case, run.isa, check));
         for step in &mut observation.steps {

@@ -92,6 +92,9 @@ pub enum Error {
     /// QEMU.
     #[error(transparent)]
     Qemu(#[from] crate::qemu::Error),
+    /// The system that an agent runs on.
+    #[error(transparent)]
+    Initramfs(#[from] crate::initramfs::Error),
     /// The guest toolchain and the images.
     #[error(transparent)]
     Build(#[from] crate::build::Error),

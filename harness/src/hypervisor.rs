@@ -168,6 +168,15 @@ impl Hypervisor {
         self.crash.iter().any(|text| line.contains(text))
     }
 
+    /// By what the console says that it has crashed, if it does: the line, and the next, which often says why.
+    pub fn crash_on(&self, console: &[u8]) -> Option<String> {
+        let console = String::from_utf8_lossy(console);
+        let mut lines = console.lines().map(str::trim).filter(|line| !line.is_empty());
+        let crash = lines.find(|line| self.crashed(line))?;
+        let why = lines.next().map_or_else(String::new, |line| format!(" {line}"));
+        Some(format!("{crash}{why}"))
+    }
+
     /// Whether it is told which mutant to be.
     pub fn has_mutants(&self) -> bool {
         self.args
