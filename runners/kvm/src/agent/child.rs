@@ -1,0 +1,126 @@
+//! The child that runs one guest.
+
+use std::{
+    io::{self, Read},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use setway_protocol::{Stream, kind};
+
+use super::request::Request;
+use crate::{
+    end::{End, Kind},
+    said::text,
+};
+
+/// How much longer than the guest the child may take.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Most bytes that are kept of what a child says on stderr.
+const KEPT: usize = 256 << 10;
+
+/// How a child ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// How its guest ended, or that the child itself failed.
+    pub end: End,
+    /// It had to be killed, or died, and may have left things behind.
+    pub died: bool,
+}
+
+/// Runs `request` in a child, which traces with the instance `instance`.
+pub fn run(request: &Request, instance: &str, build: u64) -> Finished {
+    match try_run(request, instance, build) {
+        Ok(finished) => finished,
+        Err(error) => Finished {
+            end: End::because(Kind::Error, format_args!("cannot run a child: {error}")),
+            died: true,
+        },
+    }
+}
+
+fn try_run(request: &Request, instance: &str, build: u64) -> io::Result<Finished> {
+    let mut command = Command::new("/proc/self/exe");
+    let numbers = [
+        ("--vcpus", request.vcpus),
+        ("--seconds", request.seconds),
+        ("--request", request.n),
+        ("--build", build),
+    ];
+    for (option, number) in numbers {
+        command.args([option, &number.to_string()]);
+    }
+    // One word each, so that nothing which they hold is taken for an option.
+    command.arg(format!("--command-line={}", request.arguments));
+    command.arg(format!("--instance={instance}"));
+    command.args(["--", &request.image]);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let limit = Duration::from_secs(request.seconds) + GRACE;
+    let heard = listen(&mut child, Instant::now() + limit);
+    let killed = !matches!(heard, Ok((_, true)));
+    if killed {
+        // It may have ended meanwhile.
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    let said = heard.map(|(said, _)| said).unwrap_or_default();
+    Ok(judge(&String::from_utf8_lossy(&said), status, killed))
+}
+
+/// Hears what the child says on stderr until it closes that, or until `deadline`. Says which.
+fn listen(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, bool)> {
+    let mut said = Vec::new();
+    let Some(mut stderr) = child.stderr.take() else {
+        return Ok((said, false));
+    };
+    let mut bytes = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A time that does not fit is as good as any.
+        let left = Timespec::try_from(left).ok();
+        let ready = {
+            let mut fds = [PollFd::new(&stderr, PollFlags::IN)];
+            match poll(&mut fds, left.as_ref()) {
+                Err(rustix::io::Errno::INTR) => continue,
+                ready => ready?,
+            }
+        };
+        if ready == 0 {
+            return Ok((said, false));
+        }
+        match stderr.read(&mut bytes)? {
+            0 => return Ok((said, true)),
+            count if said.len() < KEPT => said.extend_from_slice(&bytes[..count]),
+            _ => {}
+        }
+    }
+}
+
+/// What to make of a child that said `said` and ended as `status`.
+fn judge(said: &str, status: ExitStatus, killed: bool) -> Finished {
+    let told = said.lines().rev().find_map(|line| {
+        let record = setway_protocol::parse(line)?.ok()?;
+        let over = (record.stream, record.kind) == (Stream::Agent, kind::OVER);
+        let kind = over.then(|| Kind::by_name(&text(record.fields, "end")))??;
+        let message = record.fields.raw("msg").map(|_| text(record.fields, "msg"));
+        Some(End { kind, message })
+    });
+    if let (Some(end), false, Some(_)) = (told, killed, status.code()) {
+        return Finished { end, died: false };
+    }
+    let last = said.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last.unwrap_or("it said nothing");
+    let why = if killed {
+        "took too long, killed"
+    } else {
+        "failed"
+    };
+    let message = format_args!("the child {why} ({status}): {last}");
+    Finished {
+        end: End::because(Kind::Error, message),
+        died: true,
+    }
+}

@@ -1,0 +1,144 @@
+//! The agent's life: get ready, serve requests, turn the machine off.
+
+use std::{
+    io::{self, BufRead, Write},
+    process,
+};
+
+use setway_protocol::{RecordWriter, Stream, VERSION, Value, Value::*, kind};
+
+use super::{
+    child::{self, Finished},
+    kernel_log::KernelLog,
+    landmark,
+    request::{self, Request},
+    system,
+};
+use crate::{
+    end::{End, Kind},
+    fingerprint,
+    trace::session::Instance,
+};
+
+/// Serves requests until there will be no more. As the first process of a system, it makes the system
+/// fit for that before, and turns it off behind.
+///
+/// `buffer` is the room for KVM's events, in KiB for each CPU, unless it is the usual.
+pub fn serve(buffer: Option<u32>) -> io::Result<()> {
+    let first = process::id() == 1;
+    let begun = if first { system::begin() } else { Ok(()) };
+    let mut agent = Agent {
+        records: RecordWriter::new(Stream::Agent),
+    };
+    let ready = begun
+        .map_err(|error| format!("the system: {error}"))
+        .and_then(|()| Tools::new(buffer.unwrap_or(BUFFER)));
+    let result = match ready {
+        Ok(tools) => agent.serve(tools),
+        Err(why) => agent.emit(kind::FAILED, &[("msg", Text(&why))]),
+    };
+    if first {
+        system::power_off();
+    }
+    result
+}
+
+/// The usual room for KVM's events.
+const BUFFER: u32 = 8192;
+
+/// What runs are made with.
+struct Tools {
+    instance: Instance,
+    log: KernelLog,
+    build: u64,
+}
+
+impl Tools {
+    fn new(buffer: u32) -> Result<Self, String> {
+        system::check()?;
+        let build = fingerprint::of_this_program();
+        let log = KernelLog::open();
+        Ok(Self {
+            // Made once: that takes longer than a guest runs.
+            instance: Instance::create(buffer).map_err(|error| error.to_string())?,
+            log: log.map_err(|error| format!("/dev/kmsg: {error}"))?,
+            build: build.map_err(|error| format!("/proc/self/exe: {error}"))?,
+        })
+    }
+}
+
+struct Agent {
+    records: RecordWriter,
+}
+
+impl Agent {
+    /// Says one record. Whoever wrote to the console before is gone, and what was written goes out in
+    /// order, so the line is in one piece.
+    fn emit(&mut self, kind: &str, fields: &[(&str, Value<'_>)]) -> io::Result<()> {
+        let mut line = String::new();
+        // A string takes everything.
+        let _ = self.records.write(&mut line, kind, fields);
+        say(&line)
+    }
+
+    fn serve(&mut self, mut tools: Tools) -> io::Result<()> {
+        let ready = [
+            ("proto", Count(VERSION)),
+            ("build", Hex(tools.build)),
+            ("kernel", Text(&system::kernel())),
+        ];
+        self.emit(kind::READY, &ready)?;
+        let mut requests = io::stdin().lock();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match requests.read_until(b'\n', &mut line) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            match request::read(&String::from_utf8_lossy(&line)) {
+                None => {}
+                Some(Ok(request)) => {
+                    let end = run(&request, &mut tools);
+                    for warning in tools.log.warnings() {
+                        say(&format!("kernel: {warning}\r\n"))?;
+                    }
+                    self.over(request.n, &end)?;
+                }
+                Some(Err(damaged)) => self.over(damaged.n, &End::because(Kind::Error, &damaged))?,
+            }
+        }
+    }
+
+    fn over(&mut self, n: u64, end: &End) -> io::Result<()> {
+        let fields = over_fields(n, end);
+        self.emit(kind::OVER, &fields)
+    }
+}
+
+/// The fields of the record that says how request `n` ended.
+pub fn over_fields(n: u64, end: &End) -> Vec<(&'static str, Value<'_>)> {
+    let mut fields = vec![("n", Count(n)), ("end", Text(end.kind.name()))];
+    fields.extend(end.message.as_deref().map(|message| ("msg", Text(message))));
+    fields
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes())?;
+    out.flush()
+}
+
+fn run(request: &Request, tools: &mut Tools) -> End {
+    tools.log.skip();
+    landmark::make::<{ landmark::BEGIN }>();
+    let Finished { end, died } = child::run(request, &tools.instance.name(), tools.build);
+    landmark::make::<{ landmark::OVER }>();
+    if died {
+        // If that fails, the next child says so.
+        let _ = tools.instance.reset();
+    }
+    end
+}

@@ -1,0 +1,96 @@
+//! The guest's console: what it transmits goes out verbatim, and is kept for its records.
+
+use std::io::{self, Write};
+
+use crate::pl011::Pl011;
+
+/// Most bytes that are kept. A guest that says more has nothing in it that we need.
+const KEPT: usize = 4 << 20;
+
+/// A line longer than this goes out in pieces.
+const LONG: usize = 1024;
+
+/// The console of one guest.
+#[derive(Debug)]
+pub struct Console<W: Write> {
+    uart: Pl011,
+    out: W,
+    line: Vec<u8>,
+    kept: Vec<u8>,
+}
+
+impl<W: Write> Console<W> {
+    /// A console that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            uart: Pl011::default(),
+            out,
+            line: Vec::with_capacity(LONG),
+            kept: Vec::new(),
+        }
+    }
+
+    /// The guest reads the register at `offset`.
+    pub fn read(&self, offset: u64) -> u32 {
+        self.uart.read(offset)
+    }
+
+    /// The guest writes the register at `offset`.
+    pub fn write(&mut self, offset: u64, value: u32) -> io::Result<()> {
+        let Some(byte) = self.uart.write(offset, value) else {
+            return Ok(());
+        };
+        if self.kept.len() < KEPT {
+            self.kept.push(byte);
+        }
+        self.line.push(byte);
+        if byte == b'\n' || self.line.len() >= LONG {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    /// Writes out what is left of an unfinished line.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let result = self.out.write_all(&self.line);
+        self.line.clear();
+        result.and_then(|()| self.out.flush())
+    }
+
+    /// What the guest has said.
+    pub fn said(&self) -> &[u8] {
+        &self.kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// UARTDR.
+    const DR: u64 = 0;
+
+    #[test]
+    fn lines_go_out_whole_and_the_rest_at_the_end() {
+        let mut out = Vec::new();
+        let mut console = Console::new(&mut out);
+        for byte in *b"one\r\ntw" {
+            console.write(DR, byte.into()).unwrap();
+        }
+        assert_eq!(console.line, b"tw");
+        console.flush().unwrap();
+        assert_eq!(console.said(), b"one\r\ntw");
+        assert_eq!(out, b"one\r\ntw");
+    }
+
+    #[test]
+    fn a_guest_that_never_ends_its_line_is_heard() {
+        let mut out = Vec::new();
+        let mut console = Console::new(&mut out);
+        for _ in 0..LONG {
+            console.write(DR, b'.'.into()).unwrap();
+        }
+        drop(console);
+        assert_eq!(out.len(), LONG);
+    }
+}

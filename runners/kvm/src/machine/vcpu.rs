@@ -1,0 +1,194 @@
+//! A virtual CPU: how it starts, and what is done when it leaves the guest.
+
+use std::{
+    mem::offset_of,
+    sync::{PoisonError, atomic::Ordering, mpsc::Sender},
+};
+
+use kvm_bindings::{
+    KVM_ARM_VCPU_EL1_32BIT, KVM_ARM_VCPU_POWER_OFF, KVM_ARM_VCPU_PSCI_0_2, KVM_EXIT_ARM_NISV,
+    KVM_REG_ARM_CORE, KVM_REG_ARM64, KVM_REG_ARM64_SYSREG, KVM_REG_SIZE_U64,
+    KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN, kvm_regs,
+    kvm_vcpu_init,
+};
+use kvm_ioctls::{VcpuExit, VcpuFd, VmFd};
+use rustix::thread::CpuSet;
+
+use super::{MachineError, Shared, kvm};
+use crate::{
+    end::{End, Kind},
+    layout::{IMAGE_BASE, State, TREE_BASE, UART},
+};
+
+/// KVM's number of the core register at `offset` of its registers.
+const fn core(offset: usize) -> u64 {
+    KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE as u64 | (offset / 4) as u64
+}
+
+/// KVM's number of general-purpose register `n`.
+const fn gpr(n: usize) -> u64 {
+    core(offset_of!(kvm_regs, regs.regs) + 8 * n)
+}
+
+/// KVM's number of the program counter.
+const PC: u64 = core(offset_of!(kvm_regs, regs.pc));
+
+/// KVM's number of MPIDR_EL1, that is (3, 0, 0, 0, 5).
+const MPIDR: u64 = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG as u64 | 3 << 14 | 5;
+
+/// The affinity fields of MPIDR.
+const AFFINITY: u64 = 0xff_00ff_ffff;
+
+/// What the Linux boot protocols want in registers, besides the program counter. PSTATE is right from
+/// reset: EL1h or SVC, with exceptions masked.
+const fn entry(state: State) -> [(u64, u64); 4] {
+    match state {
+        // Linux Documentation/arch/arm64/booting.rst.
+        State::A64 => [(gpr(0), TREE_BASE), (gpr(1), 0), (gpr(2), 0), (gpr(3), 0)],
+        // Linux Documentation/arch/arm/booting.rst; r1 names no board.
+        State::A32 => [
+            (gpr(0), 0),
+            (gpr(1), 0xffff_ffff),
+            (gpr(2), TREE_BASE),
+            (gpr(3), 0),
+        ],
+    }
+}
+
+/// Makes the vCPUs of a VM. All but the first are off.
+pub fn create(vm: &VmFd, count: u64, state: State) -> Result<Vec<VcpuFd>, MachineError> {
+    let mut target = kvm_vcpu_init::default();
+    vm.get_preferred_target(&mut target)
+        .map_err(kvm("say what CPU its guests have"))?;
+    target.features[0] |= 1 << KVM_ARM_VCPU_PSCI_0_2;
+    if state == State::A32 {
+        target.features[0] |= 1 << KVM_ARM_VCPU_EL1_32BIT;
+    }
+    let mut vcpus = Vec::new();
+    for n in 0..count {
+        let vcpu = vm.create_vcpu(n).map_err(kvm("make a vCPU"))?;
+        let mut init = target;
+        if n > 0 {
+            init.features[0] |= 1 << KVM_ARM_VCPU_POWER_OFF;
+        }
+        vcpu.vcpu_init(&init).map_err(kvm("reset a vCPU"))?;
+        vcpus.push(vcpu);
+    }
+    for (register, value) in entry(state).into_iter().chain([(PC, IMAGE_BASE)]) {
+        let set = vcpus[0].set_one_reg(register, &value.to_le_bytes());
+        set.map_err(kvm("set a register"))?;
+    }
+    Ok(vcpus)
+}
+
+fn register(vcpu: &VcpuFd, number: u64) -> Result<u64, MachineError> {
+    let mut value = [0; 8];
+    let read = vcpu.get_one_reg(number, &mut value);
+    read.map_err(kvm("read a register"))?;
+    Ok(u64::from_le_bytes(value))
+}
+
+/// The affinity by which the device tree and PSCI name a vCPU.
+pub fn affinity(vcpu: &VcpuFd) -> Result<u64, MachineError> {
+    Ok(register(vcpu, MPIDR)? & AFFINITY)
+}
+
+/// The body of the thread of vCPU `n`. Sends how the guest ended, if this vCPU is where; gives its own
+/// number.
+pub fn thread(n: usize, mut vcpu: VcpuFd, shared: &Shared, ends: &Sender<End>) -> u32 {
+    pin(n);
+    while !shared.stop.load(Ordering::Relaxed) {
+        if let Some(end) = enter(n, &mut vcpu, shared) {
+            // Nobody hears it if another vCPU was first.
+            let _ = ends.send(end);
+            break;
+        }
+    }
+    rustix::thread::gettid().as_raw_nonzero().get() as u32
+}
+
+/// Keeps this thread on one CPU: number `n` of those that we may use, again from the first when there
+/// are fewer.
+fn pin(n: usize) {
+    // Where it cannot be pinned it runs all the same.
+    let Ok(allowed) = rustix::thread::sched_getaffinity(None) else {
+        return;
+    };
+    let cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
+    let cpus: Vec<_> = cpus.collect();
+    if let Some(cpu) = cpus.get(n % cpus.len().max(1)) {
+        let mut one = CpuSet::new();
+        one.set(*cpu);
+        let _ = rustix::thread::sched_setaffinity(None, &one);
+    }
+}
+
+/// Why a vCPU is not to go on.
+enum Stop {
+    /// The guest said so.
+    Ended(End),
+    /// Because of what it did at its program counter.
+    Here(String),
+}
+
+/// Enters the guest until it leaves once.
+fn enter(n: usize, vcpu: &mut VcpuFd, shared: &Shared) -> Option<End> {
+    let stop = match vcpu.run() {
+        Ok(exit) => handle(exit, shared)?,
+        Err(error) if [libc::EINTR, libc::EAGAIN].contains(&error.errno()) => return None,
+        Err(error) => Stop::Here(format!("KVM cannot go on: {error}")),
+    };
+    Some(match stop {
+        Stop::Ended(end) => end,
+        Stop::Here(what) => {
+            let at = match register(vcpu, PC) {
+                Ok(pc) => format!("pc {pc:#x}"),
+                Err(_) => "an unknown pc".into(),
+            };
+            End::because(Kind::Crash, format_args!("{what}, vCPU {n} at {at}"))
+        }
+    })
+}
+
+fn handle(exit: VcpuExit<'_>, shared: &Shared) -> Option<Stop> {
+    let console = || {
+        shared
+            .console
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    };
+    match exit {
+        VcpuExit::MmioRead(at, data) if UART.contains(&at) => {
+            let value = u64::from(console().read(at - UART.start)).to_le_bytes();
+            data.copy_from_slice(&value[..data.len()]);
+            None
+        }
+        VcpuExit::MmioWrite(at, data) if UART.contains(&at) => {
+            let mut value = [0; 8];
+            value[..data.len()].copy_from_slice(data);
+            let value = u64::from_le_bytes(value) as u32;
+            let error = console().write(at - UART.start, value).err()?;
+            let message = format_args!("cannot write to stdout: {error}");
+            Some(Stop::Ended(End::because(Kind::Error, message)))
+        }
+        VcpuExit::MmioRead(at, data) => Some(stray("read", at, data.len())),
+        VcpuExit::MmioWrite(at, data) => Some(stray("write", at, data.len())),
+        VcpuExit::SystemEvent(kind, data) => Some(Stop::Ended(match kind {
+            KVM_SYSTEM_EVENT_SHUTDOWN => End::plain(Kind::Off),
+            KVM_SYSTEM_EVENT_RESET => End::plain(Kind::Reset),
+            KVM_SYSTEM_EVENT_CRASH => End::because(Kind::Crash, "the guest says so"),
+            _ => End::because(Kind::Crash, format_args!("system event {kind} {data:x?}")),
+        })),
+        VcpuExit::Intr => None,
+        VcpuExit::Unsupported(KVM_EXIT_ARM_NISV) => Some(Stop::Here(
+            "an access where no memory is, without a syndrome that says how (ISV is 0)".into(),
+        )),
+        exit => Some(Stop::Here(format!("KVM cannot go on: {exit:?}"))),
+    }
+}
+
+fn stray(access: &str, at: u64, bytes: usize) -> Stop {
+    Stop::Here(format!(
+        "a {access} of {bytes} bytes at {at:#x}, where neither memory nor a device is"
+    ))
+}

@@ -1,0 +1,163 @@
+//! One run, from the image's file to the summary.
+
+use std::{fs, io, io::Write, path::PathBuf, time::Duration};
+
+use setway_protocol::{RecordWriter, Stream, kind};
+
+use crate::{
+    agent::over_fields,
+    cli::RunArgs,
+    end::{End, Kind},
+    fingerprint,
+    layout::{Image, LayoutError, MEMORY_BASE},
+    machine::{Guest, Machine, MachineError},
+    phases::Phases,
+    report,
+    said::Said,
+    summary::Summary,
+    trace::{
+        session::{Instance, TraceError},
+        tally::tally,
+    },
+};
+
+/// Why a run could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The image cannot be read.
+    #[error("cannot read {}: {source}\n  next: `setway build` prints where the images are", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The image cannot be loaded.
+    #[error("cannot load {}: {source}", path.display())]
+    Layout {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: LayoutError,
+    },
+    /// The image starts in another state than the instruction set needs.
+    #[error(
+        "{} does not run {isa}: it starts in the other state\n  next: give the image payload-{other}.img", path.display()
+    )]
+    Isa {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        isa: &'static str,
+        /// The image that has it.
+        other: &'static str,
+    },
+    /// No VM.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// No trace.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// This program cannot read itself.
+    #[error("cannot read /proc/self/exe: {0}\n  next: mount /proc")]
+    Program(io::Error),
+    /// Nobody takes the records.
+    #[error("cannot write to stdout: {0}\n  next: keep what reads it open")]
+    Output(io::Error),
+}
+
+/// Runs the guest that `args` asks for, and tells all about it.
+pub fn run(args: &RunArgs) -> Result<End, RunError> {
+    let mut phases = Phases::default();
+    let path = args.image.clone().unwrap_or_default();
+    let file = fs::read(&path).map_err(|source| RunError::Image {
+        path: path.clone(),
+        source,
+    })?;
+    let memory = MEMORY_BASE..MEMORY_BASE + (args.memory << 20);
+    let image = Image::read(&file).and_then(|image| image.fits(&memory).map(|()| image));
+    let image = image.map_err(|source| RunError::Layout {
+        path: path.clone(),
+        source,
+    })?;
+    if let Some(isa) = args.isa.filter(|isa| isa.state() != image.state) {
+        return Err(RunError::Isa {
+            path,
+            isa: isa.name(),
+            other: if isa.name() == "a64" { "a64" } else { "a32" },
+        });
+    }
+    let build = args.build.map_or_else(fingerprint::of_this_program, Ok);
+    let build = build.map_err(RunError::Program)?;
+    phases.over("image");
+
+    let machine = Machine::new(&Guest {
+        file: &file,
+        image,
+        memory,
+        vcpus: args.vcpus,
+        command_line: &args.command_line(image.state),
+    })?;
+    phases.over("VM");
+    let instance = match &args.instance {
+        _ if args.no_trace => None,
+        Some(name) => Some(Instance::borrow(name)),
+        None => Some(Instance::create(args.trace_buffer)?),
+    };
+    let trace = instance.map(Instance::start).transpose()?;
+    phases.over("trace on");
+
+    let over = machine.run(Duration::from_secs(args.seconds))?;
+    phases.over("guest");
+    let said = Said::read(&over.console);
+    let mut counted = None;
+    if let Some(trace) = trace {
+        let taken = trace.stop()?;
+        let tally = tally(&taken.events, &over.threads, said.mark, taken.lost);
+        phases.over("trace off");
+        // A string takes everything, so formatting cannot fail.
+        let records = report::records(&tally, build).unwrap_or_default();
+        // What the guest left unfinished must not be part of the first record's line.
+        let gap = match over.console.last() {
+            None | Some(b'\n') => "",
+            Some(_) => "\r\n",
+        };
+        let mut out = io::stdout().lock();
+        let written = write!(out, "{gap}{records}").and_then(|()| out.flush());
+        written.map_err(RunError::Output)?;
+        counted = Some(tally);
+        phases.over("records");
+    }
+    let summary = Summary {
+        end: &over.end,
+        said: &said,
+        tally: counted.as_ref(),
+    };
+    eprint!("{summary}");
+    if args.phases {
+        eprintln!("time    {phases}");
+    }
+    Ok(over.end)
+}
+
+/// Runs the guest that `args` asks for, and gives the exit code that tells how it ended.
+pub fn tell(args: &RunArgs) -> u8 {
+    let result = run(args);
+    if let Err(error) = &result {
+        eprintln!("setway-kvm: {error}");
+    }
+    let code = match &result {
+        Ok(end) if end.kind == Kind::Off => 0,
+        Ok(_) => 1,
+        Err(_) => 2,
+    };
+    if let Some(n) = args.request {
+        let end = result.unwrap_or_else(|error| End::because(Kind::Error, error));
+        let mut line = String::new();
+        // A string takes everything.
+        let _ =
+            RecordWriter::new(Stream::Agent).write(&mut line, kind::OVER, &over_fields(n, &end));
+        eprint!("{line}");
+    }
+    code
+}
