@@ -160,11 +160,6 @@ impl Images {
         Self::build(workspace, target, &RECIPES.map(|recipe| recipe.name))
     }
 
-    /// All that were built, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Image> {
-        self.by_name.values()
-    }
-
     /// The image of this name, if it was among those built.
     pub fn get(&self, name: &str) -> Option<&Image> {
         self.by_name.get(name)

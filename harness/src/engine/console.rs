@@ -78,8 +78,6 @@ pub struct Console {
     pub hypervisor: Records,
     /// The cache model's stream, which is in QEMU's log; empty if there are no caches.
     pub model: Records,
-    /// The stream of the program that starts guests; empty if there is none.
-    pub agent: Records,
     /// What is wrong with the records and their order, in the order found.
     pub faults: Vec<Fault>,
 }
@@ -204,9 +202,8 @@ impl Console {
             Stream::Guest => &mut self.guest,
             Stream::Hypervisor => &mut self.hypervisor,
             Stream::Model => &mut self.model,
-            Stream::Agent => &mut self.agent,
-            // An echo of what we asked for ourselves.
-            Stream::Requester => return,
+            // What starts the guests, and what asks for them, speak of more than one run.
+            Stream::Agent | Stream::Requester => return,
         };
         let new = Record {
             kind: record.kind.to_owned(),

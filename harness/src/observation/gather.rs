@@ -1,6 +1,6 @@
 //! Putting an observation together, and finding what is missing from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use setway_cases::Kind;
 use setway_protocol::{Stream, VERSION, kind};
@@ -13,6 +13,7 @@ use crate::{
     engine::{
         capture::Capture,
         console::{Console, Fault, Record, Records},
+        exception_log::Exception,
     },
     plan::Run,
     traps::{self, Trapped},
@@ -83,6 +84,7 @@ impl Observation {
         if speaks {
             count_inside(&console.hypervisor, &mut steps, &mut gaps);
             registers_agree(&console.hypervisor, &registers, &mut gaps);
+            exits_agree(&console.hypervisor, exceptions, &mut gaps);
         }
         let account = speaks.then(|| account(&console.hypervisor, &mut gaps));
         if is_counted {
@@ -200,12 +202,13 @@ fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
         kind::PANIC,
         kind::END,
     ];
-    const HYPERVISOR: [&str; 9] = [
+    const HYPERVISOR: [&str; 10] = [
         kind::BEGIN,
         kind::MARK,
         kind::SET_WAY_FLUSH,
         kind::TOGGLE_CACHE,
         kind::TRAPS,
+        kind::EXITS,
         kind::TOTALS,
         kind::DIED,
         kind::PANIC,
@@ -415,6 +418,33 @@ fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut
         if log != hypervisor {
             gaps.push(Gap::Disagreement {
                 what: format!("all traps of {what}"),
+                log,
+                hypervisor,
+            });
+        }
+    }
+}
+
+/// Where the hypervisor's own trace counts why its guests left, so must QEMU's log.
+fn exits_agree(records: &Records, exceptions: &[Exception], gaps: &mut Vec<Gap>) {
+    let read = |record: &Record| Ok((record.number("class")?, record.number("count")?));
+    let inside: BTreeMap<u64, u64> = collect(records, kind::EXITS, read, gaps)
+        .into_iter()
+        .collect();
+    if inside.is_empty() || !records.ended() {
+        return;
+    }
+    let mut logged: BTreeMap<u64, u64> = BTreeMap::new();
+    for exception in exceptions {
+        *logged.entry(exception.esr.class().into()).or_default() += 1;
+    }
+    let classes: BTreeSet<u64> = logged.keys().chain(inside.keys()).copied().collect();
+    for class in classes {
+        let count = |counts: &BTreeMap<u64, u64>| counts.get(&class).copied().unwrap_or_default();
+        let (log, hypervisor) = (count(&logged), count(&inside));
+        if log != hypervisor {
+            gaps.push(Gap::Disagreement {
+                what: format!("exits of class {class:#x}"),
                 log,
                 hypervisor,
             });
