@@ -212,6 +212,7 @@ impl Boot {
         Builds {
             guest: self.guest(run).map_or(0, build),
             hypervisor: speaker.filter(|_| hypervisor.records),
+            unseen_exits: hypervisor.unseen_exits.clone(),
         }
     }
 }

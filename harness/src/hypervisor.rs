@@ -25,6 +25,9 @@ pub struct Hypervisor {
     pub profile_on: BTreeMap<String, String>,
     /// Records of its own tell what it did.
     pub records: bool,
+    /// Classes of exits (ESR_EL2.EC) that its own trace does not show.
+    #[serde(default)]
+    pub unseen_exits: Vec<u64>,
     /// Only the harness's own tests use it.
     #[serde(default)]
     pub self_test: bool,

@@ -114,12 +114,14 @@ pub struct Account {
 }
 
 /// The ids of the images that a run boots, which its records must repeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Builds {
     /// The guest's.
     pub guest: u64,
     /// The hypervisor's, if it writes records.
     pub hypervisor: Option<u64>,
+    /// Classes of exits that these records do not count.
+    pub unseen_exits: Vec<u64>,
 }
 
 /// Where images were loaded, as they say themselves.

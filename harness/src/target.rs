@@ -1,15 +1,11 @@
 //! Targets: what `--hyp` names, a hypervisor in one version on one machine.
 
-use std::{cmp::Reverse, path::Path};
-
 use crate::{
     Error,
     hypervisor::Hypervisor,
     machine::{self, Machine},
-    package::{PackageFiles, Unpacked},
-    paths,
+    package::{PackagedVersion, Unpacked},
     profile::Profile,
-    toml_file,
 };
 
 /// A hypervisor in one version on one machine.
@@ -18,31 +14,11 @@ pub struct Target {
     /// The hypervisor.
     pub hypervisor: Hypervisor,
     /// Its version, if there are several to fetch.
-    pub version: Option<Version>,
+    pub version: Option<PackagedVersion>,
     /// The machine.
     pub machine: Machine,
     /// What it claims to do there.
     pub profile: Profile,
-}
-
-/// One version of a hypervisor: a file in its directory `versions`, named as the version is.
-#[derive(Clone, Debug)]
-pub struct Version {
-    /// Its name.
-    pub name: String,
-    /// The packages that it comes in.
-    pub package: PackageFiles,
-}
-
-impl Version {
-    fn read(file: &Path) -> Result<Self, Error> {
-        // Version numbers have dots, so that only the last part is the extension.
-        let name = file.file_stem().unwrap_or_default();
-        Ok(Self {
-            name: name.to_string_lossy().into_owned(),
-            package: toml_file::read(file)?,
-        })
-    }
 }
 
 impl Target {
@@ -53,14 +29,14 @@ impl Target {
         let all = Hypervisor::all()?;
         let mut known = Vec::new();
         for hypervisor in all {
-            let versions = versions(&hypervisor)?;
+            let versions = PackagedVersion::read_all(&hypervisor.dir)?;
             if name == hypervisor.name {
                 let newest = versions.into_iter().next();
                 return Self::new(hypervisor, newest, machine);
             }
             let names = versions
                 .iter()
-                .map(|it| format!("{}-{}", hypervisor.name, it.name));
+                .map(|it| format!("{}-{}", hypervisor.name, it.version));
             if !hypervisor.self_test {
                 known.extend(names.clone());
                 known.extend(versions.is_empty().then(|| hypervisor.name.clone()));
@@ -77,7 +53,7 @@ impl Target {
         })
     }
 
-    fn new(hypervisor: Hypervisor, version: Option<Version>, machine: &str) -> Result<Self, Error> {
+    fn new(hypervisor: Hypervisor, version: Option<PackagedVersion>, machine: &str) -> Result<Self, Error> {
         let machine = Machine::load(machine)?;
         let profile = Profile::load(hypervisor.profile_on(&machine.name))?;
         Ok(Self {
@@ -90,46 +66,21 @@ impl Target {
 
     /// The files of its version, fetched if need be; nothing if there are no versions.
     pub fn fetch(&self) -> Result<Option<Unpacked>, Error> {
-        let Some(version) = &self.version else {
-            return Ok(None);
-        };
-        let name = format!("{}-{}", self.hypervisor.name, version.name);
-        Ok(Some(version.package.ensure(&name)?))
+        let version = self.version.as_ref();
+        version.map(PackagedVersion::ensure).transpose()
     }
 
     /// What reports call it, and `--hyp` understands.
     pub fn label(&self) -> String {
         let mut label = self.hypervisor.name.clone();
         if let Some(version) = &self.version {
-            label += &format!("-{}", version.name);
+            label += &format!("-{}", version.version);
         }
         if self.machine.name != machine::DEFAULT {
             label += &format!("@{}", self.machine.name);
         }
         label
     }
-}
-
-/// The versions of `hypervisor`, the newest first.
-pub fn versions(hypervisor: &Hypervisor) -> Result<Vec<Version>, Error> {
-    let dir = hypervisor.dir.join("versions");
-    if !dir.is_dir() {
-        return Ok(Vec::new());
-    }
-    let files = paths::files(&dir, "toml")?;
-    let mut all = files
-        .iter()
-        .map(|file| Version::read(file))
-        .collect::<Result<Vec<_>, _>>()?;
-    all.sort_by_key(|version| Reverse(numbers(&version.name)));
-    Ok(all)
-}
-
-/// The numbers in a version's name, to put them in order.
-fn numbers(name: &str) -> Vec<u32> {
-    name.split('.')
-        .map(|part| part.parse().unwrap_or(0))
-        .collect()
 }
 
 #[cfg(test)]

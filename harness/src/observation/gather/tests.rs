@@ -18,6 +18,7 @@ const MARK: u64 = 0x4800_1794;
 const BUILDS: Builds = Builds {
     guest: 1,
     hypervisor: Some(2),
+    unseen_exits: Vec::new(),
 };
 const HVC: u32 = 0x5a00_0000;
 const CISW: u32 = 0x6214_1c1c;
