@@ -65,8 +65,8 @@ macro_rules! tables {
             "    probe   mrc p15, 0, r3, c7, c14, 2",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
-            "    probe   mrc p15, 0, r3, c9, c12, 0",
-            "    probe   mcr p15, 0, r3, c9, c12, 0",
+            "    probe   mrc p15, 0, r3, c14, c8, 0",
+            "    probe   mcr p15, 0, r3, c14, c8, 0",
             // The modes with banked registers: FIQ, IRQ, SVC, ABT, UND. Back to System at the end.
             ".macro bank mode, reg",
             "    sequence \"cps #\\mode; mov \\reg, r0; mcr p15, 0, \\reg, c13, c0, 1; cps #0x1f\"",
@@ -366,7 +366,7 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             }
         }
         ProbeSet::Refused => {
-            for (n, text) in ["read of PMCR", "write of PMCR"].into_iter().enumerate() {
+            for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"].into_iter().enumerate() {
                 each(tables.undefined(tables.refused, n, text));
             }
         }

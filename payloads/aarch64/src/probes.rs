@@ -40,8 +40,8 @@ global_asm!(
     "    probe   sysl x3, #0, c7, c14, #2",
     ".global probe_refused",
     "probe_refused:",
-    "    probe   mrs x3, pmcr_el0",
-    "    probe   msr pmcr_el0, x3",
+    "    probe   mrs x3, pmevcntr0_el0",
+    "    probe   msr pmevcntr0_el0, x3",
     ".purgem probes_by_rt",
     ".purgem probe",
 );
@@ -72,8 +72,8 @@ fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
 
 /// The accesses that a hypervisor refuses, with SP_EL0 and with SP_EL1.
 const REFUSED: [(&str, &str); 2] = [
-    ("MRS PMCR_EL0", "MRS PMCR_EL0 with SP_EL1"),
-    ("MSR PMCR_EL0", "MSR PMCR_EL0 with SP_EL1"),
+    ("MRS PMEVCNTR0_EL0", "MRS PMEVCNTR0_EL0 with SP_EL1"),
+    ("MSR PMEVCNTR0_EL0", "MSR PMEVCNTR0_EL0 with SP_EL1"),
 ];
 
 /// Calls `each` with every probe of `set`.
