@@ -321,6 +321,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     fn secondary_started_with_caches() -> bool {
         shared::started_with_caches::<Self>()
     }
+
+    fn secondary_context() -> u32 {
+        shared::context::<Self>()
+    }
 }
 
 // SAFETY: with the MMU on, the address of the non-cacheable mapping, which covers the mailbox as well

@@ -25,32 +25,38 @@ pub fn start<I: PastCaches>() -> bool {
     secondary::start::<I>(entry as usize)
 }
 
-// Entered in Supervisor mode, with the end of the stack in r0. The address of the T32 entry has bit 0
-// set, which asks PSCI for T32 state.
+// Entered in Supervisor mode, with the context in r0, which is the first argument of what follows. The
+// address of the T32 entry has bit 0 set, which asks PSCI for T32 state.
 global_asm!(
     ".section .text.secondary, \"ax\"",
     ".arm",
     ".balign 4",
     ".global secondary_entry_a32",
     "secondary_entry_a32:",
-    "    mov     sp, r0",
+    "    ldr     sp, 1f",
     "    bl      enable_fpu",
     "    b       {a32}",
+    "1:  .word   {stack} + {size}",
     ".thumb",
     ".global secondary_entry_t32",
     ".thumb_func",
     "secondary_entry_t32:",
-    "    mov     sp, r0",
+    "    ldr     r1, 2f",
+    "    mov     sp, r1",
     "    blx     enable_fpu",
     "    blx     {t32}",
+    ".balign 4",
+    "2:  .word   {stack} + {size}",
     ".arm",
     a32 = sym main::<A32>,
     t32 = sym main::<T32>,
+    stack = sym secondary::STACK,
+    size = const secondary::STACK_SIZE,
 );
 
-extern "C" fn main<I: PastCaches>() -> ! {
+extern "C" fn main<I: PastCaches>(context: usize) -> ! {
     let caches_on = caches::any_on();
     execute::install_vectors(1);
     stage1::set_registers();
-    secondary::main::<I>(caches_on)
+    secondary::main::<I>(context, caches_on)
 }

@@ -186,6 +186,10 @@ impl Isa for A64 {
     fn secondary_started_with_caches() -> bool {
         shared::started_with_caches::<Self>()
     }
+
+    fn secondary_context() -> u32 {
+        shared::context::<Self>()
+    }
 }
 
 // SAFETY: with the MMU on, the address of the non-cacheable mapping, which covers the mailbox as well

@@ -11,15 +11,23 @@ pub fn start<I: secondary::PastCaches>() -> bool {
     secondary::start::<I>(secondary_entry as *const () as usize)
 }
 
-/// Entered with the end of the stack in x0.
+/// Entered with the context in x0, which is the first argument of what follows.
 #[unsafe(naked)]
 extern "C" fn secondary_entry() -> ! {
-    naked_asm!("mov sp, x0", "b {main}", main = sym secondary_main)
+    naked_asm!(
+        "adrp x9, {stack}",
+        "add x9, x9, :lo12:{stack}",
+        "add sp, x9, #{size}",
+        "b {main}",
+        stack = sym secondary::STACK,
+        size = const secondary::STACK_SIZE,
+        main = sym secondary_main,
+    )
 }
 
-extern "C" fn secondary_main() -> ! {
+extern "C" fn secondary_main(context: usize) -> ! {
     let caches_on = caches::any_on();
     execute::install_vectors();
     stage1::set_registers();
-    secondary::main::<A64>(caches_on)
+    secondary::main::<A64>(context, caches_on)
 }

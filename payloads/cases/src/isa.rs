@@ -244,6 +244,9 @@ impl Geometry {
     }
 }
 
+/// What a second CPU gets from CPU_ON for its first register.
+pub const SECONDARY_CONTEXT: u32 = 0x5e71_4a9d;
+
 /// What a second CPU can be told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -336,4 +339,8 @@ pub trait Isa: Sized + 'static {
 
     /// Whether the second CPU found M or C set when it started.
     fn secondary_started_with_caches() -> bool;
+
+    /// What the second CPU found in its first register when it started: [`SECONDARY_CONTEXT`], where
+    /// CPU_ON is right.
+    fn secondary_context() -> u32;
 }

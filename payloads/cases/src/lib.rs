@@ -20,6 +20,7 @@ pub use bodies::machine::obey;
 pub use catalogue::{CASES, Case, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
 pub use isa::{
-    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SECONDARY_CONTEXT,
+    SetWay, VmRegister,
 };
 pub use rule::{Kind, RULES, Rule};

@@ -17,6 +17,8 @@ pub struct Mailbox {
     done: u32,
     /// 1 if the second CPU found its M and C clear, 2 if not, 0 before it runs.
     started: u32,
+    /// What the second CPU found in its first register.
+    context: u32,
     /// Where [`Command::Store`] stores, low word first, and what.
     store: [u32; 3],
 }
@@ -28,6 +30,7 @@ impl Mailbox {
             command: 0,
             done: 0,
             started: 0,
+            context: 0,
             store: [0; 3],
         }
     }
@@ -81,15 +84,32 @@ impl Mailbox {
         }
     }
 
+    /// Waits until the second CPU runs, and says what it found in its first register.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mailbox::command`].
+    pub unsafe fn context(mailbox: *mut Mailbox) -> u32 {
+        // SAFETY: our caller's; the second CPU writes this field first.
+        unsafe {
+            Self::started_with_caches(mailbox);
+            (&raw const (*mailbox).context).read_volatile()
+        }
+    }
+
     /// The second CPU's main program: does what it is told until that is to turn itself off.
     ///
     /// # Safety
     ///
     /// `locate` must return the non-cacheable address of one and the same mailbox, whether this CPU's
     /// MMU is on or off, and this must be the only CPU that serves it.
-    pub unsafe fn serve<I: Machine>(locate: fn() -> *mut Mailbox, caches_on: bool) {
-        // SAFETY: our caller's, and this CPU is the only writer of `started` and `done`.
-        unsafe { (&raw mut (*locate()).started).write_volatile(if caches_on { 2 } else { 1 }) }
+    pub unsafe fn serve<I: Machine>(locate: fn() -> *mut Mailbox, context: u32, caches_on: bool) {
+        // SAFETY: our caller's, and this CPU is the only writer of `context`, `started` and `done`.
+        unsafe {
+            (&raw mut (*locate()).context).write_volatile(context);
+            barrier();
+            (&raw mut (*locate()).started).write_volatile(if caches_on { 2 } else { 1 });
+        }
         let mut last = 0;
         loop {
             // SAFETY: likewise.

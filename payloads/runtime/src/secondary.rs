@@ -2,18 +2,22 @@
 
 use crate::{board::Board, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use setway_cases::{Command, machine::Machine};
+use setway_cases::{Command, SECONDARY_CONTEXT, machine::Machine};
 
 #[unsafe(link_section = ".arena.mailbox")]
 static mut MAILBOX: Mailbox = Mailbox::new();
 
-/// A stack for the second CPU. It does little, and cases need a part of the cache that the payload leaves
-/// alone.
-#[repr(C, align(4096))]
-struct Stack([u8; 0x4000]);
+/// How large the second CPU's stack is. It does little, and cases need a part of the cache that the payload
+/// leaves alone.
+pub const STACK_SIZE: usize = 0x4000;
 
+/// Memory for a stack.
+#[repr(C, align(4096))]
+pub struct Stack([u8; STACK_SIZE]);
+
+/// The second CPU's stack. It finds that by itself: a hypervisor may get wrong what it is told.
 #[unsafe(link_section = ".stack.secondary")]
-static mut STACK: Stack = Stack([0; 0x4000]);
+pub static mut STACK: Stack = Stack([0; STACK_SIZE]);
 
 /// MPIDR of the second CPU; all ones if there is none.
 static MPIDR: AtomicUsize = AtomicUsize::new(!0);
@@ -39,13 +43,13 @@ pub fn init(board: &Board<'_>, own: u64) {
     }
 }
 
-/// Starts the second CPU at the address `entry`, with the end of its stack in the first register, and waits until
-/// it can take commands. False if PSCI refused.
+/// Starts the second CPU at the address `entry`, with [`SECONDARY_CONTEXT`] in the first register, and waits
+/// until it can take commands. False if PSCI refused.
 pub fn start<I: PastCaches>(entry: usize) -> bool {
     // SAFETY: the mailbox, past the caches, while the second CPU is off.
     unsafe { mailbox::<I>().write_volatile(Mailbox::new()) }
-    let stack_end = (&raw mut STACK) as usize + size_of::<Stack>();
-    let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry, stack_end).is_ok();
+    let context = SECONDARY_CONTEXT as usize;
+    let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry, context).is_ok();
     if started {
         started_with_caches::<I>();
     }
@@ -85,9 +89,16 @@ pub fn started_with_caches<I: PastCaches>() -> bool {
     unsafe { Mailbox::started_with_caches(mailbox::<I>()) }
 }
 
-/// The second CPU's main program, once its own registers are set up.
-pub fn main<I: PastCaches>(caches_on: bool) -> ! {
+/// What the second CPU found in its first register when it started.
+pub fn context<I: PastCaches>() -> u32 {
+    // SAFETY: likewise.
+    unsafe { Mailbox::context(mailbox::<I>()) }
+}
+
+/// The second CPU's main program, once its own registers are set up; `context` is what it found in the
+/// first one.
+pub fn main<I: PastCaches>(context: usize, caches_on: bool) -> ! {
     // SAFETY: the mailbox, past the caches, and this is the one second CPU.
-    unsafe { Mailbox::serve::<I>(mailbox::<I>, caches_on) }
+    unsafe { Mailbox::serve::<I>(mailbox::<I>, context as u32, caches_on) }
     psci::cpu_off()
 }

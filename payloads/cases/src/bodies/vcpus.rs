@@ -3,7 +3,7 @@
 use super::{FIRST_SET_WAY, NEXT_SET_WAY, NOTHING, TOGGLE, VM_REG};
 use crate::{
     context::Context,
-    isa::{Command, Isa, SetWay},
+    isa::{Command, Isa, SECONDARY_CONTEXT, SetWay},
 };
 
 /// CPU_ON gives a vCPU with its caches off and TVM set.
@@ -38,6 +38,11 @@ fn start<I: Isa>(cx: &mut Context<I>) -> bool {
         "M or C set at start",
         0,
         u64::from(I::secondary_started_with_caches()),
+    );
+    cx.check(
+        "context at start",
+        SECONDARY_CONTEXT.into(),
+        u64::from(I::secondary_context()),
     );
     true
 }
