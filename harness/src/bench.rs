@@ -129,6 +129,7 @@ impl Bench {
             .skips(run.case, &target.hypervisor.name)
             .or_else(|| target.machine.skips(run.case, run.isa))
             .or_else(|| run.outcome().err())
+            .or_else(|| run.is_open())
             .or_else(|| self.lacks_fetches(run));
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));

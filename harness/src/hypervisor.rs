@@ -174,9 +174,14 @@ impl Hypervisor {
     /// By what the console says that it has crashed, if it does: the line, and the next, which often says why.
     pub fn crash_on(&self, console: &[u8]) -> Option<String> {
         let console = String::from_utf8_lossy(console);
-        let mut lines = console.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut lines = console
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
         let crash = lines.find(|line| self.crashed(line))?;
-        let why = lines.next().map_or_else(String::new, |line| format!(" {line}"));
+        let why = lines
+            .next()
+            .map_or_else(String::new, |line| format!(" {line}"));
         Some(format!("{crash}{why}"))
     }
 

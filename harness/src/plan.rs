@@ -126,6 +126,15 @@ impl Run {
         Ok(case.outcome(habit, system_cache))
     }
 
+    /// Why these caches leave its outcome open, if they do.
+    pub fn is_open(&self) -> Option<String> {
+        let lazy = self.caches.is_some_and(|it| it.schedule == Schedule::Lazy);
+        (self.case.lazy_only && !lazy).then(|| {
+            let id = self.case.id;
+            format!("{id} is about data that is old by right, which only caches that do nothing by themselves show")
+        })
+    }
+
     /// What the payload is told besides the case's name.
     pub fn arguments(&self) -> String {
         let outcome = self.outcome().ok().flatten();
@@ -150,7 +159,7 @@ impl Run {
             Some(Choice::Off) => return vec![self],
             Some(Choice::Each(each)) => each.as_slice(),
             None if MachineCase::by_id(self.case.id).is_some() => &all,
-            None if self.case.needs_cache_model => &default,
+            None if self.case.needs_cache_model && !self.case.lazy_only => &default,
             None => &default[..1],
         };
         let with = |caches: &Caches| self.with_caches(Some(*caches));

@@ -26,7 +26,11 @@ pub struct System {
 /// Makes the system that `agent` runs on under `hypervisor`, with `images`.
 pub fn make(hypervisor: &str, agent: &Agent, images: &Images) -> Result<System, Error> {
     let read = |path: PathBuf| fs::read(&path).map_err(Error::io("read", &path));
-    let program = read(linux::program(&paths::root(), &paths::target(), &agent.program)?)?;
+    let program = read(linux::program(
+        &paths::root(),
+        &paths::target(),
+        &agent.program,
+    )?)?;
     let mut build = Fnv::default();
     build.write(&program);
     let images = images.iter().map(|image| {

@@ -53,7 +53,11 @@ impl Target {
         })
     }
 
-    fn new(hypervisor: Hypervisor, version: Option<PackagedVersion>, machine: &str) -> Result<Self, Error> {
+    fn new(
+        hypervisor: Hypervisor,
+        version: Option<PackagedVersion>,
+        machine: &str,
+    ) -> Result<Self, Error> {
         let machine = Machine::load(machine)?;
         let profile = Profile::load(hypervisor.profile_on(&machine.name))?;
         Ok(Self {

@@ -246,6 +246,7 @@ fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
         isas: &[IsaName::A64],
         vcpus: 1,
         needs_cache_model: false,
+        lazy_only: false,
         needs_trapped_reads: false,
     };
     let run = Run {

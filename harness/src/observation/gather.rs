@@ -122,7 +122,7 @@ impl Observation {
             checks,
             caches,
             account,
-            may_be_stale: run.case.rule.kind == Kind::Machine,
+            may_be_stale: run.case.rule.kind == Kind::Machine || run.case.lazy_only,
             modelled,
             programs: collect(&console.guest, kind::PROGRAM, Program::read, &mut gaps),
             seen: collect(&console.guest, kind::SEEN, program::bytes, &mut gaps).concat(),
@@ -427,12 +427,7 @@ fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut
 }
 
 /// Where the hypervisor's own trace counts why its guests left, so must QEMU's log.
-fn exits_agree(
-    records: &Records,
-    exceptions: &[Exception],
-    unseen: &[u64],
-    gaps: &mut Vec<Gap>,
-) {
+fn exits_agree(records: &Records, exceptions: &[Exception], unseen: &[u64], gaps: &mut Vec<Gap>) {
     let read = |record: &Record| Ok((record.number("class")?, record.number("count")?));
     let inside: BTreeMap<u64, u64> = collect(records, kind::EXITS, read, gaps)
         .into_iter()

@@ -366,7 +366,10 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             }
         }
         ProbeSet::Refused => {
-            for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"].into_iter().enumerate() {
+            for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]
+                .into_iter()
+                .enumerate()
+            {
                 each(tables.undefined(tables.refused, n, text));
             }
         }

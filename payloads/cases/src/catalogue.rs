@@ -22,6 +22,9 @@ pub struct Case {
     pub vcpus: u32,
     /// Its checks of data cannot fail on a machine without caches.
     pub needs_cache_model: bool,
+    /// It shows data that is old by right. Hardware may have renewed it, so that only caches to which
+    /// hardware does nothing by itself make the outcome certain.
+    pub lazy_only: bool,
     /// It cannot fail on a machine that makes a read of a set/way encoding UNDEFINED before the
     /// hypervisor can trap it.
     pub needs_trapped_reads: bool,
@@ -35,7 +38,7 @@ macro_rules! catalogue {
         /// Every case, in the order of reports.
         pub static CASES: &[Case] = &[$({
             #[allow(unused_mut, reason = "most cases set no option")]
-            let mut case = Case { id: $id, rule: &rule::$rule, isas: $isas, vcpus: 1, needs_cache_model: false, needs_trapped_reads: false };
+            let mut case = Case { id: $id, rule: &rule::$rule, isas: $isas, vcpus: 1, needs_cache_model: false, lazy_only: false, needs_trapped_reads: false };
             $(case.$option = $value;)*
             case
         }),*];
@@ -56,6 +59,7 @@ catalogue! {
     "SW-TRAP/cisw" SW_TRAP ALL, [] => |cx| set_way::traps(cx, SetWay::CleanInvalidate);
     "SW-REPEAT" SW_REPEAT ALL, [] => set_way::repeat;
     "SW-LOOP" SW_LOOP ALL, [] => set_way::whole_cache;
+    "SW-PAIR" SW_PAIR ALL, [] => set_way::pairs;
 
     // From (M, C) to (M, C).
     "TGL-MC/00-00" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, false), (false, false));
@@ -99,10 +103,14 @@ catalogue! {
     "COH-OFF" COH_OFF ALL, [needs_cache_model = true] => coherence::stored_while_off;
     "COH-ISW" COH_ISW ALL, [needs_cache_model = true] => coherence::invalidate;
 
+    "COH-DROPPED" COH_DROPPED ALL, [needs_cache_model = true, lazy_only = true] => coherence::dropped;
     "COH-LOOP/csw" COH_LOOP ALL, [needs_cache_model = true] => coherence::clean_whole_cache;
     "COH-LOOP/off-cisw" COH_LOOP ALL, [needs_cache_model = true] => coherence::off_then_clean;
     "COH-REACH" COH_REACH ALL, [needs_cache_model = true] => coherence::reach;
     "COH-CPUS" COH_CPUS ALL, [needs_cache_model = true, vcpus = 2] => coherence::other_cpu;
+
+    "COH-CPUON/first" COH_CPUON ALL, [needs_cache_model = true, vcpus = 2] => |cx| coherence::started(cx, false);
+    "COH-CPUON/again" COH_CPUON ALL, [needs_cache_model = true, vcpus = 2] => |cx| coherence::started(cx, true);
 
     "CPU-RESET" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
     "CPU-RESTART" CPU_RESTART ALL, [vcpus = 2] => vcpus::restart;

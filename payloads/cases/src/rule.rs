@@ -55,6 +55,8 @@ rules! {
         "a set/way op while TVM is set does nothing more, and VM registers trap from the first on", KVM_2015;
     SW_LOOP "SW-LOOP" Policy
         "a loop over every level, set and way costs one trap per op and one flush in all", KVM_2015;
+    SW_PAIR "SW-PAIR" Policy
+        "a write of a VM register with the cache on clears TVM, so that the next set/way op flushes again", KVM_2015;
     TGL_MC "TGL-MC" Policy
         "a trapped change of SCTLR flushes if and only if M and C together changed, and clears TVM if and only if both are now set", KVM_2015;
     VMR_VALUE "VMR-VALUE" Architectural
@@ -91,12 +93,16 @@ rules! {
         "data written with caches off is seen once the cache is on", KVM_2015;
     COH_ISW "COH-ISW" Architectural
         "an invalidate by set/way does not lose data", "DDI 0487, HCR_EL2.SWIO and VM; XSA-93";
+    COH_DROPPED "COH-DROPPED" Policy
+        "a set/way op while TVM is set cleans nothing: what was written since the last one waits for the cache to be turned off", KVM_2015;
     COH_LOOP "COH-LOOP" Policy
         "a loop over every level, set and way leaves in memory what was written before", KVM_2015;
     COH_REACH "COH-REACH" Policy
         "a flush reaches all memory that is mapped to the VM by then", KVM_2015;
     COH_CPUS "COH-CPUS" Policy
         "a flush reaches what other vCPUs have written", KVM_2015;
+    COH_CPUON "COH-CPUON" Policy
+        "what a vCPU writes between CPU_ON and turning its cache on is seen by all once the cache is on", KVM_2015;
     CPU_RESET "CPU-RESET" Policy
         "a vCPU that CPU_ON starts has its caches off and TVM set", KVM_2015;
     CPU_RESTART "CPU-RESTART" Policy

@@ -2,10 +2,41 @@
 
 use crate::board::Conduit;
 use core::sync::atomic::{AtomicBool, Ordering};
+#[cfg(target_arch = "aarch64")]
+use smccc::Hvc;
 use smccc::{
-    Hvc, Smc,
+    Smc,
     psci::{self, AffinityState, Error, LowestAffinityLevel},
 };
+
+/// HVC as far as PSCI uses it: arguments and results in r0 to r3. That of smccc 0.2.3 for AArch32 may keep r6
+/// in r7, which it then changes.
+#[cfg(target_arch = "arm")]
+struct Hvc;
+
+#[cfg(target_arch = "arm")]
+impl smccc::Call for Hvc {
+    fn call32(function: u32, args: [u32; 7]) -> [u32; 8] {
+        let mut result = [0; 8];
+        // SAFETY: the callee does what PSCI says, and keeps all other registers (DEN0028, SMCCC 1.1).
+        unsafe {
+            core::arch::asm!(
+                ".arch_extension virt",
+                "hvc #0",
+                inlateout("r0") function => result[0],
+                inlateout("r1") args[0] => result[1],
+                inlateout("r2") args[1] => result[2],
+                inlateout("r3") args[2] => result[3],
+                options(nostack),
+            );
+        }
+        result
+    }
+
+    fn call64(_: u32, _: [u64; 17]) -> [u64; 18] {
+        unreachable!("AArch32 has no such calls")
+    }
+}
 
 /// Whether PSCI is called by SMC. Guests call it by HVC.
 static BY_SMC: AtomicBool = AtomicBool::new(false);

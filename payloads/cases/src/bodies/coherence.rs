@@ -4,7 +4,7 @@
 //! gives the checks their teeth. The sequences are those of real guests: a boot loader that cleans
 //! and turns its caches off, a kernel that is entered with them off.
 
-use super::{FIRST_SET_WAY, TOGGLE, set_way::each_line};
+use super::{FIRST_SET_WAY, NEXT_SET_WAY, TOGGLE, set_way::each_line};
 use crate::{
     context::{Context, Counts},
     isa::{Command, Isa, SetWay},
@@ -63,6 +63,25 @@ pub fn toggle<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
     store(at, NEW);
+    cx.step("cache off", TOGGLE, || I::set_caches(false, false));
+    check(cx, "load with the cache off", at, NEW);
+    I::set_caches(true, true);
+}
+
+/// Store between two set/way ops: the second is dropped, so the store is not in memory until the toggle's flush.
+pub fn dropped<I: Isa>(cx: &mut Context<I>) {
+    let at = start::<I>();
+    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
+    store(at, NEW);
+    cx.step("second set/way op", NEXT_SET_WAY, || {
+        I::set_way(SetWay::Clean, 0)
+    });
+    check(
+        cx,
+        "load past the cache, still old",
+        I::arena().uncached,
+        OLD,
+    );
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
@@ -147,6 +166,32 @@ pub fn other_cpu<I: Isa>(cx: &mut Context<I>) {
         );
     }
     I::set_caches(true, true);
+    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
+}
+
+/// Clean lines in the cache, a CPU that was just started stores past it and turns its cache on: the stale lines
+/// must be gone. Started `again`, it had its cache on before it was turned off.
+pub fn started<I: Isa>(cx: &mut Context<I>, again: bool) {
+    let at = start::<I>();
+    let mut started = I::start_secondary();
+    if started && again {
+        I::on_secondary(Command::CachesOn);
+        started = I::stop_secondary() && I::start_secondary();
+    }
+    cx.check("CPU_ON succeeds", 1, u64::from(started));
+    if !started {
+        return;
+    }
+    check(cx, "load that fills the cache", at, OLD);
+    for place in PLACES {
+        let at = at.wrapping_add(place).cast::<u32>();
+        // SAFETY: the arena is at least 4096 words that nothing else uses.
+        unsafe { I::store_on_secondary(at, NEW as u32 + place as u32) }
+    }
+    cx.step("cache on, CPU 1", TOGGLE, || {
+        I::on_secondary(Command::CachesOn)
+    });
+    check(cx, "load of what CPU 1 stored", at, NEW);
     cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
 }
 

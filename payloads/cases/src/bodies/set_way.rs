@@ -23,6 +23,23 @@ pub fn repeat<I: Isa>(cx: &mut Context<I>) {
     cx.step("CONTEXTIDR write", VM_REG, || I::write_contextidr(1));
 }
 
+/// A set/way op and a write of a VM register in turn, with the cache on. The write clears TVM without a flush,
+/// so each op flushes: the dearest thing that a guest can ask for with two instructions.
+pub fn pairs<I: Isa>(cx: &mut Context<I>) {
+    const PAIRS: u64 = 8;
+    let each = Counts {
+        set_way: PAIRS,
+        vm_reg: PAIRS,
+        flush: PAIRS,
+    };
+    cx.step("set/way op and CONTEXTIDR write, 8 times", each, || {
+        for n in 0..PAIRS {
+            I::set_way(SetWay::Clean, 0);
+            I::write_contextidr(n);
+        }
+    });
+}
+
 /// The loop of DDI 0487, "Performing cache maintenance instructions", over all data and unified caches, as boot loaders have it.
 pub fn whole_cache<I: Isa>(cx: &mut Context<I>) {
     I::mark();

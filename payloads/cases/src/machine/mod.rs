@@ -143,7 +143,7 @@ macro_rules! catalogue {
             MachineCase {
                 case: Case {
                     id: $id, rule: &$rule, isas: ALL, vcpus: options.vcpus,
-                    needs_cache_model: true, needs_trapped_reads: false,
+                    needs_cache_model: true, lazy_only: false, needs_trapped_reads: false,
                 },
                 outcomes: $outcomes,
                 hidden: options.hidden,
