@@ -78,7 +78,7 @@ pub enum CachesFrom {
     /// From its start.
     #[default]
     Start,
-    /// From when stage 2 is first turned on.
+    /// From when a guest is first entered.
     Guest,
     /// While the agent runs a guest.
     Run,

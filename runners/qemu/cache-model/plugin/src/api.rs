@@ -286,10 +286,22 @@ impl Block {
 
     /// Its instructions.
     pub fn instructions(&self) -> impl Iterator<Item = Instruction> + '_ {
-        // SAFETY: as above; the indices are within the block.
-        let count = unsafe { qemu_plugin_tb_n_insns(self.0) };
+        (0..self.count()).map(|index| self.instruction(index))
+    }
+
+    /// The last of them.
+    pub fn last(&self) -> Option<Instruction> {
+        Some(self.instruction(self.count().checked_sub(1)?))
+    }
+
+    fn count(&self) -> usize {
         // SAFETY: as above.
-        (0..count).map(|index| Instruction(unsafe { qemu_plugin_tb_get_insn(self.0, index) }))
+        unsafe { qemu_plugin_tb_n_insns(self.0) }
+    }
+
+    fn instruction(&self, index: usize) -> Instruction {
+        // SAFETY: as above; the indices are within the block.
+        Instruction(unsafe { qemu_plugin_tb_get_insn(self.0, index) })
     }
 }
 

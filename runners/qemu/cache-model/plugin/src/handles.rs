@@ -223,6 +223,14 @@ impl Handles {
         Some((state, pc))
     }
 
+    /// HCR_EL2.
+    pub fn hcr(&self, buffer: &mut Buffer) -> u64 {
+        match self.translation[HCR] {
+            NONE => 0,
+            handle => buffer.read(handle),
+        }
+    }
+
     /// PSTATE or CPSR; its condition flags are right in every state.
     pub fn flags(&self, buffer: &mut Buffer) -> u64 {
         buffer.read(self.cpsr)

@@ -6,6 +6,7 @@
 //! nothing of any hypervisor or guest but what the architecture lets everybody see.
 
 mod api;
+mod begin;
 mod cpu;
 mod fetch;
 mod handles;
@@ -26,7 +27,7 @@ use setway_architecture::decode::Instruction;
 
 use api::{Block, Plugin};
 use handles::Handles;
-use options::{Arm, Options};
+use options::Options;
 use ram::Ram;
 use shared::Shared;
 use site::{ItState, Site};
@@ -124,8 +125,11 @@ fn instrument(watch: &mut Watch, block: &Block) {
     let Some(state) = handles.state(&mut watch.buffer, watch.live, block.address()) else {
         return watch.cannot_watch();
     };
-    if !watch.is_armed() && watch.options.arm == Arm::Start {
-        watch.arm();
+    if !watch.is_armed() {
+        watch.await_beginning(block, state);
+    }
+    if !watch.is_armed() {
+        return;
     }
     let start = watch.sites.block(block.address(), state);
     let right = watch.fetched(start, &block.bytes());
@@ -143,8 +147,6 @@ fn instrument(watch: &mut Watch, block: &Block) {
         let site = sites.find(instruction.address(), bytes, size, state, condition);
         let Some(site) = site else { continue };
         match site.instruction {
-            Instruction::SystemWrite(_) => instruction.before(before, site),
-            _ if !watch.is_armed() => {}
             // A load or store that the decoder does not know. QEMU tells of its stores.
             Instruction::Other => instruction.after_stores(after_store, site),
             Instruction::Memory(access) => {

@@ -9,7 +9,7 @@ use setway_cache_model::{Config, Schedule};
 pub enum Arm {
     /// With the first instruction.
     Start,
-    /// When a hypervisor first sets HCR_EL2.VM: its guest is about to run.
+    /// When a guest is first entered: EL2 returns below itself, with stage 2 on.
     Guest,
 }
 

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// HCR_EL2 bits (DDI 0487, HCR_EL2).
-mod hcr {
+pub(crate) mod hcr {
     pub const VM: u64 = 1 << 0;
     pub const TGE: u64 = 1 << 27;
 }
@@ -151,10 +151,6 @@ impl Watch {
 
     fn before_slowly(&mut self, cpu: usize, site: &'static Site) {
         if self.model.is_none() {
-            if self.options.arm == Arm::Guest && self.enters_guest(site) {
-                // It begins when no CPU runs, and none has code that is not watched.
-                api::translate_anew::<crate::Setway>(self.id);
-            }
             return;
         }
         self.zero(cpu);
@@ -267,21 +263,6 @@ impl Watch {
     /// QEMU ends.
     pub fn exit(&mut self) {
         self.report.end();
-    }
-
-    /// Whether `site` is about to turn stage 2 on: HCR_EL2 is written, with VM set.
-    fn enters_guest(&mut self, site: &Site) -> bool {
-        const HCR_EL2: Encoding = Encoding::A64(3, 4, 1, 1, 0);
-        const HCR: Encoding = Encoding::Mcr(15, 4, 1, 1, 0);
-        let Instruction::SystemWrite(SystemRegister {
-            name: HCR_EL2 | HCR,
-            rt,
-            ..
-        }) = site.instruction
-        else {
-            return false;
-        };
-        rt < 31 && self.register(site, rt) & hcr::VM != 0
     }
 
     /// A load, or a store that compares first, is about to be executed.
@@ -416,7 +397,9 @@ impl Watch {
 
     /// The CPU is in a state in which it cannot be watched: what it does there, the model misses.
     pub fn cannot_watch(&mut self) {
-        self.report.missed();
+        if self.is_armed() || self.options.arm == Arm::Start {
+            self.report.missed();
+        }
     }
 }
 
