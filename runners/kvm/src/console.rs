@@ -20,10 +20,10 @@ pub struct Console<W: Write> {
 }
 
 impl<W: Write> Console<W> {
-    /// A console that writes to `out`.
-    pub fn new(out: W) -> Self {
+    /// A console at `uart` that writes to `out`.
+    pub fn new(uart: Pl011, out: W) -> Self {
         Self {
-            uart: Pl011::default(),
+            uart,
             out,
             line: Vec::with_capacity(LONG),
             kept: Vec::new(),
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn lines_go_out_whole_and_the_rest_at_the_end() {
         let mut out = Vec::new();
-        let mut console = Console::new(&mut out);
+        let mut console = Console::new(Pl011::default(), &mut out);
         for byte in *b"one\r\ntw" {
             console.write(DR, byte.into()).unwrap();
         }
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_guest_that_never_ends_its_line_is_heard() {
         let mut out = Vec::new();
-        let mut console = Console::new(&mut out);
+        let mut console = Console::new(Pl011::default(), &mut out);
         for _ in 0..LONG {
             console.write(DR, b'.'.into()).unwrap();
         }

@@ -1,12 +1,13 @@
 //! A VM: memory, CPUs, a console, and nothing else.
 
+mod uart;
 mod vcpu;
 
 use std::{
     io::Stdout,
     ops::Range,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -24,10 +25,13 @@ use vmm_sys_util::{
     signal::{Killable, SIGRTMIN, register_signal_handler},
 };
 
+use uart::UartPage;
+
 use crate::{
     console::Console,
     end::{End, Kind},
     layout::{IMAGE_BASE, Image, MEMORY_BASE, State, TREE_BASE},
+    pl011::Pl011,
     tree,
 };
 
@@ -93,17 +97,25 @@ pub struct Guest<'a> {
 #[derive(Debug)]
 pub struct Machine {
     vcpus: Vec<VcpuFd>,
-    // Declared behind the vCPUs: what they use goes after them.
-    _vm: VmFd,
+    shared: Shared,
+    // Declared behind the vCPUs, which use it.
     _memory: GuestMemoryMmap,
 }
 
 /// What the threads of the vCPUs share.
 #[derive(Debug)]
 struct Shared {
+    vm: VmFd,
     console: Mutex<Console<Stdout>>,
+    uart: UartPage,
     /// The guest is over.
     stop: AtomicBool,
+}
+
+impl Shared {
+    fn console(&self) -> MutexGuard<'_, Console<Stdout>> {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A guest that is over.
@@ -149,9 +161,16 @@ impl Machine {
             let written = memory.write_slice(bytes, GuestAddress(at));
             written.map_err(|error| no_memory(&guest.memory, error))?;
         }
+        let uart = Pl011::default();
+        let page = UartPage::new(&vm, &uart)?;
         Ok(Self {
             vcpus,
-            _vm: vm,
+            shared: Shared {
+                vm,
+                uart: page,
+                console: Mutex::new(Console::new(uart, std::io::stdout())),
+                stop: AtomicBool::new(false),
+            },
             _memory: memory,
         })
     }
@@ -160,10 +179,7 @@ impl Machine {
     pub fn run(mut self, limit: Duration) -> Result<Over, MachineError> {
         let signal = SIGRTMIN();
         register_signal_handler(signal, noticed).map_err(kvm("be interrupted"))?;
-        let shared = Arc::new(Shared {
-            console: Mutex::new(Console::new(std::io::stdout())),
-            stop: AtomicBool::new(false),
-        });
+        let shared = Arc::new(self.shared);
         let (ends, over) = mpsc::channel();
         let interrupts = ends.clone();
         // Only the first handler of a process is set; there is only one guest in one.

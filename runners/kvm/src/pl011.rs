@@ -2,9 +2,11 @@
 //!
 //! It takes each byte at once, so its FIFO is always empty, and it raises no interrupt.
 
-/// Register offsets (DDI 0183, 3.2).
+/// The offset of UARTDR: a byte that is written there is transmitted.
+pub const DATA: u64 = 0x00;
+
+/// Offsets of the other registers (DDI 0183, 3.2).
 mod offset {
-    pub const DR: u64 = 0x00;
     pub const FR: u64 = 0x18;
     pub const ILPR: u64 = 0x20;
     pub const IBRD: u64 = 0x24;
@@ -24,13 +26,15 @@ const RXFE: u32 = 1 << 4;
 /// UARTPeriphID0 to 3 of revision r1p5, then UARTPCellID0 to 3.
 const ID: [u8; 8] = [0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1];
 
-/// The registers that hold what is written to them: offset, the bits there are, and the reset value.
+/// The registers that hold what is written to them: offset, the bits there are, and what they hold at the
+/// start. That is their reset value, but that firmware seems to have enabled the UART, 8 bits and no
+/// parity: a guest has nothing to do but write.
 const KEPT: [(u64, u32, u32); 8] = [
     (offset::ILPR, 0xff, 0),
     (offset::IBRD, 0xffff, 0),
     (offset::FBRD, 0x3f, 0),
-    (offset::LCR_H, 0xff, 0),
-    (offset::CR, 0xff87, 0x300),
+    (offset::LCR_H, 0xff, 0x70),
+    (offset::CR, 0xff87, 0x301),
     (offset::IFLS, 0x3f, 0x12),
     (offset::IMSC, 0x7ff, 0),
     (offset::DMACR, 0x7, 0),
@@ -44,7 +48,7 @@ pub struct Pl011 {
 
 impl Default for Pl011 {
     fn default() -> Self {
-        let kept = KEPT.map(|(_, _, reset)| reset);
+        let kept = KEPT.map(|(_, _, start)| start);
         Self { kept }
     }
 }
@@ -65,7 +69,7 @@ impl Pl011 {
 
     /// Writes the register at `offset`, and gives the byte that this transmits.
     pub fn write(&mut self, offset: u64, value: u32) -> Option<u8> {
-        if offset == offset::DR {
+        if offset == DATA {
             return Some(value as u8);
         }
         if let Some(n) = kept(offset) {
@@ -86,9 +90,9 @@ mod tests {
     #[test]
     fn what_is_written_to_the_data_register_is_transmitted() {
         let mut uart = Pl011::default();
-        assert_eq!(uart.write(offset::DR, u32::from(b'x')), Some(b'x'));
-        assert_eq!(uart.write(offset::CR, 0x301), None);
-        assert_eq!(uart.read(offset::DR), 0);
+        assert_eq!(uart.write(DATA, u32::from(b'x')), Some(b'x'));
+        assert_eq!(uart.write(offset::CR, 0x300), None);
+        assert_eq!(uart.read(DATA), 0);
     }
 
     #[test]
@@ -100,7 +104,7 @@ mod tests {
     #[test]
     fn registers_hold_the_bits_they_have() {
         let mut uart = Pl011::default();
-        assert_eq!(uart.read(offset::CR), 0x300);
+        assert_eq!(uart.read(offset::CR), 0x301);
         uart.write(offset::FBRD, 0xffff_ffff);
         uart.write(offset::IBRD, 13);
         assert_eq!(uart.read(offset::FBRD), 0x3f);

@@ -2,7 +2,7 @@
 
 use std::{
     mem::offset_of,
-    sync::{PoisonError, atomic::Ordering, mpsc::Sender},
+    sync::{atomic::Ordering, mpsc::Sender},
 };
 
 use kvm_bindings::{
@@ -18,6 +18,7 @@ use super::{MachineError, Shared, kvm};
 use crate::{
     end::{End, Kind},
     layout::{IMAGE_BASE, State, TREE_BASE, UART},
+    pl011,
 };
 
 /// KVM's number of the core register at `offset` of its registers.
@@ -66,7 +67,9 @@ pub fn create(vm: &VmFd, count: u64, state: State) -> Result<Vec<VcpuFd>, Machin
     }
     let mut vcpus = Vec::new();
     for n in 0..count {
-        let vcpu = vm.create_vcpu(n).map_err(kvm("make a vCPU"))?;
+        let mut vcpu = vm.create_vcpu(n).map_err(kvm("make a vCPU"))?;
+        vcpu.map_coalesced_mmio_ring()
+            .map_err(kvm("share what it collects"))?;
         let mut init = target;
         if n > 0 {
             init.features[0] |= 1 << KVM_ARM_VCPU_POWER_OFF;
@@ -123,72 +126,102 @@ fn pin(n: usize) {
     }
 }
 
-/// Why a vCPU is not to go on.
-enum Stop {
-    /// The guest said so.
+/// Why a vCPU left the guest.
+enum Exit {
+    /// For nothing, or what is dealt with already.
+    Nothing,
+    /// The guest wrote to the UART.
+    Write {
+        /// Where.
+        at: u64,
+        /// What.
+        value: u32,
+    },
+    /// The guest is over.
     Ended(End),
-    /// Because of what it did at its program counter.
+    /// The guest is over, because of what it did at its program counter.
     Here(String),
 }
 
 /// Enters the guest until it leaves once.
 fn enter(n: usize, vcpu: &mut VcpuFd, shared: &Shared) -> Option<End> {
-    let stop = match vcpu.run() {
-        Ok(exit) => handle(exit, shared)?,
-        Err(error) if [libc::EINTR, libc::EAGAIN].contains(&error.errno()) => return None,
-        Err(error) => Stop::Here(format!("KVM cannot go on: {error}")),
+    let exit = match vcpu.run() {
+        Ok(exit) => sort(exit, shared),
+        Err(error) if [libc::EINTR, libc::EAGAIN].contains(&error.errno()) => Exit::Nothing,
+        Err(error) => Exit::Here(format!("KVM cannot go on: {error}")),
     };
-    Some(match stop {
-        Stop::Ended(end) => end,
-        Stop::Here(what) => {
+    // What KVM has collected was written before the guest left.
+    while let Ok(Some(write)) = vcpu.coalesced_mmio_read() {
+        let value = value(&write.data[..write.len as usize]);
+        if let Some(end) = transmit(shared, write.phys_addr, value) {
+            return Some(end);
+        }
+    }
+    match exit {
+        Exit::Nothing => None,
+        Exit::Write { at, value } => transmit(shared, at, value),
+        Exit::Ended(end) => Some(end),
+        Exit::Here(what) => {
             let at = match register(vcpu, PC) {
                 Ok(pc) => format!("pc {pc:#x}"),
                 Err(_) => "an unknown pc".into(),
             };
-            End::because(Kind::Crash, format_args!("{what}, vCPU {n} at {at}"))
+            let what = format_args!("{what}, vCPU {n} at {at}");
+            Some(End::because(Kind::Crash, what))
         }
-    })
+    }
 }
 
-fn handle(exit: VcpuExit<'_>, shared: &Shared) -> Option<Stop> {
-    let console = || {
-        shared
-            .console
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    };
+/// The guest writes `value` to the UART at `at`. Gives its end if nobody hears it.
+fn transmit(shared: &Shared, at: u64, value: u32) -> Option<End> {
+    let offset = at - UART.start;
+    if offset != pl011::DATA {
+        shared.uart.hide(&shared.vm);
+    }
+    let error = shared.console().write(offset, value).err()?;
+    let message = format_args!("cannot write to stdout: {error}");
+    Some(End::because(Kind::Error, message))
+}
+
+/// What an access of the guest holds.
+fn value(data: &[u8]) -> u32 {
+    let mut value = [0; 4];
+    for (byte, data) in value.iter_mut().zip(data) {
+        *byte = *data;
+    }
+    u32::from_le_bytes(value)
+}
+
+/// What `exit` asks for; answers reads of the UART.
+fn sort(exit: VcpuExit<'_>, shared: &Shared) -> Exit {
     match exit {
         VcpuExit::MmioRead(at, data) if UART.contains(&at) => {
-            let value = u64::from(console().read(at - UART.start)).to_le_bytes();
+            let value = u64::from(shared.console().read(at - UART.start)).to_le_bytes();
             data.copy_from_slice(&value[..data.len()]);
-            None
+            Exit::Nothing
         }
         VcpuExit::MmioWrite(at, data) if UART.contains(&at) => {
-            let mut value = [0; 8];
-            value[..data.len()].copy_from_slice(data);
-            let value = u64::from_le_bytes(value) as u32;
-            let error = console().write(at - UART.start, value).err()?;
-            let message = format_args!("cannot write to stdout: {error}");
-            Some(Stop::Ended(End::because(Kind::Error, message)))
+            let value = value(data);
+            Exit::Write { at, value }
         }
-        VcpuExit::MmioRead(at, data) => Some(stray("read", at, data.len())),
-        VcpuExit::MmioWrite(at, data) => Some(stray("write", at, data.len())),
-        VcpuExit::SystemEvent(kind, data) => Some(Stop::Ended(match kind {
+        VcpuExit::MmioRead(at, data) => stray("read", at, data.len()),
+        VcpuExit::MmioWrite(at, data) => stray("write", at, data.len()),
+        VcpuExit::SystemEvent(kind, data) => Exit::Ended(match kind {
             KVM_SYSTEM_EVENT_SHUTDOWN => End::plain(Kind::Off),
             KVM_SYSTEM_EVENT_RESET => End::plain(Kind::Reset),
             KVM_SYSTEM_EVENT_CRASH => End::because(Kind::Crash, "the guest says so"),
             _ => End::because(Kind::Crash, format_args!("system event {kind} {data:x?}")),
-        })),
-        VcpuExit::Intr => None,
-        VcpuExit::Unsupported(KVM_EXIT_ARM_NISV) => Some(Stop::Here(
+        }),
+        VcpuExit::Intr => Exit::Nothing,
+        VcpuExit::Unsupported(KVM_EXIT_ARM_NISV) => Exit::Here(
             "an access where no memory is, without a syndrome that says how (ISV is 0)".into(),
-        )),
-        exit => Some(Stop::Here(format!("KVM cannot go on: {exit:?}"))),
+        ),
+        exit => Exit::Here(format!("KVM cannot go on: {exit:?}")),
     }
 }
 
-fn stray(access: &str, at: u64, bytes: usize) -> Stop {
-    Stop::Here(format!(
+fn stray(access: &str, at: u64, bytes: usize) -> Exit {
+    Exit::Here(format!(
         "a {access} of {bytes} bytes at {at:#x}, where neither memory nor a device is"
     ))
 }
