@@ -25,8 +25,8 @@ pub struct Finding {
     pub id: String,
     /// One line about it.
     pub title: String,
-    /// The rule that is broken.
-    pub rule: String,
+    /// The rules that are broken.
+    pub rules: Vec<String>,
     /// The hypervisors that break it, as `--hyp` names them.
     pub hypervisors: Vec<String>,
     /// What the rule expects.
@@ -58,6 +58,9 @@ pub struct Symptom {
     /// Under these of the finding's hypervisors; under all if none are named.
     #[serde(default)]
     pub hypervisors: Vec<String>,
+    /// It does not show each time.
+    #[serde(default)]
+    pub sometimes: bool,
     /// The verdict.
     pub verdict: Verdict,
     /// Its reason, in which `*` stands for any text.
@@ -102,8 +105,8 @@ impl Finding {
         for symptom in &self.runs {
             match CASES.iter().find(|case| case.id == symptom.case) {
                 None => return Some(format!("there is no case `{}`", symptom.case)),
-                Some(case) if case.rule.id != self.rule => {
-                    return Some(format!("{} is not of rule {}", case.id, self.rule));
+                Some(case) if !self.rules.iter().any(|rule| rule == case.rule.id) => {
+                    return Some(format!("{} is of rule {}", case.id, case.rule.id));
                 }
                 Some(_) if !symptom.verdict.is_bad() => {
                     return Some(format!("{} is no deviation", symptom.verdict));
@@ -118,9 +121,9 @@ impl Finding {
         None
     }
 
-    /// Whether it is expected to show in `run` under the hypervisor that `label` names.
-    pub fn concerns(&self, label: &str, run: &Run) -> bool {
-        self.symptoms(label, run).next().is_some()
+    /// Whether it shows in `run` under the hypervisor that `label` names each time.
+    pub fn always_shows(&self, label: &str, run: &Run) -> bool {
+        self.symptoms(label, run).any(|it| !it.sometimes)
     }
 
     /// Whether it is what `judgement` of `run` says.

@@ -4,7 +4,7 @@
 //! gives the checks their teeth. The sequences are those of real guests: a boot loader that cleans
 //! and turns its caches off, a kernel that is entered with them off.
 
-use super::{FIRST_SET_WAY, NEXT_SET_WAY, TOGGLE, set_way::each_line};
+use super::{FIRST_SET_WAY, NEXT_SET_WAY, TOGGLE, set_way::each_line, vcpus};
 use crate::{
     context::{Context, Counts},
     isa::{Command, Isa, SetWay},
@@ -173,14 +173,15 @@ pub fn other_cpu<I: Isa>(cx: &mut Context<I>) {
 /// must be gone. Started `again`, it had its cache on before it was turned off.
 pub fn started<I: Isa>(cx: &mut Context<I>, again: bool) {
     let at = start::<I>();
-    let mut started = I::start_secondary();
-    if started && again {
-        I::on_secondary(Command::CachesOn);
-        started = I::stop_secondary() && I::start_secondary();
-    }
-    cx.check("CPU_ON succeeds", 1, u64::from(started));
-    if !started {
+    if !vcpus::start(cx) {
         return;
+    }
+    if again {
+        I::on_secondary(Command::CachesOn);
+        vcpus::stop(cx);
+        if !vcpus::start(cx) {
+            return;
+        }
     }
     check(cx, "load that fills the cache", at, OLD);
     for place in PLACES {
@@ -192,7 +193,7 @@ pub fn started<I: Isa>(cx: &mut Context<I>, again: bool) {
         I::on_secondary(Command::CachesOn)
     });
     check(cx, "load of what CPU 1 stored", at, NEW);
-    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
+    vcpus::stop(cx);
 }
 
 /// Lines in the cache, cache off, store, cache on, load: the stale lines must be gone.

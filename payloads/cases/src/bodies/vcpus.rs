@@ -28,7 +28,7 @@ pub fn restart<I: Isa>(cx: &mut Context<I>) {
 }
 
 /// Starts the second CPU; false if there is none to command.
-fn start<I: Isa>(cx: &mut Context<I>) -> bool {
+pub(super) fn start<I: Isa>(cx: &mut Context<I>) -> bool {
     let started = I::start_secondary();
     cx.check("CPU_ON succeeds", 1, u64::from(started));
     if !started {
@@ -47,7 +47,8 @@ fn start<I: Isa>(cx: &mut Context<I>) -> bool {
     true
 }
 
-fn stop<I: Isa>(cx: &mut Context<I>) {
+/// Turns the second CPU off.
+pub(super) fn stop<I: Isa>(cx: &mut Context<I>) {
     cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
 }
 
