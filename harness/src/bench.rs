@@ -53,6 +53,14 @@ const FAILURES: u32 = 2;
 #[derive(Debug, Default)]
 pub struct Worker {
     session: Option<(Option<Caches>, Session)>,
+    boots: u32,
+}
+
+impl Worker {
+    /// How many boots for many runs it has made.
+    pub fn boots(&self) -> u32 {
+        self.boots
+    }
 }
 
 /// A run that was made, or skipped.
@@ -93,8 +101,10 @@ impl Bench {
         };
         // A mistake in the data files is an error of the whole, not of each run.
         let nothing = Inherited::default();
-        runs.iter()
-            .try_for_each(|run| boot.command(run, &nothing).map(drop))?;
+        for run in &runs {
+            boot.command(run, &nothing)?;
+            boot.guest_arguments(run)?;
+        }
         let bench = Self {
             boot,
             limits: Limits::default(),
@@ -186,18 +196,24 @@ impl Bench {
             .filter(|(caches, _)| *caches == run.caches);
         let mut session = match session {
             Some((_, session)) => session,
-            None => match self.boot_session(run, limits, &crash) {
-                Ok(session) => session,
-                Err(capture) => return Ok(*capture),
-            },
+            None => {
+                worker.boots += 1;
+                match self.boot_session(run, limits, &crash) {
+                    Ok(session) => session,
+                    Err(capture) => return Ok(*capture),
+                }
+            }
         };
         let image = hypervisor.payload.get(&run.isa).map_or("", String::as_str);
-        let arguments = format!("case={} isa={} {}", run.case.id, run.isa, run.arguments());
+        let arguments = self
+            .boot
+            .guest_arguments(run)
+            .map_err(|error| error.to_string())?;
         let request = Request {
             image: &format!("/{image}.img"),
             isa: run.isa.name(),
             vcpus: run.case.vcpus,
-            arguments: arguments.trim_end(),
+            arguments: &arguments,
         };
         let (capture, flow) = session.run(&request, limits, &crash);
         if flow == ControlFlow::Continue(()) {
@@ -261,9 +277,16 @@ impl Bench {
             comparison = Some(compared);
         }
         let label = target.label();
-        let mut findings = self.findings.iter();
-        let known = findings.find(|it| it.explains(&label, run, &judgement));
-        let known = known.map(Finding::known).filter(|_| run.defect.is_none());
+        let mut known = None;
+        if run.defect.is_none() {
+            let mut findings = self.findings.iter();
+            known = findings.find(|it| it.explains(&label, run, &judgement));
+            let gone = self.findings.iter().find(|it| it.always_shows(&label, run));
+            if let (Verdict::Pass, Some(gone)) = (judgement.verdict, gone) {
+                judgement = gone.judge_gone();
+            }
+        }
+        let known = known.map(Finding::known);
         let bad = judgement.verdict.is_bad();
         let log_dir = self.logs.as_ref().and_then(|logs| {
             // One directory per bench: a pass on one QEMU must not remove what failed on another.

@@ -129,6 +129,21 @@ impl Boot {
         Ok(command)
     }
 
+    /// The guest's command line, where an agent starts it.
+    pub fn guest_arguments(&self, run: &Run) -> Result<String, Error> {
+        let hypervisor = &self.target.hypervisor;
+        let Some(agent) = &hypervisor.agent else {
+            return Ok(String::new());
+        };
+        let words = self.words(run, &Inherited::default())?;
+        let filled = fill(&agent.arguments, &words).ok_or_else(|| Error::Placeholder {
+            hypervisor: hypervisor.name.clone(),
+            machine: self.target.machine.name.clone(),
+            argument: agent.arguments.clone(),
+        })?;
+        Ok(filled.trim_end().to_owned())
+    }
+
     /// The placeholders, without braces, and what they stand for.
     fn words(&self, run: &Run, inherited: &Inherited) -> Result<Vec<(String, String)>, Error> {
         let (hypervisor, machine) = (&self.target.hypervisor, &self.target.machine);

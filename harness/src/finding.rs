@@ -133,6 +133,16 @@ impl Finding {
             .any(|it| it.verdict == judgement.verdict && matches(&it.reason, reason))
     }
 
+    /// The verdict of a run that should show it, and passes.
+    pub fn judge_gone(&self) -> Judgement {
+        let reason = format!(
+            "finding {id} does not show any more ({advice} expectations/findings/{id}.toml)",
+            id = self.id,
+            advice = "the rule is met; see whether it was mended, and correct",
+        );
+        Judgement::new(Verdict::Fail, reason)
+    }
+
     fn symptoms(&self, label: &str, run: &Run) -> impl Iterator<Item = &Symptom> {
         let caches = run
             .caches

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use setway_cases::Kind;
 
-use crate::{Error, isa::Isa, paths, toml_file};
+use crate::{Error, isa::Isa, package::PackagedVersion, paths, toml_file};
 
 /// A hypervisor under test.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Hypervisor {
     /// Only the harness's own tests use it.
     #[serde(default)]
     pub self_test: bool,
+    /// Another hypervisor's directory, if it comes in the versions of that.
+    pub versions_of: Option<String>,
     /// The image to boot, if it is one of ours.
     pub kernel: Option<String>,
     /// The image of each ISA's payload.
@@ -103,6 +105,14 @@ pub struct Agent {
     pub program: String,
     /// How many CPUs the machine is to have.
     pub cpus: u32,
+    /// The guest's command line, with placeholders.
+    #[serde(default = "guest_arguments")]
+    pub arguments: String,
+}
+
+/// What a payload has to be told.
+fn guest_arguments() -> String {
+    "case={case} isa={isa} {arguments}".to_owned()
 }
 
 /// The hypervisor that is run unless another is asked for, and the one with expectations.
@@ -144,8 +154,10 @@ impl From<Kind> for RuleKind {
 impl Hypervisor {
     /// All there are, by name.
     pub fn all() -> Result<Vec<Self>, Error> {
-        let files = paths::subdirectories(&paths::runners())?;
-        let files = files.iter().map(|dir| dir.join("hypervisor.toml"));
+        let runners = paths::runners();
+        let mut dirs = paths::subdirectories(&runners)?;
+        dirs.extend(paths::subdirectories(&runners.join("self-test"))?);
+        let files = dirs.iter().map(|dir| dir.join("hypervisor.toml"));
         files
             .filter(|file| file.is_file())
             .map(|file| Self::read(&file))
@@ -157,6 +169,13 @@ impl Hypervisor {
             dir: file.parent().unwrap_or(Path::new(".")).to_owned(),
             ..toml_file::read(file)?
         })
+    }
+
+    /// The versions that it comes in, the newest first; none if it is not from packages.
+    pub fn versions(&self) -> Result<Vec<PackagedVersion>, Error> {
+        let other = self.versions_of.as_ref();
+        let dir = other.map_or(self.dir.clone(), |name| paths::runners().join(name));
+        PackagedVersion::read_all(&dir)
     }
 
     /// The command line of a run in `isa`.

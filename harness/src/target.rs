@@ -29,7 +29,7 @@ impl Target {
         let all = Hypervisor::all()?;
         let mut known = Vec::new();
         for hypervisor in all {
-            let versions = PackagedVersion::read_all(&hypervisor.dir)?;
+            let versions = hypervisor.versions()?;
             if name == hypervisor.name {
                 let newest = versions.into_iter().next();
                 return Self::new(hypervisor, newest, machine);

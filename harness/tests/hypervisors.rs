@@ -1,0 +1,181 @@
+//! Real hypervisors as tests: that findings still show, and that whatever ends a hypervisor, its kernel, its
+//! VMM or its guest is told as what it is.
+//!
+//! The whole catalogue under all of them takes minutes; `.ci/run` does that.
+
+use std::{num::NonZero, time::Duration};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use setway::{
+    bench::{Bench, Outcome, Worker},
+    caches::Choice,
+    engine::process,
+    finding::Finding,
+    isa::Isa,
+    judge::Verdict,
+    plan::Run,
+    report::{Section, human},
+    target::Target,
+};
+use setway_cases::{Case, IsaName, RULES};
+
+fn main() {
+    if let Err(error) = process::die_on_signals() {
+        eprintln!("cannot catch signals: {error}");
+    }
+    let mut arguments = Arguments::from_args();
+    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads.get_or_insert(cpus);
+    let mut trials = vec![
+        Trial::test("unplugged::no_dev_kvm", || {
+            ends("kvm-unplugged", "/dev/kvm")
+        }),
+        Trial::test("unplugged::kernel_panic", || {
+            ends("kvm-panic", "Kernel panic - not syncing: ")
+        }),
+        Trial::test("unplugged::xen_panic", || {
+            ends("xen-panic", "Panic on CPU 0: (XEN) ")
+        }),
+        Trial::test("doomed::each_guest_has_its_own_end", doomed),
+    ];
+    match Finding::all() {
+        Ok(findings) => trials.extend(findings.into_iter().map(|finding| {
+            let name = format!("findings::{}", finding.id);
+            Trial::test(name, move || shows(&finding))
+        })),
+        Err(error) => trials.push(Trial::test("findings", move || {
+            Err(error.to_string().into())
+        })),
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// A bench for `runs` under `hypervisor`, without caches.
+fn bench(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
+    let target = Target::find(hypervisor)?;
+    Bench::prepare(target, None, Some(&Choice::Off), runs).map(|(bench, _)| bench)
+}
+
+fn run_of(id: &str, isa: Isa) -> Run {
+    let mut all = Run::all().into_iter();
+    let found = all.find(|run| run.case.id == id && run.isa == isa);
+    found.expect("the catalogue has the case")
+}
+
+/// Under `hypervisor` nothing runs: each run crashes, and the reason says why.
+fn ends(hypervisor: &str, because: &str) -> Result<(), Failed> {
+    let run = run_of("SW-REPEAT", Isa::A64);
+    let bench = bench(hypervisor, &[run])?;
+    let judgement = bench.run(&run).judgement;
+    let reason = judgement.reason.unwrap_or_default();
+    match judgement.verdict == Verdict::Crash && reason.contains(because) {
+        true => Ok(()),
+        false => Err(format!(
+            "expected a crash because of {because:?}, got {}: {reason}",
+            judgement.verdict
+        )
+        .into()),
+    }
+}
+
+/// In one boot, guests that hang, fail and behave: what becomes of one is not the next one's business.
+fn doomed() -> Result<(), Failed> {
+    static MISBEHAVE: Case = Case {
+        id: "misbehave",
+        rule: RULES[0],
+        isas: &[IsaName::A64],
+        vcpus: 1,
+        needs_cache_model: false,
+        lazy_only: false,
+        needs_trapped_reads: false,
+    };
+    let misbehave = |defect| Run {
+        case: &MISBEHAVE,
+        isa: Isa::A64,
+        defect: Some(defect),
+        caches: None,
+        programs: None,
+    };
+    let good = run_of("VMR-VALUE", Isa::A32);
+    let expected = [
+        (
+            misbehave("hang"),
+            Verdict::Timeout,
+            "still running after 3 s",
+        ),
+        (good, Verdict::Pass, ""),
+        (misbehave("panic"), Verdict::Crash, "panic"),
+        (
+            misbehave("stray"),
+            Verdict::Crash,
+            "the guest ended by crash",
+        ),
+        (
+            misbehave("reset"),
+            Verdict::Crash,
+            "the guest ended by reset",
+        ),
+        (
+            misbehave("silent"),
+            Verdict::NoVerdict,
+            "no record of the guest's stream",
+        ),
+        (misbehave("truncated"), Verdict::NoVerdict, "cut off"),
+        (good, Verdict::Pass, ""),
+    ];
+    let runs: Vec<Run> = expected.iter().map(|(run, ..)| *run).collect();
+    let mut bench = bench("kvm-doomed", &runs)?;
+    bench.limits.time = Duration::from_secs(3);
+    let mut worker = Worker::default();
+    for (run, verdict, because) in &expected {
+        let judgement = bench.run_on(&mut worker, run, bench.limits).judgement;
+        let reason = judgement.reason.unwrap_or_default();
+        if judgement.verdict != *verdict || !reason.contains(because) {
+            let what = run.defect.unwrap_or(run.case.id);
+            return Err(format!(
+                "{what}: expected {verdict} because of {because:?}, got {}: {reason}",
+                judgement.verdict
+            )
+            .into());
+        }
+    }
+    match worker.boots() {
+        1 => Ok(()),
+        boots => Err(format!("all that took {boots} boots").into()),
+    }
+}
+
+/// A finding that does not show any more is news.
+fn shows(finding: &Finding) -> Result<(), Failed> {
+    for label in &finding.hypervisors {
+        let concerned = |run: &Run| finding.always_shows(label, run);
+        let runs: Vec<Run> = Run::all().into_iter().filter(concerned).collect();
+        if runs.is_empty() {
+            continue;
+        }
+        let bench = bench(label, &runs)?;
+        let mut worker = Worker::default();
+        for run in &runs {
+            let outcome = bench.run_on(&mut worker, run, bench.limits);
+            let known = outcome.known.as_ref();
+            if known.is_none_or(|known| known.id != finding.id) {
+                return Err(format!("{label}: {}", details(&bench, outcome)).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What `setway run` would say.
+fn details(bench: &Bench, outcome: Outcome) -> String {
+    let wall = outcome.duration;
+    let outcomes = [outcome];
+    let section = Section {
+        bench,
+        outcomes: &outcomes,
+        wall,
+        repeat: format!(" --hyp {}", bench.target().label()),
+    };
+    let text = human::details(&section, &outcomes[0]);
+    anstream::adapter::strip_str(&text).to_string()
+}
