@@ -1,6 +1,6 @@
 //! The command line. Its help teaches it.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 
@@ -15,6 +15,12 @@ summary for people goes to stderr. `--case list` has the image name its cases.
 
 Exit codes: 0 the guest powered itself off, 1 it ended otherwise, 2 it could not be tried.
 Whether what was counted is right is not judged here: the harness does that from the records.";
+
+/// How many CPUs a guest can have.
+pub const VCPUS: RangeInclusive<u64> = 1..=4;
+
+/// How many seconds a guest may be given.
+pub const SECONDS: RangeInclusive<u64> = 1..=86400;
 
 /// Runs one payload image as a KVM guest, and tells what KVM's own trace counted.
 #[derive(Debug, Parser)]
@@ -49,13 +55,13 @@ pub struct RunArgs {
     #[arg(long)]
     pub isa: Option<Isa>,
     /// CPUs of the guest.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<u64>::new().range(1..=4))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<u64>::new().range(VCPUS))]
     pub vcpus: u64,
     /// Memory of the guest, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = RangedU64ValueParser::<u64>::new().range(4..=3072))]
     pub memory: u64,
     /// Seconds that the guest may take.
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = RangedU64ValueParser::<u64>::new().range(1..=86400))]
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = RangedU64ValueParser::<u64>::new().range(SECONDS))]
     pub seconds: u64,
     /// More for the guest's command line.
     #[arg(

@@ -1,8 +1,13 @@
 //! What is asked of the agent.
 
+use std::ops::RangeInclusive;
+
 use setway_protocol::{ParseError, Record, Stream, kind};
 
-use crate::said::text;
+use crate::{
+    cli::{SECONDS, VCPUS},
+    said::text,
+};
 
 /// A guest to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +61,12 @@ fn requested(record: &Record<'_>) -> Result<Request, Damaged> {
         let number = fields.number(name);
         number.ok_or_else(|| damaged(format!("it has no number `{name}`")))
     };
+    let within = |name, limits: RangeInclusive<u64>| {
+        let number = number(name)?;
+        let (least, most) = (limits.start(), limits.end());
+        let wrong = || damaged(format!("{name} {number} is not from {least} to {most}"));
+        limits.contains(&number).then_some(number).ok_or_else(wrong)
+    };
     let word = |name| match fields.raw(name) {
         Some(_) => Ok(text(fields, name)),
         None => Err(damaged(format!("it has no `{name}`"))),
@@ -65,8 +76,8 @@ fn requested(record: &Record<'_>) -> Result<Request, Damaged> {
     Ok(Request {
         n: number("n")?,
         image: word("image")?,
-        vcpus: number("vcpus")?,
-        seconds: number("seconds")?,
+        vcpus: within("vcpus", VCPUS)?,
+        seconds: within("seconds", SECONDS)?,
         arguments: word("arguments")?,
     })
 }
@@ -120,5 +131,11 @@ mod tests {
             why: "it has no number `seconds`".into(),
         };
         assert_eq!(short, Err(damaged));
+        let many = FIELDS.map(|field| match field {
+            ("vcpus", _) => ("vcpus", Count(9)),
+            other => other,
+        });
+        let many = why(&line(Stream::Requester, &many));
+        assert_eq!(many, "damaged request: vcpus 9 is not from 1 to 4");
     }
 }

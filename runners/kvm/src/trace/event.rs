@@ -65,6 +65,9 @@ pub struct Kind {
 /// errors, which say nothing of the guest's instructions.
 pub const TRAP: u64 = 2;
 
+/// Most fields that any event is read by.
+pub const MOST_FIELDS: usize = 6;
+
 /// Every event that is traced.
 pub static KINDS: [Kind; 5] = [
     Kind {
@@ -138,6 +141,12 @@ mod tests {
         assert_eq!(written([0, 1, 0, 2, 0]), "TTBR1 (64-bit)");
         assert_eq!(written([0, 0, 2, 0, 3]), "TTBCR2");
         assert_eq!(written([3, 3, 9, 12, 0]), "");
+    }
+
+    #[test]
+    fn no_event_has_more_fields_than_most() {
+        let fields = KINDS.iter().map(|kind| kind.fields.len());
+        assert_eq!(fields.max(), Some(MOST_FIELDS));
     }
 
     #[test]

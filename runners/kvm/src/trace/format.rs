@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tracepoint_decode::PerfEventFormat;
 
-use super::event::{Event, KINDS, Kind};
+use super::event::{Event, KINDS, Kind, MOST_FIELDS};
 
 /// Where a field is in an event.
 #[derive(Clone, Copy, Debug)]
@@ -87,9 +87,12 @@ impl Decoder {
         let number = self.common[0].value(bytes)?;
         let thread = self.common[1].value(bytes)? as u32;
         let Known { kind, fields } = self.known.get(&number)?;
-        let values = fields.iter().map(|field| field.value(bytes));
-        let values: Vec<u64> = values.collect::<Option<_>>()?;
-        let what = (kind.read)(&values)?;
+        // There are tens of thousands of events in some runs: no allocation for each.
+        let mut values = [0; MOST_FIELDS];
+        for (value, field) in values.iter_mut().zip(fields) {
+            *value = field.value(bytes)?;
+        }
+        let what = (kind.read)(&values[..fields.len()])?;
         Some(Event { time, thread, what })
     }
 }
