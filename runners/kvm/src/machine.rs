@@ -78,6 +78,11 @@ fn kvm(what: &'static str) -> impl FnOnce(errno::Error) -> MachineError {
     move |source| MachineError::Kvm { what, source }
 }
 
+/// Whether there is KVM at all.
+pub fn check() -> Result<(), MachineError> {
+    Kvm::new().map(|_| ()).map_err(MachineError::Open)
+}
+
 /// What a guest is made of.
 #[derive(Debug)]
 pub struct Guest<'a> {

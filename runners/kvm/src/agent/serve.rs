@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     end::{End, Kind},
-    fingerprint,
+    fingerprint, machine,
     trace::session::Instance,
 };
 
@@ -55,7 +55,7 @@ struct Tools {
 
 impl Tools {
     fn new(buffer: u32) -> Result<Self, String> {
-        system::check()?;
+        machine::check().map_err(|error| error.to_string())?;
         let build = fingerprint::of_this_program();
         let log = KernelLog::open();
         Ok(Self {

@@ -1,6 +1,6 @@
 //! What the first process of a system has to see to itself.
 
-use std::{fs, io, os::fd::OwnedFd, path::Path};
+use std::{fs, io, os::fd::OwnedFd};
 
 use rustix::{
     fs::{Mode, OFlags},
@@ -43,15 +43,6 @@ fn console() -> io::Result<()> {
         tcsetattr(&console, OptionalActions::Now, &settings)?;
     }
     Ok(())
-}
-
-/// Whether guests can be run: why not, otherwise.
-pub fn check() -> Result<(), String> {
-    let device = Path::new("/dev/kvm");
-    match fs::OpenOptions::new().read(true).write(true).open(device) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("{}: {error}", device.display())),
-    }
 }
 
 /// The release of the kernel.
