@@ -1,5 +1,5 @@
 //! The trace of real kernels: the first pages of the ring buffer of a run, with the kernel's own `format`
-//! files, and what they have to be counted as.
+//! files (less how they would print events), and what they have to be counted as.
 //!
 //! `pages` was read from `per_cpu/cpu0/trace_pipe_raw` of a Debian kernel's tracefs, in QEMU with a
 //! Cortex-A57. It is cut behind the last mark; what follows are the guest's records.

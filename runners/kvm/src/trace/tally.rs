@@ -8,7 +8,7 @@ use super::event::{Event, What};
 use crate::said::Counts;
 
 /// Most flushes and toggles that are kept one by one.
-const KEPT: usize = 256;
+const KEPT: usize = 1024;
 
 /// What a trace says.
 #[derive(Clone, Debug, PartialEq, Eq)]
