@@ -1,7 +1,7 @@
 //! A target under a QEMU, ready to make runs and to judge them.
 
 use std::{
-    io,
+    io::{self, Write as _},
     ops::ControlFlow,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -10,6 +10,7 @@ use std::{
 
 use setway_cases::machine::MachineCase;
 use setway_protocol::{Stream, kind, parse};
+use tempfile::NamedTempFile;
 
 use crate::{
     Error,
@@ -17,6 +18,7 @@ use crate::{
     caches::{Caches, Choice},
     engine::{
         capture::{Capture, End, Inherited, Limits, Line, capture},
+        console,
         session::{NoSession, Request, Session},
     },
     expectation::{Comparison, Expectation},
@@ -159,16 +161,32 @@ impl Bench {
 
     /// Boots for this run alone.
     fn run_alone(&self, run: &Run, limits: Limits) -> Result<Capture, String> {
-        let command =
-            |inherited: &Inherited| self.boot.command(run, inherited).map_err(io::Error::other);
+        let tree = self
+            .boot
+            .device_tree(run)
+            .map_err(|error| error.to_string())?;
+        let tree = tree.map(|bytes| kept(&bytes)).transpose();
+        let tree = tree.map_err(|error| format!("the device tree cannot be kept: {error}"))?;
+        let path = tree.as_ref().map(|file| file.path().display().to_string());
+        let command = |inherited: &Inherited| {
+            let inherited = Inherited {
+                device_tree: path.clone().unwrap_or_default(),
+                ..inherited.clone()
+            };
+            self.boot.command(run, &inherited).map_err(io::Error::other)
+        };
         let hypervisor = &self.target().hypervisor;
         let memory = self.boot.memory_file(run);
         let last: Option<Line> = match hypervisor.ends_with {
             EndsWith::Machine => None,
             EndsWith::Guest => Some(is_the_guests_last),
         };
-        capture(command, memory, limits, last)
-            .map_err(|error| format!("QEMU cannot be started: {error}"))
+        let mut capture = capture(command, memory, limits, last)
+            .map_err(|error| format!("QEMU cannot be started: {error}"))?;
+        if let Some(prefix) = &hypervisor.cuts_behind {
+            capture.console = console::joined(&capture.console, prefix);
+        }
+        Ok(capture)
     }
 
     /// Makes the run in the worker's session, or in a new one if there is none for such caches.
@@ -321,6 +339,13 @@ impl Bench {
             format!("instructions are not fetched through caches on QEMU {version}")
         })
     }
+}
+
+/// A file with these bytes, for as long as it is kept.
+fn kept(bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new()?;
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 /// Whether `line` is the last record of a guest.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,7 +14,7 @@ use crate::{
         plugin::{self, Plugin},
     },
     caches::Choice,
-    engine::capture::Inherited,
+    engine::{capture::Inherited, process},
     machine::Machine,
     observation::Builds,
     package::Unpacked,
@@ -129,6 +130,41 @@ impl Boot {
         Ok(command)
     }
 
+    /// The machine's device tree, changed as the hypervisor needs it for `run`; nothing if it is QEMU's own.
+    pub fn device_tree(&self, run: &Run) -> Result<Option<Vec<u8>>, Error> {
+        let Some(edits) = &self.target.hypervisor.device_tree else {
+            return Ok(None);
+        };
+        let dumped = self.dump_device_tree(run)?;
+        let words = self.words(run, &Inherited::default())?;
+        let meaningless = || "it has a placeholder that means nothing".to_owned();
+        let changed = edits.apply(&dumped, |text| fill(text, &words).ok_or_else(meaningless))?;
+        Ok(Some(changed))
+    }
+
+    /// The device tree that QEMU makes for the machine of `run`.
+    fn dump_device_tree(&self, run: &Run) -> Result<Vec<u8>, Error> {
+        let words = self.words(run, &Inherited::default())?;
+        let file = tempfile::NamedTempFile::new()
+            .map_err(Error::io("create", Path::new("a temporary file")))?;
+        let path = file.path();
+        // The machine alone, and nothing that it would have to open.
+        let mut command = self.qemu.command();
+        for argument in &self.target.machine.tree_args {
+            command.arg(fill(argument, &words).unwrap_or_default());
+        }
+        command
+            .arg("-machine")
+            .arg(format!("dumpdtb={}", path.display()));
+        let output = process::output(command).map_err(Error::io("start", Path::new("QEMU")))?;
+        match fs::read(path) {
+            Ok(tree) if output.status.success() && !tree.is_empty() => Ok(tree),
+            _ => Err(Error::NoDeviceTree(
+                String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            )),
+        }
+    }
+
     /// The guest's command line, where an agent starts it.
     pub fn guest_arguments(&self, run: &Run) -> Result<String, Error> {
         let hypervisor = &self.target.hypervisor;
@@ -151,6 +187,10 @@ impl Boot {
             Some(name) => self.path(name).map(|path| path.display().to_string()),
             None => Ok(String::new()),
         };
+        let payload = hypervisor.payload.get(&run.isa);
+        let payload = payload.and_then(|name| self.images.get(name));
+        let size = payload.and_then(|image| fs::metadata(&image.flat).ok());
+        let size = size.map_or(0, |data| data.len());
         let cpus = match &hypervisor.agent {
             Some(agent) => agent.cpus,
             None => run.case.vcpus,
@@ -168,6 +208,7 @@ impl Boot {
         let words = [
             ("kernel", image(hypervisor.kernel.as_ref())?),
             ("payload", image(hypervisor.payload.get(&run.isa))?),
+            ("payload_size", size.to_string()),
             ("defect", run.defect_name().to_owned()),
             ("case", run.case.id.to_owned()),
             ("isa", run.isa.name().to_owned()),
@@ -176,6 +217,7 @@ impl Boot {
             ("memory_size", format!("{}M", self.memory())),
             ("exception_log", inherited.log.clone()),
             ("memory", inherited.memory.clone()),
+            ("device_tree", inherited.device_tree.clone()),
             (
                 "plugin",
                 plugin.unwrap_or(Path::new("")).display().to_string(),

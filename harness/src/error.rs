@@ -92,6 +92,14 @@ pub enum Error {
     /// QEMU.
     #[error(transparent)]
     Qemu(#[from] crate::qemu::Error),
+    /// QEMU does not write the machine's device tree.
+    #[error(
+        "QEMU does not write down the machine's device tree: {0}\n  next: look at `tree_args` in runners/machines"
+    )]
+    NoDeviceTree(String),
+    /// A change of the device tree.
+    #[error(transparent)]
+    DeviceTree(#[from] crate::device_tree::Error),
     /// The system that an agent runs on.
     #[error(transparent)]
     Initramfs(#[from] crate::initramfs::Error),

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use setway_cases::Kind;
 
-use crate::{Error, isa::Isa, package::PackagedVersion, paths, toml_file};
+use crate::{Error, device_tree::Edits, isa::Isa, package::PackagedVersion, paths, toml_file};
 
 /// A hypervisor under test.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,6 +48,11 @@ pub struct Hypervisor {
     /// From when on it has caches, where the machine can be given some.
     #[serde(default)]
     pub caches_from: CachesFrom,
+    /// Changes to the device tree that QEMU makes for the machine, with placeholders. The changed tree is
+    /// `{device_tree}`.
+    pub device_tree: Option<Edits>,
+    /// What the hypervisor puts before each line of a guest's console, if it cuts long lines.
+    pub cuts_behind: Option<String>,
     /// What ends a run.
     #[serde(default)]
     pub ends_with: EndsWith,

@@ -42,6 +42,7 @@ fn write(dir: &Path, boot: &Boot, run: &Run, capture: &Capture) -> io::Result<()
     let files = Inherited {
         log: "exceptions.log".to_owned(),
         memory: "memory".to_owned(),
+        device_tree: "device-tree.dtb".to_owned(),
     };
     let command = boot.command(run, &files).map(|command| quote(&command));
     fs::write(dir.join("command.txt"), command.unwrap_or_default())

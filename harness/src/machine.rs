@@ -27,6 +27,8 @@ pub struct Machine {
     pub trapped_reads: bool,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
+    /// As much of that as the device tree depends on.
+    pub tree_args: Vec<String>,
     /// What it gets wrong, whatever the hypervisor does.
     #[serde(default, rename = "quirk")]
     pub quirks: Vec<Quirk>,

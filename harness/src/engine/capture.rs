@@ -95,6 +95,8 @@ pub struct Inherited {
     pub log: String,
     /// The file to keep the machine's memory in, if it is to be in one.
     pub memory: String,
+    /// The device tree, if it is not QEMU's own.
+    pub device_tree: String,
 }
 
 pub(super) fn descriptor_path(descriptor: &impl AsRawFd) -> String {
@@ -133,6 +135,7 @@ pub fn capture(
     let mut command = command(&Inherited {
         log: descriptor_path(&log_writer),
         memory: memory.as_ref().map(descriptor_path).unwrap_or_default(),
+        ..Inherited::default()
     })?;
     command
         .stdin(Stdio::null())

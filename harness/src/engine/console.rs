@@ -245,6 +245,32 @@ impl Console {
     }
 }
 
+/// The console with each line of a guest whole, where a hypervisor puts `prefix` before its lines and cuts long
+/// ones. The guest ends its lines with CR and LF, of which LF alone makes a line for the hypervisor, so that a
+/// part without CR goes on in the next.
+pub fn joined(console: &[u8], prefix: &str) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(console.len());
+    let mut part = Vec::new();
+    for line in console.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match line.strip_prefix(prefix.as_bytes()) {
+            None => {
+                whole.extend_from_slice(line);
+                whole.push(b'\n');
+            }
+            Some(more) => {
+                part.extend_from_slice(more);
+                if part.ends_with(b"\r") {
+                    whole.append(&mut part);
+                    whole.push(b'\n');
+                }
+            }
+        }
+    }
+    whole.extend_from_slice(&part);
+    whole
+}
+
 fn unescape(fields: Fields<'_>) -> Vec<(String, String)> {
     let text = |name| {
         let bytes: Vec<u8> = fields.bytes(name).into_iter().flatten().collect();
@@ -385,6 +411,17 @@ pub(crate) mod tests {
                 ..
             }]
         ));
+    }
+
+    #[test]
+    fn lines_that_were_cut_are_joined() {
+        let cut =
+            b"(XEN) boots\r\n(X) D1: one \r\n(XEN) between\r\n(X) D1: two\r\r\n(X) D1: three\r\r\n";
+        let whole = joined(cut, "(X) D1: ");
+        assert_eq!(
+            String::from_utf8_lossy(&whole),
+            "(XEN) boots\n(XEN) between\none two\r\nthree\r\n\n"
+        );
     }
 
     proptest! {

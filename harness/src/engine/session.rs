@@ -154,6 +154,7 @@ impl Session {
         let mut command = command(&Inherited {
             log: descriptor_path(&log_writer),
             memory: memory.as_ref().map(descriptor_path).unwrap_or_default(),
+            ..Inherited::default()
         })?;
         command
             .stdin(Stdio::piped())

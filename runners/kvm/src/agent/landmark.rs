@@ -6,10 +6,7 @@
 
 use std::arch::asm;
 
-/// A run begins.
-pub const BEGIN: u16 = 0x5e71;
-/// A run is over.
-pub const OVER: u16 = 0x5e72;
+pub use setway_protocol::boundary::{BEGINS, ENDS};
 
 /// Makes the mark `IMMEDIATE`.
 pub fn make<const IMMEDIATE: u16>() {

@@ -133,9 +133,9 @@ fn say(line: &str) -> io::Result<()> {
 
 fn run(request: &Request, tools: &mut Tools) -> End {
     tools.log.skip();
-    landmark::make::<{ landmark::BEGIN }>();
+    landmark::make::<{ landmark::BEGINS }>();
     let Finished { end, died } = child::run(request, &tools.instance.name(), tools.build);
-    landmark::make::<{ landmark::OVER }>();
+    landmark::make::<{ landmark::ENDS }>();
     if died {
         // If that fails, the next child says so.
         let _ = tools.instance.reset();
