@@ -48,6 +48,8 @@ pub enum Instruction {
     ExceptionReturn,
     /// HVC or SMC: a call of the hypervisor or the firmware.
     Call,
+    /// A64's SVC, with its immediate: a call of what is at EL1, or of a host at EL2.
+    SystemCall(u16),
     /// ISB: what system register writes before it have changed, holds from here on.
     Synchronize,
     /// Nothing of the kind, or one of the few accesses that the decoders leave out and name.

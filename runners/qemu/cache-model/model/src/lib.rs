@@ -28,7 +28,7 @@ mod tags;
 
 pub use config::{Config, ConfigError, Geometry, MAX_CPUS, Schedule};
 pub use event::{Actor, Event, LostWrite, Maintenance, StaleRead, Where};
-pub use memory::{Initial, PAGE};
+pub use memory::{Backing, PAGE};
 
 use hardware::Hardware;
 use memory::{Line, Memory, System};
@@ -101,11 +101,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// Empty caches over `size` bytes of memory, whose first contents `initial` gives.
-    pub fn new(config: Config, size: u64, initial: Initial) -> Self {
+    /// Empty caches over `size` bytes of memory, whose contents `backing` has.
+    pub fn new(config: Config, size: u64, backing: Box<dyn Backing>) -> Self {
         let tags = Tags::new(config.geometry, config.line_shift);
         Self {
-            memory: Memory::new(size, config.line_shift, initial),
+            memory: Memory::new(size, config.line_shift, backing),
             tags: vec![tags; usize::from(config.cpus)],
             hardware: Hardware::new(config.schedule),
             events: Vec::new(),
@@ -113,6 +113,18 @@ impl Model {
             generation: 0,
             config,
         }
+    }
+
+    /// Starts again: caches are empty, memory holds the newest of all data, and nothing is known of what was
+    /// before. That takes as long as there are pages that were touched since the last start; `show` is given
+    /// their addresses and contents.
+    pub fn restart(&mut self, show: impl FnMut(u64, &[u8; PAGE])) {
+        self.memory.restart(show);
+        self.tags.iter_mut().for_each(Tags::clear);
+        self.hardware = Hardware::new(self.config.schedule);
+        self.events.clear();
+        self.written_back.clear();
+        self.generation += 1;
     }
 
     /// The configuration.
@@ -323,7 +335,7 @@ impl Model {
         Some(at)
     }
 
-    /// The lines that are dirty in any cache, with who last stored to them.
+    /// The lines that are dirty in any cache, in order, with who last stored to them.
     pub fn dirty_lines(&self) -> impl Iterator<Item = (u64, Actor)> {
         self.memory.lines().filter_map(|(at, line)| {
             let dirty = line.owner.is_some() || line.system == System::Dirty;

@@ -5,8 +5,15 @@ use crate::{Actor, LostWrite, Maintenance, Path, Range, StaleRead, Where};
 /// The grain in which memory comes into being.
 pub const PAGE: usize = 4096;
 
-/// Fills in the contents of the page at an address, before anything was done to it.
-pub type Initial = Box<dyn Fn(u64, &mut [u8; PAGE]) + Send>;
+/// What memory holds where the model has not been yet, and where it leaves what memory holds when it
+/// starts again. Addresses are those of pages.
+pub trait Backing: Send {
+    /// Fills in the contents of a page.
+    fn read(&self, at: u64, page: &mut [u8; PAGE]);
+
+    /// Keeps the contents of a page.
+    fn write(&mut self, at: u64, page: &[u8; PAGE]);
+}
 
 /// A place where bytes can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,24 +217,43 @@ impl Page {
 /// All pages.
 pub(crate) struct Memory {
     pages: Vec<Option<Box<Page>>>,
+    /// The numbers of those that there are, in the order in which they were touched.
+    known: Vec<usize>,
+    /// Pages that are not in use, for the next that is touched.
+    spare: Vec<Box<Page>>,
     line_shift: u32,
-    initial: Initial,
+    backing: Box<dyn Backing>,
 }
 
 impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let known = self.pages.iter().flatten().count();
-        write!(f, "Memory {{ {known} of {} pages }}", self.pages.len())
+        let (known, all) = (self.known.len(), self.pages.len());
+        write!(f, "Memory {{ {known} of {all} pages }}")
     }
 }
 
 impl Memory {
-    pub(crate) fn new(size: u64, line_shift: u32, initial: Initial) -> Self {
+    pub(crate) fn new(size: u64, line_shift: u32, backing: Box<dyn Backing>) -> Self {
         let pages = size.div_ceil(PAGE as u64) as usize;
         Self {
             pages: std::iter::repeat_with(|| None).take(pages).collect(),
+            known: Vec::new(),
+            spare: Vec::new(),
             line_shift,
-            initial,
+            backing,
+        }
+    }
+
+    /// Makes the truth of every page what memory holds, shows it, and forgets all else.
+    pub(crate) fn restart(&mut self, mut show: impl FnMut(u64, &[u8; PAGE])) {
+        for number in self.known.drain(..) {
+            let Some(page) = self.pages[number].take() else {
+                continue;
+            };
+            let at = (number * PAGE) as u64;
+            show(at, &page.truth);
+            self.backing.write(at, &page.truth);
+            self.spare.push(page);
         }
     }
 
@@ -258,22 +284,31 @@ impl Memory {
     }
 
     #[cold]
-    fn new_page(&self, number: usize) -> Box<Page> {
-        let mut page = Box::new(Page {
-            levels: [[0; PAGE]; 3],
-            truth: [0; PAGE],
-            lines: vec![Line::default(); PAGE >> self.line_shift].into(),
-            line_shift: self.line_shift,
+    fn new_page(&mut self, number: usize) -> Box<Page> {
+        let line_shift = self.line_shift;
+        let mut page = self.spare.pop().unwrap_or_else(|| {
+            Box::new(Page {
+                levels: [[0; PAGE]; 3],
+                truth: [0; PAGE],
+                lines: vec![Line::default(); PAGE >> line_shift].into(),
+                line_shift,
+            })
         });
-        (self.initial)((number * PAGE) as u64, &mut page.truth);
+        self.known.push(number);
+        // No line is in a cache, so of the caches' bytes none counts.
+        page.lines.fill(Line::default());
+        self.backing.read((number * PAGE) as u64, &mut page.truth);
         page.levels[Level::Poc as usize] = page.truth;
         page
     }
 
-    /// Every line that was touched, with its address.
+    /// Every line of the pages that were touched, with its address, in order.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (u64, &Line)> {
-        let pages = self.pages.iter().enumerate();
-        let known = pages.filter_map(|(number, page)| Some((number, page.as_ref()?)));
+        let mut numbers = self.known.clone();
+        numbers.sort_unstable();
+        let known = numbers
+            .into_iter()
+            .filter_map(|number| Some((number, self.pages[number].as_ref()?)));
         known.flat_map(|(number, page)| {
             let at = move |n: usize| ((number * PAGE) + (n << page.line_shift)) as u64;
             page.lines

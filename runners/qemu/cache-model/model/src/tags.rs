@@ -30,6 +30,11 @@ impl Tags {
         }
     }
 
+    /// Every place is free.
+    pub(crate) fn clear(&mut self) {
+        self.sets.clear();
+    }
+
     fn set_of(&self, at: u64) -> u32 {
         ((at >> self.line_shift) & u64::from(self.geometry.sets - 1)) as u32
     }

@@ -30,20 +30,23 @@ impl Watch {
     /// QEMU holds the block's pages here: their memory must not be written as code.
     pub fn fetched(&mut self, site: &'static Site, bytes: &[u8]) -> bool {
         let cpu = self.current(0);
+        self.begin_run();
         self.refresh(cpu);
         let actor = self.actor(cpu, site);
         let mut right = true;
         for piece in pieces(site.pc, bytes.len()) {
             let target = self.fetch_target(cpu, site, piece.at);
-            let Some(model) = &mut self.model else {
-                return true;
-            };
             let offset =
                 target.and_then(|it| Some((self.ram.offset(it.address, piece.len)?, it.path)));
             let Some((offset, path)) = offset else {
                 continue;
             };
-            self.report.fetched(site);
+            if self.counts(cpu, site) {
+                self.report.fetched(site);
+            }
+            let Some(model) = &mut self.model else {
+                return true;
+            };
             for range in model.split(offset, piece.len) {
                 self.rest.set(range.at, path);
                 model.load(actor, path, range);
@@ -60,6 +63,7 @@ impl Watch {
     pub fn fetch_again(&mut self, site: &'static Site) {
         const PAGE: u64 = 0x1000;
         let cpu = self.current(0);
+        self.begin_run();
         self.settle();
         // A block ends with its page, but for the last instruction.
         let next_page = (site.pc | (PAGE - 1)).wrapping_add(1);

@@ -149,6 +149,11 @@ fn instrument(watch: &mut Watch, block: &Block) {
         match site.instruction {
             // A load or store that the decoder does not know. QEMU tells of its stores.
             Instruction::Other => instruction.after_stores(after_store, site),
+            Instruction::SystemCall(_) => {
+                if watch.options.is_boundary(site.instruction, state) {
+                    instruction.before(before, site);
+                }
+            }
             Instruction::Memory(access) => {
                 if access.load || access.atomic {
                     instruction.before(before, site);

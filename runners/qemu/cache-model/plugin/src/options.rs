@@ -11,6 +11,8 @@ pub enum Arm {
     Start,
     /// When a guest is first entered: EL2 returns below itself, with stage 2 on.
     Guest,
+    /// When an agent first says that a run begins; and anew with each run.
+    Run,
 }
 
 /// What the command line asks for.
@@ -30,7 +32,7 @@ pub struct Options {
 
 /// What each argument means, for who gets one wrong.
 const KNOWN: &str = "memory=FILE, base=ADDRESS, cpus=N, line=BYTES, sets=N, ways=N, level=N, \
-                     system=on|off, schedule=NAME, arm=start|guest";
+                     system=on|off, schedule=NAME, arm=start|guest|run";
 
 impl Options {
     /// Reads `key=value` arguments.
@@ -77,6 +79,7 @@ impl Options {
                     options.arm = match value {
                         "start" => Arm::Start,
                         "guest" => Arm::Guest,
+                        "run" => Arm::Run,
                         _ => return Err(wrong()),
                     }
                 }

@@ -3,13 +3,16 @@
 //! What QEMU calls memory is only where bytes are put for the next access to find. What memory *is*,
 //! the model knows.
 
-use std::{cell::Cell, fs::File, io, path::Path};
+use std::{cell::Cell, fs::File, io};
 
 use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
-use setway_cache_model::{Initial, PAGE};
+use setway_cache_model::{Backing, PAGE, Path};
 
-use crate::api;
+use crate::{api, rest::Rest};
+
+/// How much of a page is put there at a time: no more than the smallest line.
+const LINE: usize = 16;
 
 /// QEMU's memory.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub struct Ram {
 
 impl Ram {
     /// Maps `file`, which QEMU has at physical address `base`.
-    pub fn open(file: &Path, base: u64) -> io::Result<Self> {
+    pub fn open(file: &std::path::Path, base: u64) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(file)?;
         let map = MmapRaw::map_raw(&file)?;
         if map.len() % PAGE != 0 {
@@ -105,8 +108,23 @@ impl Ram {
         }
     }
 
+    /// Puts a whole page there, as far as it is not there already, and as code what `rest` says is code.
+    pub fn restore(&self, offset: u64, page: &[u8; PAGE], rest: &Rest) {
+        let mut there = [0; PAGE];
+        self.read(offset, &mut there);
+        if there == *page {
+            return;
+        }
+        for (at, line) in (offset..).step_by(LINE).zip(page.chunks(LINE)) {
+            if rest.of(at) == Some(Path::Fetch) {
+                self.show_code(at, line);
+            }
+            self.show(at, line);
+        }
+    }
+
     /// A copy of all there is, for the model to begin with. Pages that nobody has touched cost nothing.
-    pub fn snapshot(&self) -> io::Result<Initial> {
+    pub fn snapshot(&self) -> io::Result<Copy> {
         let mut copy = MmapMut::map_anon(self.map.len())?;
         let mut next = 0;
         loop {
@@ -120,9 +138,19 @@ impl Ram {
             self.read(start, &mut copy[start as usize..end as usize]);
             next = end;
         }
-        Ok(Box::new(move |at, page| {
-            let at = at as usize;
-            page.copy_from_slice(&copy[at..at + PAGE]);
-        }))
+        Ok(Copy(copy))
+    }
+}
+
+/// What the memory held once.
+pub struct Copy(MmapMut);
+
+impl Backing for Copy {
+    fn read(&self, at: u64, page: &mut [u8; PAGE]) {
+        page.copy_from_slice(&self.0[at as usize..][..PAGE]);
+    }
+
+    fn write(&mut self, at: u64, page: &[u8; PAGE]) {
+        self.0[at as usize..][..PAGE].copy_from_slice(page);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     api,
     options::Options,
     ram::Ram,
-    site::{Site, Sites},
+    site::{Site, Sites, is_guest},
 };
 
 /// How many different events of a kind are written; more are counted.
@@ -20,12 +20,14 @@ const MOST: usize = 64;
 #[derive(Debug)]
 pub struct Report {
     writer: RecordWriter,
+    /// It has begun, and not ended yet. Nothing else is recorded.
+    is_open: bool,
     flushes: Vec<Flush>,
     stale: HashMap<(u32, u32, Where), u64>,
     lost: HashMap<(u32, u32), u64>,
     by_va: HashMap<(bool, Op), u64>,
     set_way: HashMap<(bool, Op), u64>,
-    /// What was seen of programs below EL2.
+    /// What was seen of the programs that count.
     seen: Seen,
     /// Blocks that could not be watched.
     missed: u64,
@@ -48,10 +50,11 @@ struct Flush {
 }
 
 impl Report {
-    /// Begins, by saying what is modelled.
-    pub fn new(options: &Options, cpus: usize) -> Self {
-        let mut report = Self {
+    /// Nothing is recorded yet.
+    pub fn new(cpus: usize) -> Self {
+        Self {
             writer: RecordWriter::new(Stream::Model),
+            is_open: false,
             flushes: vec![Flush::default(); cpus],
             stale: HashMap::new(),
             lost: HashMap::new(),
@@ -59,9 +62,17 @@ impl Report {
             set_way: HashMap::new(),
             seen: Seen::default(),
             missed: 0,
+        }
+    }
+
+    /// Begins, by saying what is modelled. Nothing is left of what was before.
+    pub fn begin(&mut self, options: &Options) {
+        *self = Self {
+            is_open: true,
+            ..Self::new(self.flushes.len())
         };
         let caches = &options.caches;
-        report.write(
+        self.write(
             kind::BEGIN,
             &[
                 ("proto", Count(VERSION)),
@@ -74,7 +85,6 @@ impl Report {
                 ("system", Count(caches.system_cache.into())),
             ],
         );
-        report
     }
 
     /// Says that from here on everything is watched.
@@ -92,6 +102,7 @@ impl Report {
     /// Something that the model has noticed. The same again is only counted.
     pub fn event(&mut self, event: &Event, sites: &Sites, ram: &Ram) {
         match event {
+            _ if !self.is_open => {}
             Event::Stale(read) => self.stale(read, sites, ram),
             Event::Lost(lost) => self.lost(lost, sites, ram),
         }
@@ -146,10 +157,11 @@ impl Report {
         self.write(kind::LOST, &fields);
     }
 
-    /// An op by VA was executed.
+    /// An op by VA was executed. What a host cleans to the point of unification, it does for programs of its
+    /// own: no guest's data gets past the caches by that.
     pub fn maintained(&mut self, cpu: usize, guest: bool, op: Op, at: u64) {
         *self.by_va.entry((guest, op)).or_insert(0) += 1;
-        if !guest {
+        if self.is_open && !guest && op != Op::CleanToUnification {
             self.flushes[cpu].lines.push(at);
         }
     }
@@ -157,18 +169,18 @@ impl Report {
     /// A load of `site` was prepared.
     #[inline]
     pub fn loaded(&mut self, site: &Site) {
-        self.seen.loads[usize::from(site.state.aarch64)] += u64::from(site.state.el < 2);
+        self.seen.loads[usize::from(site.state.aarch64)] += 1;
     }
 
     /// A store of `site` was taken in.
     #[inline]
     pub fn stored(&mut self, site: &Site) {
-        self.seen.stores[usize::from(site.state.aarch64)] += u64::from(site.state.el < 2);
+        self.seen.stores[usize::from(site.state.aarch64)] += 1;
     }
 
     /// A part of a block at `site` was looked at.
     pub fn fetched(&mut self, site: &Site) {
-        self.seen.fetches[usize::from(site.state.aarch64)] += u64::from(site.state.el < 2);
+        self.seen.fetches[usize::from(site.state.aarch64)] += 1;
     }
 
     /// A block could not be watched.
@@ -193,7 +205,7 @@ impl Report {
     }
 
     /// The guest runs again on `cpu`: what its hypervisor maintained meanwhile was one flush.
-    pub fn guest_goes_on(&mut self, cpu: usize, model: &mut Model, sites: &Sites, ram: &Ram) {
+    pub fn guest_goes_on(&mut self, cpu: usize, model: &mut Model, ram: &Ram) {
         let Flush { mut lines, cause } = std::mem::take(&mut self.flushes[cpu]);
         let size = model.line_size() as u64;
         let ops = lines.len();
@@ -210,7 +222,7 @@ impl Report {
         // What the guest has dirtied and is still not in memory.
         let missed = model
             .dirty_lines()
-            .filter(|(_, stored)| sites.get(stored.site).is_some_and(|site| site.state.el < 2))
+            .filter(|(_, stored)| is_guest(*stored))
             .map(|(at, _)| at)
             .collect::<Vec<_>>();
         let first = ranges.first().copied().unwrap_or_default();
@@ -236,8 +248,11 @@ impl Report {
         );
     }
 
-    /// The end, with what was only counted.
+    /// The end, with what was only counted, if there was a begin.
     pub fn end(&mut self) {
+        if !self.is_open {
+            return;
+        }
         for (name, counts) in [
             ("va", self.by_va.clone()),
             ("set_way", self.set_way.clone()),
@@ -281,6 +296,7 @@ impl Report {
         // Writing to a string does not fail.
         let _ = self.writer.end(&mut line);
         api::log(&line);
+        self.is_open = false;
     }
 }
 
@@ -321,11 +337,11 @@ fn cause_name(site: &Site) -> &'static str {
 }
 
 fn pc(sites: &Sites, actor: Actor) -> u64 {
-    sites.get(actor.site).map_or(0, |site| site.pc)
+    sites.get(actor).map_or(0, |site| site.pc)
 }
 
 fn el(sites: &Sites, actor: Actor) -> u64 {
-    sites.get(actor.site).map_or(0, |site| site.state.el.into())
+    sites.get(actor).map_or(0, |site| site.state.el.into())
 }
 
 /// The first eight bytes, little endian.

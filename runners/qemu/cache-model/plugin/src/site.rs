@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use setway_architecture::decode::{self, Instruction};
-
+use setway_cache_model::Actor;
 use setway_emulate::a32;
 
 use crate::handles::State;
@@ -21,6 +21,22 @@ pub struct Site {
     pub instruction: Instruction,
     /// The condition under which it does so; [`ALWAYS`] in A64.
     pub condition: u8,
+}
+
+impl Site {
+    /// The place as an [`Actor`] has it. Host and guest may have the same code.
+    #[inline]
+    pub fn actor(&self, cpu: usize, guest: bool) -> Actor {
+        Actor {
+            cpu: cpu as u8,
+            site: self.number << 1 | u32::from(guest),
+        }
+    }
+}
+
+/// Whether it was a guest's doing.
+pub fn is_guest(actor: Actor) -> bool {
+    actor.site != Actor::NOWHERE && actor.site & 1 != 0
 }
 
 /// The condition AL.
@@ -45,14 +61,11 @@ impl Sites {
         condition: u8,
     ) -> Option<&'static Site> {
         let word = u32::from_le_bytes(bytes);
-        let half = |n: usize| u16::from_le_bytes([bytes[n], bytes[n + 1]]);
-        let (instruction, condition) = match (state.aarch64, state.t32) {
-            (true, _) => (decode::a64(word), ALWAYS),
-            (false, false) => (decode::a32(word), (word >> 28) as u8),
-            (false, true) => (
-                decode::t32(half(0), if size > 2 { half(2) } else { 0 }),
-                condition,
-            ),
+        let instruction = decode(bytes, size, state);
+        let condition = match (state.aarch64, state.t32) {
+            (true, _) => ALWAYS,
+            (false, false) => (word >> 28) as u8,
+            (false, true) => condition,
         };
         if instruction == Instruction::Other && !(state.aarch64 && may_access(word)) {
             return None;
@@ -89,9 +102,20 @@ impl Sites {
         })
     }
 
-    /// The place with this number.
-    pub fn get(&self, number: u32) -> Option<&'static Site> {
-        self.all.get(number as usize).copied()
+    /// The place with the number that an [`Actor`] has.
+    pub fn get(&self, actor: Actor) -> Option<&'static Site> {
+        self.all.get(actor.site as usize >> 1).copied()
+    }
+}
+
+/// What an instruction does in a state.
+pub fn decode(bytes: [u8; 4], size: usize, state: State) -> Instruction {
+    let word = u32::from_le_bytes(bytes);
+    let half = |n: usize| u16::from_le_bytes([bytes[n], bytes[n + 1]]);
+    match (state.aarch64, state.t32) {
+        (true, _) => decode::a64(word),
+        (false, false) => decode::a32(word),
+        (false, true) => decode::t32(half(0), if size > 2 { half(2) } else { 0 }),
     }
 }
 

@@ -57,11 +57,13 @@ pub struct Watch {
     pub(crate) zeroed: Vec<Option<(Actor, Path, u64)>>,
     pub(crate) cpus: Vec<Cpu>,
     pub(crate) report: Report,
+    /// An agent has said that a run begins, and nothing was watched since.
+    pub(crate) run_begins: bool,
 }
 
 impl Watch {
     pub fn new(id: api::Id, options: Options, ram: Ram, cpus: usize) -> Self {
-        Self {
+        let mut watch = Self {
             id,
             sites: Sites::default(),
             handles: None,
@@ -74,11 +76,16 @@ impl Watch {
             buffer: Buffer::new(),
             model: None,
             cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
-            report: Report::new(&options, cpus),
+            report: Report::new(cpus),
+            run_begins: false,
             rest: Rest::new(ram.size(), 1 << options.caches.line_shift),
             ram,
             options,
+        };
+        if watch.options.arm != Arm::Run {
+            watch.report.begin(&watch.options);
         }
+        watch
     }
 
     /// CPU `number` has come into being, and is the current one.
@@ -120,10 +127,14 @@ impl Watch {
             return;
         }
         match self.ram.snapshot() {
-            Ok(initial) => {
-                self.model = Some(Model::new(self.options.caches, self.ram.size(), initial));
+            Ok(copy) => {
+                let (config, size) = (self.options.caches, self.ram.size());
+                self.model = Some(Model::new(config, size, Box::new(copy)));
                 // What changed until here, nobody has followed.
                 self.cpus.iter_mut().for_each(|cpu| cpu.stale = true);
+                if self.options.arm == Arm::Run {
+                    self.report.begin(&self.options);
+                }
                 self.report.armed();
             }
             Err(error) => panic!("setway cache model: cannot copy the machine's memory: {error}"),
@@ -143,7 +154,7 @@ impl Watch {
                 .steady_at(cpu, site, address, access.len.into())
                 .is_some()
             {
-                return self.report.loaded(site);
+                return self.loaded(cpu, site);
             }
         }
         self.before_slowly(cpu, site);
@@ -153,6 +164,7 @@ impl Watch {
         if self.model.is_none() {
             return;
         }
+        self.begin_run();
         self.zero(cpu);
         self.settle();
         let Some(handles) = &self.handles else { return };
@@ -179,6 +191,7 @@ impl Watch {
                 self.fetch_target(cpu, site, site.pc);
             }
             Instruction::ExceptionReturn => self.before_return(cpu, site),
+            Instruction::SystemCall(boundary) => self.reach(boundary),
             _ => {}
         }
     }
@@ -225,7 +238,7 @@ impl Watch {
             if let Some(model) = &mut self.model {
                 model.store_again(actor, offset, &bytes[..len]);
             }
-            return self.report.stored(site);
+            return self.stored(cpu, site);
         }
         self.after_store_slowly(cpu, site, address, len);
     }
@@ -234,6 +247,7 @@ impl Watch {
         if self.model.is_none() {
             return;
         }
+        self.begin_run();
         self.zero(cpu);
         self.settle();
         self.refresh(cpu);
@@ -254,7 +268,7 @@ impl Watch {
                     leave(model, &self.ram, range.at, path);
                 }
             }
-            self.report.stored(site);
+            self.stored(cpu, site);
             self.remember(cpu, site, piece.at, offset, path);
         }
         self.drain();
@@ -285,7 +299,7 @@ impl Watch {
                 show(model, &self.ram, path, range.at);
                 self.rest.shown(range.at, path);
             }
-            self.report.loaded(site);
+            self.loaded(cpu, site);
             self.remember(cpu, site, piece.at, offset, path);
         }
         self.drain();
@@ -300,8 +314,7 @@ impl Watch {
         if self.report.has_flush(cpu)
             && let Some(model) = &mut self.model
         {
-            self.report
-                .guest_goes_on(cpu, model, &self.sites, &self.ram);
+            self.report.guest_goes_on(cpu, model, &self.ram);
         }
         self.report.guest_at(cpu, site);
     }
@@ -314,9 +327,29 @@ impl Watch {
     }
 
     pub(crate) fn actor(&self, cpu: usize, site: &Site) -> Actor {
-        Actor {
-            cpu: cpu as u8,
-            site: site.number,
+        site.actor(cpu, self.is_guest(cpu, site))
+    }
+
+    /// Whether what `site` accesses is counted: the machine may be there for more than what is under test.
+    #[inline]
+    pub(crate) fn counts(&self, cpu: usize, site: &Site) -> bool {
+        match self.options.arm {
+            Arm::Run => self.is_guest(cpu, site),
+            Arm::Start | Arm::Guest => site.state.el < 2,
+        }
+    }
+
+    #[inline]
+    fn loaded(&mut self, cpu: usize, site: &Site) {
+        if self.counts(cpu, site) {
+            self.report.loaded(site);
+        }
+    }
+
+    #[inline]
+    fn stored(&mut self, cpu: usize, site: &Site) {
+        if self.counts(cpu, site) {
+            self.report.stored(site);
         }
     }
 

@@ -212,6 +212,8 @@ fn system(word: u32) -> Instruction {
         Instruction::ExceptionReturn
     } else if matches!(word & 0xffe0_001f, 0xd400_0002 | 0xd400_0003) {
         Instruction::Call
+    } else if word & 0xffe0_001f == 0xd400_0001 {
+        Instruction::SystemCall(bits(word, 20, 5) as u16)
     } else if word & 0xffff_f0ff == 0xd503_30df {
         Instruction::Synchronize
     } else if word & 0xfff8_f01f == 0xd500_401f {

@@ -130,6 +130,7 @@ impl Display for Notation {
                 f.write_str(format!("{name} {rt} {rt2}").trim_end())
             }
             Instruction::ExceptionReturn => f.write_str("eret"),
+            Instruction::SystemCall(immediate) => write!(f, "svc {immediate}"),
             Instruction::Call => f.write_str("call"),
             Instruction::Synchronize => f.write_str("synchronize"),
             Instruction::Other => f.write_str("-"),

@@ -2,7 +2,9 @@
 //! of small caches.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use setway_cache_model::{Actor, Config, Geometry, Model, Op, PAGE, Path, Range, Schedule};
+use setway_cache_model::{
+    Actor, Backing, Config, Geometry, Model, Op, PAGE, Path, Range, Schedule,
+};
 
 use Path::{Fetch, NonCacheable, WriteBack, WriteThrough};
 
@@ -115,15 +117,39 @@ pub struct Sequence {
 impl Sequence {
     /// The model before the first step.
     pub fn model(&self) -> Model {
-        let contents = |start: u64, page: &mut [u8; PAGE]| {
-            for (line, at) in page.chunks_exact_mut(64).zip((start..).step_by(64)) {
-                line.copy_from_slice(&initial(at));
-            }
-        };
+        self.model_on(Pages::initial())
+    }
+
+    /// The same with other memory.
+    pub fn model_on(&self, memory: Pages) -> Model {
         let config = self.config.check().expect("all configurations are sound");
-        let mut model = Model::new(config, SIZE, Box::new(contents));
+        let mut model = Model::new(config, SIZE, Box::new(memory));
         model.set_speculation(self.speculation);
         model
+    }
+}
+
+/// What memory holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages(pub Vec<u8>);
+
+impl Pages {
+    fn initial() -> Self {
+        Self((0..SIZE).step_by(64).flat_map(initial).collect())
+    }
+
+    fn span(at: u64) -> std::ops::Range<usize> {
+        at as usize..at as usize + PAGE
+    }
+}
+
+impl Backing for Pages {
+    fn read(&self, at: u64, page: &mut [u8; PAGE]) {
+        page.copy_from_slice(&self.0[Self::span(at)]);
+    }
+
+    fn write(&mut self, at: u64, page: &[u8; PAGE]) {
+        self.0[Self::span(at)].copy_from_slice(page);
     }
 }
 
