@@ -270,6 +270,7 @@ impl Boot {
             guest: self.guest(run).map_or(0, build),
             hypervisor: speaker.filter(|_| hypervisor.records),
             unseen_exits: hypervisor.unseen_exits.clone(),
+            hosted: hypervisor.agent.is_some(),
         }
     }
 }

@@ -122,6 +122,8 @@ pub struct Builds {
     pub hypervisor: Option<u64>,
     /// Classes of exits that these records do not count.
     pub unseen_exits: Vec<u64>,
+    /// A host's kernel runs beside the guest.
+    pub hosted: bool,
 }
 
 /// Where images were loaded, as they say themselves.

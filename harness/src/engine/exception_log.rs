@@ -81,7 +81,7 @@ struct Block {
 }
 
 /// Where the upper half of the address space begins, in which a host's kernel lives and no payload does.
-const UPPER_HALF: u64 = 1 << 63;
+pub const UPPER_HALF: u64 = 1 << 63;
 
 impl ExceptionLog {
     /// The log of a hypervisor that has a host system. Its programs at EL0 and, without VHE, its kernel at

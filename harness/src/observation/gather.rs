@@ -94,7 +94,10 @@ impl Observation {
 
         let modelled = run.caches.map(|_| {
             let positions = capture.log.records.iter().map(|(after, _)| *after);
-            let modelled = modelled::gather(&console.model, positions, &mut gaps);
+            let mut modelled = modelled::gather(&console.model, positions, &mut gaps);
+            if builds.hosted {
+                modelled.leave_out_host();
+            }
             modelled::watched(&console.model, run.isa, &mut gaps);
             if is_counted {
                 steps

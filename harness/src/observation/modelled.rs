@@ -5,7 +5,10 @@ use setway_protocol::kind;
 
 use super::{Gap, Maintained, Step, gather::collect};
 use crate::{
-    engine::console::{Fault, Record, Records},
+    engine::{
+        console::{Fault, Record, Records},
+        exception_log::UPPER_HALF,
+    },
     isa::Isa,
 };
 
@@ -95,6 +98,17 @@ pub struct Flush {
     pub missed: u64,
     /// The first of these.
     pub missed_at: u64,
+}
+
+impl Modelled {
+    /// Leaves out what a host's kernel at EL1 read: it changes its own code, and may fetch the old one until it
+    /// has said so to all CPUs.
+    pub(super) fn leave_out_host(&mut self) {
+        let host = |notice: &Notice| notice.by.pc >= UPPER_HALF;
+        let hosts = self.stale.iter().filter(|it| host(it)).count();
+        self.stale_reads -= hosts as u64;
+        self.stale.retain(|notice| !host(notice));
+    }
 }
 
 impl Flush {

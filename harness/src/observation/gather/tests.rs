@@ -19,6 +19,7 @@ const BUILDS: Builds = Builds {
     guest: 1,
     hypervisor: Some(2),
     unseen_exits: Vec::new(),
+    hosted: false,
 };
 const HVC: u32 = 0x5a00_0000;
 const CISW: u32 = 0x6214_1c1c;
