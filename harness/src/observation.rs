@@ -39,7 +39,7 @@ pub struct Step {
     /// What happened: traps by QEMU's log, flushes by the hypervisor's count.
     pub observed: Counts,
     /// The traps as the hypervisor counted them.
-    #[serde(skip)]
+    #[serde(rename = "counted_inside", skip_serializing_if = "Option::is_none")]
     pub hypervisor: Option<Trapped>,
     /// What the hypervisor maintained for it, as the cache model saw it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,7 @@ use crate::{
     isa::Isa,
     judge::Verdict,
     observation::{Counts, Observation},
+    traps::Trapped,
 };
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -350,6 +351,7 @@ fn summary(text: &mut String, section: &Section, named: bool) -> fmt::Result {
             section.bench.target().machine.name
         )?;
     }
+    counted(text, section)?;
     writeln!(text, "{}", caches_used(section))?;
     let made = section.outcomes.len() - section.count(Verdict::Skip);
     let runs = if made == 1 { "run" } else { "runs" };
@@ -373,6 +375,43 @@ fn summary(text: &mut String, section: &Section, named: bool) -> fmt::Result {
         .map(|(verdict, count)| tally(verdict, count))
         .collect();
     writeln!(text, "{}", counts.join(", "))
+}
+
+/// Who counted the steps' traps, and how many came out as expected.
+fn counted(text: &mut String, section: &Section) -> fmt::Result {
+    let observations = section
+        .outcomes
+        .iter()
+        .filter_map(|it| it.observation.as_ref());
+    let steps: Vec<_> = observations.flat_map(|it| &it.steps).collect();
+    let inside = steps
+        .iter()
+        .filter(|step| step.hypervisor.is_some())
+        .count();
+    let agree = steps.iter().filter(|step| {
+        let outside = Trapped {
+            set_way: step.observed.set_way,
+            vm_reg: step.observed.vm_reg,
+        };
+        step.hypervisor == Some(outside)
+    });
+    let agree = agree.count();
+    let right = steps
+        .iter()
+        .filter(|step| !differs(step.expected, step.observed));
+    let (right, all) = (right.count(), steps.len());
+    let name = &section.bench.target().hypervisor.name;
+    match (all, inside) {
+        (0, _) => Ok(()),
+        (_, 0) => writeln!(
+            text,
+            "counts: {all} steps by QEMU's log; {right} as expected"
+        ),
+        _ => writeln!(
+            text,
+            "counts: {all} steps by QEMU's log, {inside} also by {name}, which agree in {agree}; {right} as expected"
+        ),
+    }
 }
 
 /// With which caches runs were made, and how many; or why without.
