@@ -320,7 +320,7 @@ pub trait Isa: Sized + 'static {
     fn arena() -> Arena;
 
     /// Starts the second CPU by CPU_ON, and returns once it waits for commands; false if PSCI
-    /// refused.
+    /// refused, or it does not come up.
     fn start_secondary() -> bool;
 
     /// Has the second CPU do `command`, and returns when it has.

@@ -7,6 +7,8 @@
 
 pub mod board;
 pub mod bootargs;
+#[cfg(target_os = "none")]
+pub mod clock;
 pub mod console;
 #[cfg(target_os = "none")]
 pub mod head;

@@ -4,6 +4,7 @@
 //! the caches: through the non-cacheable mapping by a CPU whose MMU is on, directly by one whose MMU
 //! is off. It lies with the arena, outside the memory that a payload maintains by VA.
 
+use crate::clock::Deadline;
 use core::arch::asm;
 use setway_cases::{Command, SetWay, machine::Machine};
 
@@ -67,6 +68,22 @@ impl Mailbox {
                 wait();
             }
         }
+    }
+
+    /// Waits until the second CPU runs, or `deadline` is over. Says whether it runs.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mailbox::command`].
+    pub unsafe fn runs(mailbox: *mut Mailbox, deadline: Deadline) -> bool {
+        // SAFETY: our caller's.
+        while unsafe { (&raw const (*mailbox).started).read_volatile() } == 0 {
+            if deadline.is_over() {
+                return false;
+            }
+            wait();
+        }
+        true
     }
 
     /// Waits until the second CPU runs, and says whether it found M or C set.

@@ -1,6 +1,6 @@
 //! The second CPU: started with its caches off, told what to do through the mailbox, and turned off.
 
-use crate::{board::Board, mailbox::Mailbox, psci};
+use crate::{board::Board, clock::Deadline, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use setway_cases::{Command, SECONDARY_CONTEXT, machine::Machine};
 
@@ -44,17 +44,18 @@ pub fn init(board: &Board<'_>, own: u64) {
 }
 
 /// Starts the second CPU at the address `entry`, with [`SECONDARY_CONTEXT`] in the first register, and waits
-/// until it can take commands. False if PSCI refused.
+/// until it can take commands. False if PSCI refused, or the CPU does not come up.
 pub fn start<I: PastCaches>(entry: usize) -> bool {
     // SAFETY: the mailbox, past the caches, while the second CPU is off.
     unsafe { mailbox::<I>().write_volatile(Mailbox::new()) }
     let context = SECONDARY_CONTEXT as usize;
     let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry, context).is_ok();
-    if started {
-        started_with_caches::<I>();
-    }
-    started
+    // SAFETY: the mailbox, past the caches.
+    started && unsafe { Mailbox::runs(mailbox::<I>(), Deadline::after(COMES_UP)) }
 }
+
+/// Seconds after which a CPU counts as not coming up. A simulator with caches is slow.
+const COMES_UP: u64 = 8;
 
 /// How often AFFINITY_INFO is asked before a CPU counts as not going off. Each is a trap: many more
 /// would run into the harness's limit before the case could say what is wrong.
