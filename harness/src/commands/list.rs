@@ -8,6 +8,7 @@ use setway_cases::{CASES, Case, RULES, machine::MACHINE_CASES};
 use crate::{
     Error,
     cli::{ListArgs, ListFormat},
+    finding::Finding,
     hypervisor::Hypervisor,
     isa::Isa,
     machine::Machine,
@@ -20,6 +21,7 @@ struct Listing {
     rules: Vec<RuleEntry>,
     cases: Vec<CaseEntry>,
     hypervisors: Vec<HypervisorEntry>,
+    findings: Vec<FindingEntry>,
     machines: Vec<MachineEntry>,
 }
 
@@ -46,6 +48,14 @@ struct HypervisorEntry {
     name: String,
     about: String,
     profile: String,
+    versions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FindingEntry {
+    id: String,
+    title: String,
+    hypervisors: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -77,10 +87,14 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
             .collect(),
         cases: CASES.iter().chain(bare).map(case_entry).collect(),
         hypervisors: hypervisors
-            .map(|it| HypervisorEntry {
-                name: it.name,
-                about: it.about,
-                profile: it.profile,
+            .map(hypervisor_entry)
+            .collect::<Result<_, _>>()?,
+        findings: Finding::all()?
+            .into_iter()
+            .map(|it| FindingEntry {
+                id: it.id,
+                title: it.title,
+                hypervisors: it.hypervisors,
             })
             .collect(),
         machines: Machine::all()?
@@ -100,6 +114,16 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
     };
     super::print(&text)?;
     Ok(true)
+}
+
+fn hypervisor_entry(it: Hypervisor) -> Result<HypervisorEntry, Error> {
+    let versions = it.versions()?.into_iter().map(|it| it.version);
+    Ok(HypervisorEntry {
+        versions: versions.collect(),
+        name: it.name,
+        about: it.about,
+        profile: it.profile,
+    })
 }
 
 fn case_entry(case: &Case) -> CaseEntry {
@@ -142,10 +166,24 @@ fn human(listing: &Listing) -> String {
     }
     text.push_str("\nHypervisors\n");
     for it in &listing.hypervisors {
+        let versions = match it.versions.is_empty() {
+            true => String::new(),
+            false => format!("; versions {}", it.versions.join(", ")),
+        };
         let _ = writeln!(
             text,
-            "  {:<16} {} (profile {})",
+            "  {:<16} {} (profile {}{versions})",
             it.name, it.about, it.profile
+        );
+    }
+    text.push_str("\nFindings\n");
+    for it in &listing.findings {
+        let _ = writeln!(
+            text,
+            "  {:<16} {} ({})",
+            it.id,
+            it.title,
+            it.hypervisors.join(", ")
         );
     }
     text.push_str("\nMachines\n");
