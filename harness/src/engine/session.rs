@@ -431,3 +431,6 @@ impl fmt::Display for NoSession {
         f.write_str(&self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests;
