@@ -99,12 +99,34 @@ pub struct Inherited {
     pub device_tree: String,
 }
 
-pub(super) fn descriptor_path(descriptor: &impl AsRawFd) -> String {
+/// Starts the command that `command` makes, with `stdin`, and with pipes for its other outputs. Returns as well
+/// where its log is to be read, which ends when the process does.
+pub(super) fn spawn(
+    command: impl FnOnce(&Inherited) -> io::Result<Command>,
+    memory: Option<u64>,
+    stdin: Stdio,
+) -> io::Result<(Child, PipeReader)> {
+    let (log_reader, log_writer) = io::pipe()?;
+    let memory = memory.map(memory_file).transpose()?;
+    let mut command = command(&Inherited {
+        log: descriptor_path(&log_writer),
+        memory: memory.as_ref().map(descriptor_path).unwrap_or_default(),
+        ..Inherited::default()
+    })?;
+    command
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let inherited: Vec<OwnedFd> = memory.into_iter().chain([log_writer.into()]).collect();
+    Ok((Child::spawn(command, &inherited)?, log_reader))
+}
+
+fn descriptor_path(descriptor: &impl AsRawFd) -> String {
     format!("/dev/fd/{}", descriptor.as_raw_fd())
 }
 
 /// A file without a name, of `size` bytes.
-pub(super) fn memory_file(size: u64) -> io::Result<OwnedFd> {
+fn memory_file(size: u64) -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create("setway-memory", MemfdFlags::CLOEXEC)?;
     rustix::fs::ftruncate(&file, size)?;
     Ok(file)
@@ -130,23 +152,9 @@ pub fn capture(
     limits: Limits,
     last: Option<Line>,
 ) -> io::Result<Capture> {
-    let (log_reader, log_writer) = io::pipe()?;
-    let memory = memory.map(memory_file).transpose()?;
-    let mut command = command(&Inherited {
-        log: descriptor_path(&log_writer),
-        memory: memory.as_ref().map(descriptor_path).unwrap_or_default(),
-        ..Inherited::default()
-    })?;
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
     let start = Instant::now();
     let deadline = start + limits.time;
-    let inherited: Vec<OwnedFd> = memory.into_iter().chain([log_writer.into()]).collect();
-    let mut child = Child::spawn(command, &inherited)?;
-    // The pipe ends when QEMU does.
-    drop(inherited);
+    let (mut child, log_reader) = spawn(command, memory, Stdio::null())?;
     let stdout = child.handle().stdout.take();
     let stderr = child.handle().stderr.take();
 

@@ -10,7 +10,6 @@ use std::{
     fmt,
     io::{self, BufRead, BufReader, PipeReader, Read, Write as _},
     ops::ControlFlow,
-    os::fd::OwnedFd,
     process::{ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
@@ -20,7 +19,7 @@ use std::{
 use setway_protocol::{RecordWriter, Stream, Value, kind, parse};
 
 use super::{
-    capture::{Capture, End, Inherited, Limit, Limits, descriptor_path, memory_file},
+    capture::{self, Capture, End, Inherited, Limit, Limits},
     exception_log::{Boundary, ExceptionLog},
     excerpt::Excerpt,
     process::Child,
@@ -149,20 +148,7 @@ impl Session {
         memory: Option<u64>,
         limits: Limits,
     ) -> io::Result<Self> {
-        let (log_reader, log_writer) = io::pipe()?;
-        let memory = memory.map(memory_file).transpose()?;
-        let mut command = command(&Inherited {
-            log: descriptor_path(&log_writer),
-            memory: memory.as_ref().map(descriptor_path).unwrap_or_default(),
-            ..Inherited::default()
-        })?;
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let inherited: Vec<OwnedFd> = memory.into_iter().chain([log_writer.into()]).collect();
-        let mut child = Child::spawn(command, &inherited)?;
-        drop(inherited);
+        let (mut child, log_reader) = capture::spawn(command, memory, Stdio::piped())?;
         let handle = child.handle();
         let missing = || io::Error::other("a pipe of the child is missing");
         let stdin = handle.stdin.take().ok_or_else(missing)?;
