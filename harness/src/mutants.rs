@@ -106,7 +106,8 @@ pub fn runs(bench: &Bench) -> Vec<Run> {
         None => with_caches.collect(),
         Some(_) => Vec::new(),
     };
-    all.iter().copied().chain(with_caches).collect()
+    let plain = all.iter().filter(|run| run.is_open().is_none());
+    plain.copied().chain(with_caches).collect()
 }
 
 /// The mutants of `chosen` that can be found on `bench`: without caches, data cannot go wrong.
