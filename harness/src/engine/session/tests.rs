@@ -26,7 +26,7 @@ fn phrases() -> [String; 4] {
 }
 
 /// Runs `script`, which has the phrases in $ready, $over, $begins and $ends, and the log in $log.
-fn start(script: &'static str) -> Result<Session, NoSession> {
+fn start(script: &'static str, boot: Duration) -> Result<Session, NoSession> {
     let command = move |inherited: &Inherited| {
         let mut command = Command::new("bash");
         let [ready, over, begins, ends] = phrases();
@@ -41,13 +41,14 @@ fn start(script: &'static str) -> Result<Session, NoSession> {
             ]);
         Ok(command)
     };
-    Session::start(command, None, limits(), &crash)
+    let limits = Limits { boot, ..limits() };
+    Session::start(command, None, limits, &crash)
 }
 
 fn limits() -> Limits {
     Limits {
         time: Duration::from_millis(300),
-        boot: Duration::from_millis(600),
+        boot: Duration::from_secs(20),
         exceptions: 10,
         console: 1000,
         stderr: 1000,
@@ -66,7 +67,8 @@ const REQUEST: Request = Request {
 };
 
 fn run(script: &'static str) -> (Capture, ControlFlow<()>) {
-    start(script).unwrap().run(&REQUEST, limits(), &crash)
+    let boot = limits().boot;
+    start(script, boot).unwrap().run(&REQUEST, limits(), &crash)
 }
 
 #[test]
@@ -91,15 +93,20 @@ fn a_run_has_what_lies_between_its_boundaries() {
 
 #[test]
 fn a_machine_that_never_gets_ready_says_how_it_ended() {
-    for (script, because) in [
-        ("echo boots; sleep 9", "no word of its agent within 0.6 s"),
-        ("echo no such disk >&2; exit 3", "no such disk"),
+    for (script, boot, because) in [
+        (
+            "echo boots; sleep 9",
+            600,
+            "no word of its agent within 0.6 s",
+        ),
+        ("echo no such disk >&2; exit 3", 20_000, "no such disk"),
         (
             "echo '[0.1] Kernel panic - not syncing'; sleep 9",
+            20_000,
             "Kernel panic",
         ),
     ] {
-        let error = start(script).unwrap_err();
+        let error = start(script, Duration::from_millis(boot)).unwrap_err();
         assert!(error.reason.contains(because), "{}", error.reason);
     }
 }
