@@ -6,10 +6,12 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use setway_cache_model::Schedule;
 use setway_cases::CASES;
 
 use crate::{
     Error,
+    caches::Caches,
     isa::Isa,
     judge::{Judgement, Verdict},
     paths,
@@ -43,6 +45,9 @@ pub struct Finding {
     #[serde(rename = "run")]
     pub runs: Vec<Symptom>,
 }
+
+/// What stands for no caches at all.
+const OFF: &str = "off";
 
 /// How a finding shows.
 #[derive(Clone, Debug, Deserialize)]
@@ -113,6 +118,14 @@ impl Finding {
                 }
                 Some(_) => {}
             }
+            if symptom.isas.is_empty() {
+                return Some(format!("{} has no `isas`", symptom.case));
+            }
+            for name in symptom.caches.iter().filter(|name| *name != OFF) {
+                if let Err(error) = name.parse::<Caches>() {
+                    return Some(format!("`{name}` is no kind of caches: {error}"));
+                }
+            }
             let stranger = |name: &&String| !self.hypervisors.contains(name);
             if let Some(name) = symptom.hypervisors.iter().find(stranger) {
                 return Some(format!("`{name}` is none of its hypervisors"));
@@ -124,6 +137,25 @@ impl Finding {
     /// Whether it shows in `run` under the hypervisor that `label` names each time.
     pub fn always_shows(&self, label: &str, run: &Run) -> bool {
         self.symptoms(label, run).any(|it| !it.sometimes)
+    }
+
+    /// Whether it shows by chance only.
+    pub fn depends_on_timing(&self) -> bool {
+        self.runs.iter().all(|it| it.sometimes)
+    }
+
+    /// Runs that show it under the hypervisor that `label` names, those that do not each time among them; one
+    /// for each of the caches that matter.
+    pub fn runs(&self, label: &str) -> Vec<Run> {
+        let all = Run::all().into_iter();
+        let caches = [None, Some(Caches::new(Schedule::Lazy))];
+        let each = all.flat_map(|run| caches.map(|caches| run.with_caches(caches)));
+        let mut runs: Vec<Run> = each
+            .filter(|run| self.symptoms(label, run).next().is_some())
+            .collect();
+        // Without caches it is faster.
+        runs.dedup_by_key(|run| run.with_caches(None).label());
+        runs
     }
 
     /// Whether it is what `judgement` of `run` says.
@@ -146,7 +178,7 @@ impl Finding {
     fn symptoms(&self, label: &str, run: &Run) -> impl Iterator<Item = &Symptom> {
         let caches = run
             .caches
-            .map_or_else(|| "off".to_owned(), |it| it.to_string());
+            .map_or_else(|| OFF.to_owned(), |it| it.to_string());
         let ours = self.hypervisors.iter().any(|name| name == label);
         self.runs.iter().filter(move |it| {
             ours && it.case == run.case.id

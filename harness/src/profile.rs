@@ -105,6 +105,18 @@ impl Profile {
         })
     }
 
+    /// Why the counts of `case` are not those that it demands, each reason once.
+    pub fn reasons(&self, case: &Case) -> Vec<&str> {
+        let concerns = |it: &&Difference| it.case.as_ref().is_none_or(|id| id == case.id);
+        let mut reasons: Vec<&str> = Vec::new();
+        for row in self.differs.iter().filter(concerns) {
+            if !reasons.contains(&row.why.as_str()) {
+                reasons.push(&row.why);
+            }
+        }
+        reasons
+    }
+
     /// Why `case` says nothing about `hypervisor`, if so.
     pub fn skips(&self, case: &Case, hypervisor: &str) -> Option<String> {
         if let Some(skip) = self.skips.iter().find(|it| it.case == case.id) {

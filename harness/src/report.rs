@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::{
     bench::{Bench, Outcome},
     judge::Verdict,
+    observation::{Observation, Step},
 };
 
 /// What there is to tell.
@@ -75,6 +76,8 @@ impl Section<'_> {
         let run = &outcome.run;
         let machine = &self.bench.target().machine;
         let lacks = machine.lacks(run.case, run.caches.is_some());
+        let uncounted = outcome.observation.as_ref().and_then(uncounted);
+        let lacks = lacks.or(uncounted);
         lacks.filter(|_| outcome.judgement.verdict == Verdict::Pass)
     }
 
@@ -92,7 +95,11 @@ impl Section<'_> {
         });
         let known = outcome.known.as_ref();
         let known = known.map(|it| format!("finding {}: {}", it.id, it.title));
-        undecided.into_iter().chain(excused).chain(known).collect()
+        let profile = &self.bench.target().profile;
+        let reasons = profile.reasons(outcome.run.case).into_iter();
+        let reasons = reasons.map(|why| format!("profile {}: {why}", profile.name));
+        let notes = undecided.into_iter().chain(excused).chain(known);
+        notes.chain(reasons).collect()
     }
 
     /// The command that repeats one run alone.
@@ -107,6 +114,15 @@ impl Section<'_> {
             self.repeat
         )
     }
+}
+
+/// What is missing to count the flushes that a case demands, if nobody did.
+fn uncounted(observation: &Observation) -> Option<&'static str> {
+    let mut steps = observation.steps.iter();
+    let uncounted = |step: &Step| step.observed.flush.is_none() && step.expected.flush.is_some();
+    steps.any(uncounted).then_some(
+        "needs somebody to count flushes: this hypervisor does not, and the cache model is off",
+    )
 }
 
 /// Skips alone prove nothing.

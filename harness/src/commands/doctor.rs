@@ -179,7 +179,10 @@ fn rust_for(product: Product, targets: &[&str], fetch: &str) -> Result<String, L
 }
 
 fn packaged(version: &PackagedVersion) -> Result<String, Lack> {
-    let mend = format!("cargo run -- run --hyp {}", version.hypervisor);
+    let mend = format!(
+        "cargo run -- run --hyp {}-{}",
+        version.hypervisor, version.version
+    );
     match version.find() {
         Ok(Some(unpacked)) => {
             let files: Vec<String> = unpacked

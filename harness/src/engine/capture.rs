@@ -188,6 +188,10 @@ pub fn capture(
             break (None, None);
         }
     };
+    if matches!(stop, Some(Stop::Over)) {
+        // The cache model writes its account when QEMU ends. One that does not end is killed below.
+        child.ask_to_end(Instant::now() + DRAIN)?;
+    }
     drop(child);
     let duration = start.elapsed();
     let give_up = Instant::now() + DRAIN;

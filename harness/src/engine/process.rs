@@ -18,7 +18,7 @@ use std::{
 use rustix::{
     io::FdFlags,
     process::{
-        Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, kill_process_group,
+        Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, kill_process, kill_process_group,
         set_parent_process_death_signal, waitid,
     },
 };
@@ -61,6 +61,15 @@ impl Child {
             // An error means that nobody is left to kill.
             let _ = kill_process_group(group, Signal::KILL);
         }
+    }
+
+    /// Asks the child to end, as one who has something left to write would, and waits until `deadline`.
+    pub fn ask_to_end(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        if let Some(pid) = self.group {
+            // An error means that it has ended.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        self.wait_until(deadline)
     }
 
     /// Waits for the end, until `deadline`. Whatever is left of the group then goes as well.

@@ -243,6 +243,11 @@ impl Session {
                     let line = String::from_utf8_lossy(&line);
                     if let Some((kind::OVER, said)) = agent_says(&line) {
                         run.over = true;
+                        if !is_about(&line, self.asked) {
+                            break End::Failed(format!(
+                                "the agent answers another request: {said}"
+                            ));
+                        }
                         end = Some(guest_end(&said, limits));
                         deadline = Instant::now() + LOG;
                     } else if end.is_none() && crash(&line) {
@@ -256,8 +261,8 @@ impl Session {
                 Next::Other => {}
                 Next::Late => {
                     break match (run.over, end) {
-                        (true, _) => End::Failed(NO_BOUNDARIES.to_owned()),
-                        (false, Some(end)) => end,
+                        (true, Some(End::Over) | None) => End::Failed(NO_BOUNDARIES.to_owned()),
+                        (_, Some(end)) => end,
                         (false, None) => End::Stopped(Limit::Time(limits.time)),
                     };
                 }
@@ -345,11 +350,18 @@ fn agent_says(line: &str) -> Option<(&str, String)> {
     Some((record.kind, words.join(": ")))
 }
 
+/// Whether the agent's record on `line` is about request `n`.
+fn is_about(line: &str, n: u64) -> bool {
+    let record = parse(line).and_then(Result::ok);
+    record.is_some_and(|it| it.fields.number("n") == Some(n))
+}
+
 /// What the agent's word for the end of a guest means.
 fn guest_end(said: &str, limits: Limits) -> End {
     match said.split(':').next() {
         Some("off") => End::Over,
         Some("timeout") => End::Stopped(Limit::Time(limits.time)),
+        Some("error") => End::Failed(format!("the guest could not be run: {said}")),
         _ => End::Failed(format!("the guest ended by {said}")),
     }
 }
@@ -389,7 +401,7 @@ fn read_log(from: PipeReader, limit: usize, say: &Sender<Heard>) {
                 (log, text) = fresh();
                 within = true;
             }
-            Some(Boundary::Ends) => {
+            Some(Boundary::Ends) if within => {
                 let done = std::mem::replace(&mut log, ExceptionLog::hosted());
                 let part = Box::new((done, std::mem::take(&mut text)));
                 within = false;
@@ -397,6 +409,7 @@ fn read_log(from: PipeReader, limit: usize, say: &Sender<Heard>) {
                     return;
                 }
             }
+            Some(Boundary::Ends) => {}
             None if within && log.exceptions.len() > limit => {
                 let _ = say.send(Heard::TooManyExceptions);
                 break;

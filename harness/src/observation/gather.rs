@@ -84,8 +84,7 @@ impl Observation {
         if speaks {
             count_inside(&console.hypervisor, &mut steps, &mut gaps);
             registers_agree(&console.hypervisor, &registers, &mut gaps);
-            let unseen = &builds.unseen_exits;
-            exits_agree(&console.hypervisor, exceptions, unseen, &mut gaps);
+            exits_agree(&console.hypervisor, exceptions, builds, &mut gaps);
         }
         let account = speaks.then(|| account(&console.hypervisor, &mut gaps));
         if is_counted {
@@ -430,12 +429,12 @@ fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut
 }
 
 /// Where the hypervisor's own trace counts why its guests left, so must QEMU's log.
-fn exits_agree(records: &Records, exceptions: &[Exception], unseen: &[u64], gaps: &mut Vec<Gap>) {
+fn exits_agree(records: &Records, exceptions: &[Exception], builds: &Builds, gaps: &mut Vec<Gap>) {
     let read = |record: &Record| Ok((record.number("class")?, record.number("count")?));
     let inside: BTreeMap<u64, u64> = collect(records, kind::EXITS, read, gaps)
         .into_iter()
         .collect();
-    if inside.is_empty() || !records.ended() {
+    if !builds.hosted || !records.ended() {
         return;
     }
     let mut logged: BTreeMap<u64, u64> = BTreeMap::new();
@@ -443,6 +442,7 @@ fn exits_agree(records: &Records, exceptions: &[Exception], unseen: &[u64], gaps
         *logged.entry(exception.esr.class().into()).or_default() += 1;
     }
     let classes: BTreeSet<u64> = logged.keys().chain(inside.keys()).copied().collect();
+    let unseen = &builds.unseen_exits;
     for class in classes.into_iter().filter(|class| !unseen.contains(class)) {
         let count = |counts: &BTreeMap<u64, u64>| counts.get(&class).copied().unwrap_or_default();
         let (log, hypervisor) = (count(&logged), count(&inside));

@@ -101,12 +101,11 @@ pub struct Flush {
 }
 
 impl Modelled {
-    /// Leaves out what a host's kernel at EL1 read: it changes its own code, and may fetch the old one until it
-    /// has said so to all CPUs.
+    /// Leaves out what a host's kernel at EL1 fetched: it changes its own code, and may execute the old one until
+    /// it has said so to all CPUs.
     pub(super) fn leave_out_host(&mut self) {
-        let host = |notice: &Notice| notice.by.pc >= UPPER_HALF;
-        let hosts = self.stale.iter().filter(|it| host(it)).count();
-        self.stale_reads -= hosts as u64;
+        let host =
+            |notice: &Notice| notice.by.pc >= UPPER_HALF && notice.path.as_deref() == Some("fetch");
         self.stale.retain(|notice| !host(notice));
     }
 }

@@ -341,7 +341,9 @@ fn summary(text: &mut String, section: &Section, named: bool) -> fmt::Result {
     let bench = section.bench;
     text.push('\n');
     if named {
-        writeln!(text, "{BOLD}{}{BOLD:#}", bench.target().label())?;
+        let version = bench.boot.version.as_ref();
+        let version = version.map_or_else(String::new, |version| format!(" ({version})"));
+        writeln!(text, "{BOLD}{}{BOLD:#}{version}", bench.target().label())?;
     }
     excuses(text, section)?;
     for (lack, cases) in undecided(section) {

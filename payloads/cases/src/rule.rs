@@ -102,11 +102,11 @@ rules! {
     COH_CPUS "COH-CPUS" Policy
         "a flush reaches what other vCPUs have written", KVM_2015;
     COH_CPUON "COH-CPUON" Policy
-        "what a vCPU writes between CPU_ON and turning its cache on is seen by all once the cache is on", KVM_2015;
+        "what a vCPU writes between CPU_ON and turning its cache on is seen by all once the cache is on", "Linux commit 9d218a1fcf4c (KVM: flush VM pages before letting the guest enable caches)";
     CPU_RESET "CPU-RESET" Policy
         "a vCPU that CPU_ON starts has its caches off and TVM set", KVM_2015;
     CPU_RESTART "CPU-RESTART" Policy
-        "so has a vCPU that CPU_ON starts again after CPU_OFF", "DEN0022 (PSCI), CPU_ON: initial state; the policy's own premise that TVM is set while the cache is off";
+        "so has a vCPU that CPU_ON starts again after CPU_OFF", "DEN0022 (PSCI), CPU_ON: initial state; Linux commit 9d218a1fcf4c (KVM: flush VM pages before letting the guest enable caches)";
     CPU_TVM "CPU-TVM" Policy
         "TVM is each vCPU's own", KVM_2015;
     MCH_NONE "MCH-NONE" Machine

@@ -179,7 +179,7 @@ pub fn started<I: Isa>(cx: &mut Context<I>, again: bool) {
     if again {
         I::on_secondary(Command::CachesOn);
         vcpus::stop(cx);
-        if !vcpus::start(cx) {
+        if !vcpus::start_again(cx) {
             return;
         }
     }

@@ -21,7 +21,7 @@ pub fn restart<I: Isa>(cx: &mut Context<I>) {
     }
     I::on_secondary(Command::CachesOn);
     stop(cx);
-    if start(cx) {
+    if start_again(cx) {
         from_reset(cx);
         stop(cx);
     }
@@ -29,18 +29,28 @@ pub fn restart<I: Isa>(cx: &mut Context<I>) {
 
 /// Starts the second CPU; false if there is none to command.
 pub(super) fn start<I: Isa>(cx: &mut Context<I>) -> bool {
+    start_as(cx, "")
+}
+
+/// Starts the second CPU after it was off; false if there is none to command.
+pub(super) fn start_again<I: Isa>(cx: &mut Context<I>) -> bool {
+    start_as(cx, "again: ")
+}
+
+/// Starts the second CPU; the checks' names begin with `when`.
+fn start_as<I: Isa>(cx: &mut Context<I>, when: &str) -> bool {
     let started = I::start_secondary();
-    cx.check("CPU_ON succeeds", 1, u64::from(started));
+    cx.check(format_args!("{when}CPU_ON succeeds"), 1, u64::from(started));
     if !started {
         return false;
     }
     cx.check(
-        "M or C set at start",
+        format_args!("{when}M or C set at start"),
         0,
         u64::from(I::secondary_started_with_caches()),
     );
     cx.check(
-        "context at start",
+        format_args!("{when}context at start"),
         SECONDARY_CONTEXT.into(),
         u64::from(I::secondary_context()),
     );
