@@ -189,7 +189,15 @@ fn fail(observation: &Observation) -> Option<String> {
             read.by.pc, read.saw, read.newest
         )
     });
-    let mut wrong = steps.chain(checks).chain(stale);
+    // A hypervisor may count a flush that it does not make.
+    let unseen = observation.steps.iter().enumerate().filter_map(|(n, step)| {
+        let (seen, counted) = (step.maintained?.flushes, step.observed.flush?);
+        (seen != counted).then(|| {
+            let name = &step.name;
+            format!("step {n} ({name}): {counted} flushes by the hypervisor's count, {seen} by the cache model's")
+        })
+    });
+    let mut wrong = steps.chain(checks).chain(stale).chain(unseen);
     let first = wrong.next()?;
     Some(match wrong.count() {
         0 => first,
