@@ -113,6 +113,8 @@ struct Shared {
     vm: VmFd,
     console: Mutex<Console<Stdout>>,
     uart: UartPage,
+    /// Held by who takes from the ring of writes that KVM has collected: it is the VM's, not a vCPU's.
+    collected: Mutex<()>,
     /// The guest is over.
     stop: AtomicBool,
 }
@@ -174,6 +176,7 @@ impl Machine {
                 vm,
                 uart: page,
                 console: Mutex::new(Console::new(uart, std::io::stdout())),
+                collected: Mutex::new(()),
                 stop: AtomicBool::new(false),
             },
             _memory: memory,

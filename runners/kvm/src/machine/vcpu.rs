@@ -151,12 +151,14 @@ fn enter(n: usize, vcpu: &mut VcpuFd, shared: &Shared) -> Option<End> {
         Err(error) => Exit::Here(format!("KVM cannot go on: {error}")),
     };
     // What KVM has collected was written before the guest left.
+    let collected = shared.collected.lock();
     while let Ok(Some(write)) = vcpu.coalesced_mmio_read() {
         let value = value(&write.data[..write.len as usize]);
         if let Some(end) = transmit(shared, write.phys_addr, value) {
             return Some(end);
         }
     }
+    drop(collected);
     match exit {
         Exit::Nothing => None,
         Exit::Write { at, value } => transmit(shared, at, value),

@@ -135,6 +135,9 @@ impl Instance {
             decoder,
             instance: self,
         };
+        // A child that was killed in the middle has left its events.
+        session.instance.write("tracing_on", "0")?;
+        session.instance.drain(|_| ())?;
         session.instance.write("tracing_on", "1")?;
         Ok(session)
     }
