@@ -137,6 +137,14 @@ impl Model {
         1 << self.config.line_shift
     }
 
+    /// The line of `at`.
+    pub fn line(&self, at: u64) -> Range {
+        Range {
+            at: self.memory.line_start(at),
+            len: self.line_size(),
+        }
+    }
+
     /// Says whether any CPU has a cacheable mapping now. Without one, hardware fills no lines.
     pub fn set_speculation(&mut self, possible: bool) {
         self.hardware.may_fill = possible;
@@ -162,10 +170,7 @@ impl Model {
     /// need not be told to the model then. If so, whether stores may be told by
     /// [`store_again`](Self::store_again).
     pub fn steady(&mut self, cpu: u8, at: u64) -> Option<bool> {
-        let whole = Range {
-            at: self.memory.line_start(at),
-            len: self.line_size(),
-        };
+        let whole = self.line(at);
         let page = self.memory.page(at);
         let line = page.line(at);
         let alone = line.holders == 1 << cpu && line.owner == Some(cpu);

@@ -104,11 +104,12 @@ impl Watch {
     #[cold]
     fn restart(&mut self) {
         self.run_begins = false;
-        (0..self.cpus.len()).for_each(|cpu| self.take_zeros(cpu));
+        self.zero(&[]);
         let (ram, rest) = (&self.ram, &mut self.rest);
-        rest.take_disturbed();
+        rest.restart();
         if let Some(model) = &mut self.model {
-            model.restart(|at, page| ram.restore(at, page, rest));
+            let size = model.line_size();
+            model.restart(|at, page| ram.restore(at, page, size, rest));
             model.set_speculation(self.cpus.iter().any(Cpu::may_speculate));
         }
         for cpu in &mut self.cpus {

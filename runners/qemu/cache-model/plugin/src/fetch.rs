@@ -7,7 +7,6 @@
 use setway_cache_model::Actor;
 
 use crate::{
-    api,
     cpu::Target,
     handles::State,
     site::Site,
@@ -48,10 +47,11 @@ impl Watch {
                 return true;
             };
             for range in model.split(offset, piece.len) {
-                self.rest.set(range.at, path);
                 model.load(actor, path, range);
                 let from = (piece.at - site.pc + range.at - offset) as usize;
                 right &= bytes[from..from + range.len] == *model.view(path, range);
+                let line = model.line(range.at);
+                self.rest.fetched(line.at, path, model.view(path, line));
             }
         }
         self.drain_events();
@@ -76,8 +76,8 @@ impl Watch {
                 continue;
             };
             for range in model.split(offset, len as usize) {
-                let bytes = model.view(target.path, range);
-                api::write_code(self.ram.address(range.at), bytes);
+                self.ram.show_code(range.at, model.view(target.path, range));
+                self.rest.shown(range.at, target.path);
             }
         }
     }

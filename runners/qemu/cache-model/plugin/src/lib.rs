@@ -19,6 +19,7 @@ mod rest;
 mod shared;
 mod site;
 mod steady;
+mod stored;
 mod watch;
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};

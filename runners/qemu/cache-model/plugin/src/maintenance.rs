@@ -5,7 +5,8 @@ use setway_cache_model::{Actor, Geometry, Op, Path};
 
 use crate::{
     site::Site,
-    watch::{Watch, leave, show},
+    stored::Stored,
+    watch::{Watch, show},
 };
 
 /// HCR_EL2 bits (DDI 0487, HCR_EL2).
@@ -58,7 +59,7 @@ impl Watch {
             return;
         };
         let Some(op) = op else {
-            return self.before_zero(cpu, actor, path, offset);
+            return self.before_zero(actor, path, offset);
         };
         let guest = self.is_guest(cpu, site);
         self.report.maintained(cpu, guest, op, offset);
@@ -70,42 +71,41 @@ impl Watch {
     }
 
     /// DC ZVA is about to be executed, and may fault instead. QEMU does not tell when it is done.
-    pub(crate) fn before_zero(&mut self, cpu: usize, actor: Actor, path: Path, offset: u64) {
+    pub(crate) fn before_zero(&mut self, actor: Actor, path: Path, offset: u64) {
         let Some(model) = &mut self.model else { return };
         for range in model.split(offset, ZERO_BLOCK as usize) {
             show(model, &self.ram, path, range.at);
+            self.rest.shown(range.at, path);
         }
-        self.zeroed[cpu] = Some((actor, path, offset));
+        self.zeroed = Some((actor, path, offset));
     }
 
-    /// Learns of the zeros of a DC ZVA, if it was executed.
+    /// Learns of the zeros of a DC ZVA, if it was executed. `stored` was stored since.
     #[inline]
-    pub(crate) fn zero(&mut self, cpu: usize) {
-        if self.zeroed[cpu].is_some() {
-            self.take_zeros(cpu);
+    pub(crate) fn zero(&mut self, stored: &[Stored]) {
+        if self.zeroed.is_some() {
+            self.take_zeros(stored);
         }
     }
 
     #[cold]
-    pub(crate) fn take_zeros(&mut self, cpu: usize) {
-        let (Some((actor, path, offset)), Some(model)) = (self.zeroed[cpu].take(), &mut self.model)
-        else {
+    fn take_zeros(&mut self, stored: &[Stored]) {
+        let Some((actor, path, offset)) = self.zeroed.take() else {
             return;
         };
         const ZEROS: [u8; ZERO_BLOCK as usize] = [0; ZERO_BLOCK as usize];
         let mut now = ZEROS;
         self.ram.read(offset, &mut now);
-        // It was shown what this CPU sees. If that was zero before, a fault and zeros are the same.
-        if now != ZEROS {
-            return;
-        }
-        for range in model.split(offset, ZERO_BLOCK as usize) {
-            model.store(actor, path, range.at, &ZEROS[..range.len]);
-            if let Some(path) = self.rest.of(range.at) {
-                leave(model, &self.ram, range.at, path);
+        for (at, byte) in (offset..).zip(&mut now) {
+            if stored.iter().any(|stored| stored.has(at)) {
+                *byte = 0;
             }
         }
-        self.drain();
+        // It was shown what this CPU sees. If that was zero before, a fault and zeros are the same.
+        if now == ZEROS {
+            self.store(actor, path, offset, &ZEROS);
+            self.drain();
+        }
     }
 
     /// An op by set/way is about to be executed, unless it traps.

@@ -7,12 +7,9 @@ use std::{cell::Cell, fs::File, io};
 
 use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
-use setway_cache_model::{Backing, PAGE, Path};
+use setway_cache_model::{Backing, PAGE};
 
 use crate::{api, rest::Rest};
-
-/// How much of a page is put there at a time: no more than the smallest line.
-const LINE: usize = 16;
 
 /// QEMU's memory.
 #[derive(Debug)]
@@ -96,30 +93,34 @@ impl Ram {
         }
     }
 
-    /// Puts code there, if it is not there already, so that QEMU translates it anew. Before generation 5 of
-    /// the plugin interface that is not possible: then what is there stays.
+    /// Puts code there, and has QEMU translate it anew. Before generation 5 of the plugin interface that is
+    /// not possible: then what is there stays.
     pub fn show_code(&self, offset: u64, bytes: &[u8]) {
-        let mut there = [0; 1 << 11];
-        let there = &mut there[..bytes.len()];
-        self.read(offset, there);
-        if *there != *bytes {
-            self.changes.set(self.changes.get() + 1);
-            api::write_code(self.address(offset), bytes);
-        }
+        self.changes.set(self.changes.get() + 1);
+        api::write_code(self.address(offset), bytes);
     }
 
-    /// Puts a whole page there, as far as it is not there already, and as code what `rest` says is code.
-    pub fn restore(&self, offset: u64, page: &[u8; PAGE], rest: &Rest) {
+    /// Has QEMU translate anew what it has translated from there.
+    pub fn translate_anew(&self, offset: u64, len: usize) {
+        let mut there = [0; 1 << 11];
+        let there = &mut there[..len];
+        self.read(offset, there);
+        api::write_code(self.address(offset), there);
+    }
+
+    /// Puts a whole page there, as far as it is not there already. `rest` knows what QEMU has translated from
+    /// there, in lines of `size` bytes.
+    pub fn restore(&self, offset: u64, page: &[u8; PAGE], size: usize, rest: &mut Rest) {
         let mut there = [0; PAGE];
         self.read(offset, &mut there);
-        if there == *page {
+        if there == *page && !rest.is_marked(offset) {
             return;
         }
-        for (at, line) in (offset..).step_by(LINE).zip(page.chunks(LINE)) {
-            if rest.of(at) == Some(Path::Fetch) {
-                self.show_code(at, line);
-            }
+        for (at, line) in (offset..).step_by(size).zip(page.chunks(size)) {
             self.show(at, line);
+            if rest.refetched(at, line) {
+                self.translate_anew(at, size);
+            }
         }
     }
 

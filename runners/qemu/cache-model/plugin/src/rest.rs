@@ -1,8 +1,11 @@
-//! What QEMU's memory shows while no load is looking.
+//! What QEMU reads from its memory unasked.
 //!
-//! Loads are prepared one by one. But QEMU also reads memory unasked: its table walker, when a
-//! translation is not in its TLB, and its translator, when it has no block for an address. So each line
-//! that has been walked or executed has a view in which it is left: the walker's, or that of fetches.
+//! Loads are prepared one by one. But QEMU also reads memory when nobody tells us: its table walker, when a
+//! translation is not in its TLB, and its translator, when it has no block for an address.
+//!
+//! A line that was walked is always left as the walker sees it. A line that was executed need not be: when a
+//! block is translated we are told, and can have that done again. But the blocks stay, and so it is
+//! remembered what they were made from.
 
 use std::collections::HashMap;
 
@@ -12,13 +15,23 @@ use setway_cache_model::Path;
 #[derive(Debug)]
 pub struct Rest {
     line_size: u64,
-    lines: HashMap<u64, Path>,
-    /// Which pages have such lines, a bit each: most have none.
+    /// How the walker reads each line that it has read.
+    tables: HashMap<u64, Path>,
+    /// What fetches found in each line with code.
+    code: HashMap<u64, Fetched>,
+    /// Which pages have lines of either kind, a bit each: most have none.
     pages: Vec<u64>,
-    /// Lines that a load has seen in another view than theirs.
+    /// Lines that a load or fetch has seen in another view than the walker's.
     disturbed: Vec<u64>,
-    /// Counts changes of which lines are read unasked, and how.
+    /// Counts changes of which lines are walked, and how.
     changes: u64,
+}
+
+/// What fetches found in a line.
+#[derive(Debug)]
+struct Fetched {
+    path: Path,
+    bytes: Box<[u8]>,
 }
 
 const PAGE_SHIFT: u32 = 12;
@@ -29,41 +42,100 @@ impl Rest {
         let pages = (size >> PAGE_SHIFT) as usize;
         Self {
             line_size,
-            lines: HashMap::new(),
+            tables: HashMap::new(),
+            code: HashMap::new(),
             pages: vec![0; pages.div_ceil(64)],
             disturbed: Vec::new(),
             changes: 0,
         }
     }
 
-    /// The line of `at` is read unasked, along `path`.
-    pub fn set(&mut self, at: u64, path: Path) {
-        let page = (at >> PAGE_SHIFT) as usize;
-        self.pages[page / 64] |= 1 << (page % 64);
-        let line = at & !(self.line_size - 1);
-        self.changes += u64::from(self.lines.insert(line, path) != Some(path));
+    /// Forgets what was walked: memory is the same to everybody, and nothing of it was walked since. What
+    /// was translated from it is still there.
+    pub fn restart(&mut self) {
+        self.tables.clear();
+        self.disturbed.clear();
+        self.changes += 1;
     }
 
-    /// A number that is another whenever [`of`](Self::of) may have another answer.
+    fn line(&self, at: u64) -> u64 {
+        at & !(self.line_size - 1)
+    }
+
+    fn mark(&mut self, at: u64) {
+        let page = (at >> PAGE_SHIFT) as usize;
+        self.pages[page / 64] |= 1 << (page % 64);
+    }
+
+    /// Whether anything of the page of `at` was walked or executed.
+    #[inline]
+    pub fn is_marked(&self, at: u64) -> bool {
+        let page = (at >> PAGE_SHIFT) as usize;
+        self.pages[page / 64] >> (page % 64) & 1 != 0
+    }
+
+    /// The walker reads the line of `at` along `path`.
+    pub fn walked(&mut self, at: u64, path: Path) {
+        self.mark(at);
+        let line = self.line(at);
+        self.changes += u64::from(self.tables.insert(line, path) != Some(path));
+    }
+
+    /// A number that is another whenever [`table`](Self::table) may have another answer.
     #[inline]
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// How the line of `at` is left, if it is one of these.
+    /// How the walker reads the line of `at`, if it does.
     #[inline]
-    pub fn of(&self, at: u64) -> Option<Path> {
-        let page = (at >> PAGE_SHIFT) as usize;
-        if self.pages[page / 64] >> (page % 64) & 1 == 0 {
-            return None;
+    pub fn table(&self, at: u64) -> Option<Path> {
+        match self.is_marked(at) {
+            true => self.tables.get(&self.line(at)).copied(),
+            false => None,
         }
-        self.lines.get(&(at & !(self.line_size - 1))).copied()
     }
 
-    /// The line of `at` is shown along `path`; if that is not how it is to be left, it is to be put right.
+    /// Code was fetched along `path` from the line of `at`, which fetches find to be `bytes`.
+    pub fn fetched(&mut self, at: u64, path: Path, bytes: &[u8]) {
+        self.mark(at);
+        let line = self.line(at);
+        match self.code.get_mut(&line) {
+            Some(known) if *known.bytes == *bytes => known.path = path,
+            _ => {
+                let bytes = bytes.into();
+                self.code.insert(line, Fetched { path, bytes });
+            }
+        }
+    }
+
+    /// How code was fetched from the line of `at`, if it was.
+    #[inline]
+    pub fn code(&self, at: u64) -> Option<Path> {
+        match self.is_marked(at) {
+            true => self.code.get(&self.line(at)).map(|known| known.path),
+            false => None,
+        }
+    }
+
+    /// Fetches find `bytes` in the line of `at` now, where they found code before. Says whether that is
+    /// something else; then it is as if none had been fetched.
+    pub fn refetched(&mut self, at: u64, bytes: &[u8]) -> bool {
+        let line = self.line(at);
+        let other = self
+            .code
+            .get(&line)
+            .is_some_and(|known| *known.bytes != *bytes);
+        if other {
+            self.code.remove(&line);
+        }
+        other
+    }
+
+    /// The line of `at` is shown along `path`; if that is not the walker's, it is to be put right.
     #[inline]
     pub fn shown(&mut self, at: u64, path: Path) {
-        if self.of(at).is_some_and(|rest| rest != path) {
+        if self.table(at).is_some_and(|rest| rest != path) {
             self.disturbed.push(at);
         }
     }

@@ -116,11 +116,12 @@ impl Watch {
         path: Path,
     ) {
         // Whoever has something left to do, must come by.
-        if self.rest.is_disturbed() || self.cpus[cpu].stale || self.zeroed[cpu].is_some() {
+        if self.rest.is_disturbed() || self.cpus[cpu].stale || self.zeroed.is_some() {
             return;
         }
         let Some(model) = &mut self.model else { return };
-        if path != Path::WriteBack || model.line_size() != LINE || self.rest.of(offset).is_some() {
+        if path != Path::WriteBack || model.line_size() != LINE || self.rest.table(offset).is_some()
+        {
             return;
         }
         let Some(alone) = model.steady(cpu as u8, offset) else {

@@ -24,6 +24,7 @@ use crate::{
     rest::Rest,
     site::{self, Site, Sites},
     steady::{self, Steady},
+    stored::Stored,
 };
 
 /// HCR_EL2 bits (DDI 0487, HCR_EL2).
@@ -53,8 +54,8 @@ pub struct Watch {
     pub(crate) steady: Vec<Steady>,
     /// Counts what may end that, besides what others count.
     pub(crate) events: u64,
-    /// The DC ZVA that each CPU was about to execute last.
-    pub(crate) zeroed: Vec<Option<(Actor, Path, u64)>>,
+    /// The DC ZVA that a CPU was about to execute last.
+    pub(crate) zeroed: Option<(Actor, Path, u64)>,
     pub(crate) cpus: Vec<Cpu>,
     pub(crate) report: Report,
     /// An agent has said that a run begins, and nothing was watched since.
@@ -71,7 +72,7 @@ impl Watch {
             objects: vec![0; cpus],
             steady: std::iter::repeat_with(Steady::new).take(cpus).collect(),
             events: 0,
-            zeroed: vec![None; cpus],
+            zeroed: None,
             thread: None,
             buffer: Buffer::new(),
             model: None,
@@ -165,7 +166,7 @@ impl Watch {
             return;
         }
         self.begin_run();
-        self.zero(cpu);
+        self.zero(&[]);
         self.settle();
         let Some(handles) = &self.handles else { return };
         if site.condition < site::ALWAYS
@@ -219,11 +220,30 @@ impl Watch {
         }
     }
 
-    /// Leaves the line of `at` as QEMU is to find it unasked, if it is one that QEMU reads.
+    /// Something has happened to the line of `at`: QEMU is to find it unasked as it is now.
     #[inline]
     pub(crate) fn leave(&mut self, at: u64) {
-        if let (Some(path), Some(model)) = (self.rest.of(at), &mut self.model) {
-            leave(model, &self.ram, at, path);
+        let Some(model) = &mut self.model else { return };
+        if let Some(path) = self.rest.table(at) {
+            show(model, &self.ram, path, at);
+        }
+        if let Some(path) = self.rest.code(at) {
+            let line = model.line(at);
+            if self.rest.refetched(at, model.view(path, line)) {
+                self.ram.translate_anew(line.at, line.len);
+            }
+        }
+    }
+
+    /// Bytes were stored, and are where QEMU has put them.
+    pub(crate) fn store(&mut self, actor: Actor, path: Path, offset: u64, bytes: &[u8]) {
+        let Some(model) = &mut self.model else { return };
+        for range in model.split(offset, bytes.len()) {
+            let from = (range.at - offset) as usize;
+            let bytes = &bytes[from..from + range.len];
+            let Some(model) = &mut self.model else { return };
+            model.store(actor, path, range.at, bytes);
+            self.leave(range.at);
         }
     }
 
@@ -247,29 +267,25 @@ impl Watch {
         if self.model.is_none() {
             return;
         }
-        self.begin_run();
-        self.zero(cpu);
-        self.settle();
         self.refresh(cpu);
+        // First of all, what was stored: whatever else is done may put other bytes there.
+        let mut stored = [Stored::NOTHING; 2];
+        for (piece, stored) in pieces(address, len).zip(&mut stored) {
+            if let Some((offset, path)) = self.locate(cpu, site, piece.at, piece.len) {
+                *stored = Stored::new(piece, offset, path);
+                self.ram.read(offset, stored.bytes_mut());
+            }
+        }
+        self.begin_run();
+        self.zero(&stored);
+        self.settle();
         self.note_level(cpu, site);
         let actor = self.actor(cpu, site);
-        let mut bytes = [0; 64];
-        for piece in pieces(address, len) {
-            let Some((offset, path)) = self.locate(cpu, site, piece.at, piece.len) else {
-                continue;
-            };
-            let bytes = &mut bytes[..piece.len];
-            self.ram.read(offset, bytes);
-            let Some(model) = &mut self.model else { return };
-            for range in model.split(offset, piece.len) {
-                let from = (range.at - offset) as usize;
-                model.store(actor, path, range.at, &bytes[from..from + range.len]);
-                if let Some(path) = self.rest.of(range.at) {
-                    leave(model, &self.ram, range.at, path);
-                }
-            }
+        for stored in stored.iter().filter(|stored| stored.len != 0) {
+            self.ram.show(stored.offset, stored.bytes());
+            self.store(actor, stored.path, stored.offset, stored.bytes());
             self.stored(cpu, site);
-            self.remember(cpu, site, piece.at, offset, path);
+            self.remember(cpu, site, stored.address, stored.offset, stored.path);
         }
         self.drain();
     }
@@ -438,20 +454,8 @@ impl Watch {
 
 /// Puts the line of `at` where QEMU will load it, as an access along `path` sees it.
 pub(crate) fn show(model: &mut Model, ram: &Ram, path: Path, at: u64) {
-    let size = model.line_size();
-    let at = at & !(size as u64 - 1);
-    ram.show(at, model.view(path, Range { at, len: size }));
-}
-
-/// Leaves a line as QEMU is to find it unasked. Code, so that QEMU notices.
-pub(crate) fn leave(model: &mut Model, ram: &Ram, at: u64, path: Path) {
-    let size = model.line_size();
-    let at = at & !(size as u64 - 1);
-    let bytes = model.view(path, Range { at, len: size });
-    match path {
-        Path::Fetch => ram.show_code(at, bytes),
-        _ => ram.show(at, bytes),
-    }
+    let line = model.line(at);
+    ram.show(line.at, model.view(path, line));
 }
 
 /// Reads a translation table descriptor as the CPU's table walker sees it, and has QEMU's walker see the
@@ -470,8 +474,8 @@ pub(crate) fn descriptor(
     let range = Range { at, len };
     model.walk(actor, path, range);
     bytes[..len].copy_from_slice(model.view(path, range));
-    rest.set(at, path);
-    leave(model, ram, at, path);
+    rest.walked(at, path);
+    show(model, ram, path, at);
     Some(u64::from_le_bytes(bytes))
 }
 
