@@ -322,26 +322,4 @@ pub fn quote(command: &Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_filled_once() {
-        let words = [("a", "x{b}"), ("b", "y")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(fill("{a},{b}", &words).as_deref(), Some("x{b},y"));
-        assert_eq!(fill("plain", &words).as_deref(), Some("plain"));
-        for wrong in ["{c}", "{a", "{}"] {
-            assert_eq!(fill(wrong, &words), None);
-        }
-    }
-
-    #[test]
-    fn commands_are_quoted_for_a_shell() {
-        let mut command = Command::new("/bin/qemu");
-        command.args(["-M", "virt,gic-version=2", "-append", "a b", "it's", ""]);
-        assert_eq!(
-            quote(&command),
-            "/bin/qemu -M virt,gic-version=2 -append 'a b' 'it'\\''s' ''\n"
-        );
-    }
-}
+mod tests;
