@@ -17,7 +17,7 @@ use crate::{
     fnv::Fnv,
     hypervisor::Hypervisor,
     initramfs::Initramfs,
-    package::PackageFiles,
+    package::{PackageFiles, Unpacked},
     paths,
 };
 
@@ -33,6 +33,19 @@ pub struct Contents {
     /// Files, by their paths.
     #[serde(default)]
     pub files: BTreeMap<String, Text>,
+}
+
+impl Contents {
+    /// What its packages were fetched to under `hypervisor`, if they were; nothing if it has none.
+    pub fn find(&self, hypervisor: &str) -> Option<Result<Option<Unpacked>, Error>> {
+        let packages = self.packages.as_ref()?;
+        Some(packages.find(&tree_name(hypervisor)).map_err(Error::from))
+    }
+}
+
+/// What the tree of its packages is called.
+fn tree_name(hypervisor: &str) -> String {
+    format!("{hypervisor}-initramfs")
 }
 
 /// A file that is written out.
@@ -110,7 +123,7 @@ pub fn make(hypervisor: &Hypervisor, images: &Images) -> Result<System, Error> {
 impl Parts {
     fn add(&mut self, hypervisor: &str, contents: &Contents) -> Result<(), Error> {
         if let Some(packages) = &contents.packages {
-            let unpacked = packages.ensure(&format!("{hypervisor}-initramfs"))?;
+            let unpacked = packages.ensure(&tree_name(hypervisor))?;
             let versions = unpacked.packages.iter();
             let versions = versions.map(|(name, version)| format!("{name} {version}\n"));
             self.tree = Some((unpacked.tree, versions.collect()));
