@@ -60,7 +60,8 @@ pub fn doctor() -> Result<bool, Error> {
         for version in PackagedVersion::read_all(&dir)? {
             let what = format!("{} {}", version.hypervisor, version.version);
             let found = version.find().map(|it| it.map(|it| (it.version(), it)));
-            findings.push(finding(&what, packaged(found, &format!("{}-{}", version.hypervisor, version.version))));
+            let target = what.replace(' ', "-");
+            findings.push(finding(&what, packaged(found, &target)));
         }
     }
     for hypervisor in Hypervisor::all()? {
