@@ -17,7 +17,7 @@ use crate::{
     boot::Boot,
     caches::{Caches, Choice},
     engine::{
-        capture::{Capture, End, Inherited, Limits, Line, capture},
+        capture::{Capture, End, Inherited, Limits, Line, Setup, capture},
         console,
         session::{NoSession, Request, Session},
     },
@@ -28,6 +28,7 @@ use crate::{
     logs,
     observation::{Gap, Observation},
     plan::Run,
+    system,
     target::Target,
 };
 
@@ -176,12 +177,21 @@ impl Bench {
             self.boot.command(run, &inherited).map_err(io::Error::other)
         };
         let hypervisor = &self.target().hypervisor;
-        let memory = self.boot.memory_file(run);
         let last: Option<Line> = match hypervisor.ends_with {
             EndsWith::Machine => None,
             EndsWith::Guest => Some(is_the_guests_last),
         };
-        let mut capture = capture(command, memory, limits, last)
+        let setup = Setup {
+            memory: self.boot.memory_file(run),
+            last,
+            hosted: hypervisor.is_hosted(),
+        };
+        let mut limits = limits;
+        if setup.hosted {
+            // The host has to come up before there is a guest.
+            limits.time += limits.boot;
+        }
+        let mut capture = capture(command, setup, limits)
             .map_err(|error| format!("QEMU cannot be started: {error}"))?;
         if let Some(prefix) = &hypervisor.cuts_behind {
             capture.console = console::joined(&capture.console, prefix);
@@ -223,12 +233,13 @@ impl Bench {
             }
         };
         let image = hypervisor.payload.get(&run.isa).map_or("", String::as_str);
+        let image = system::place(image);
         let arguments = self
             .boot
             .guest_arguments(run)
             .map_err(|error| error.to_string())?;
         let request = Request {
-            image: &format!("/{image}.img"),
+            image: &image,
             isa: run.isa.name(),
             vcpus: run.case.vcpus,
             arguments: &arguments,

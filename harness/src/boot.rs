@@ -64,9 +64,9 @@ impl Boot {
         if let Some(warning) = qemu.drift() {
             eprintln!("{warning}");
         }
-        // An agent has them all, so that its RAM disk does not depend on what is asked for.
+        // A RAM disk has them all, so that it does not depend on what is asked for.
         let payloads = hypervisor.payload.iter().filter(|(isa, _)| {
-            hypervisor.agent.is_some() || runs.iter().any(|run| run.isa == **isa)
+            hypervisor.has_initramfs() || runs.iter().any(|run| run.isa == **isa)
         });
         let names: BTreeSet<&str> = payloads
             .map(|(_, image)| image)
@@ -75,14 +75,12 @@ impl Boot {
             .collect();
         let names: Vec<&str> = names.into_iter().collect();
         let images = Images::build(&paths::root(), &paths::target(), &names)?;
-        let agent = match &hypervisor.agent {
-            Some(agent) => {
-                let system = system::make(&hypervisor.name, agent, &images)?;
-                files.insert("initramfs".to_owned(), system.initramfs);
-                Some(system.build)
-            }
-            None => None,
-        };
+        let mut agent = None;
+        if hypervisor.has_initramfs() {
+            let system = system::make(hypervisor, &images)?;
+            files.insert("initramfs".to_owned(), system.initramfs);
+            agent = system.agent;
+        }
         let model = match caches {
             Some(Choice::Off) => Err("it was turned off".to_owned()),
             _ => model(&target.machine, &qemu, qemu.plugin_api(&versions)?)?,
@@ -189,6 +187,10 @@ impl Boot {
         };
         let payload = hypervisor.payload.get(&run.isa);
         let payload = payload.and_then(|name| self.images.get(name));
+        let inside = hypervisor
+            .payload
+            .get(&run.isa)
+            .map(|name| system::place(name));
         let size = payload.and_then(|image| fs::metadata(&image.flat).ok());
         let size = size.map_or(0, |data| data.len());
         let cpus = match &hypervisor.agent {
@@ -209,6 +211,7 @@ impl Boot {
             ("kernel", image(hypervisor.kernel.as_ref())?),
             ("payload", image(hypervisor.payload.get(&run.isa))?),
             ("payload_size", size.to_string()),
+            ("image", inside.unwrap_or_default()),
             ("defect", run.defect_name().to_owned()),
             ("case", run.case.id.to_owned()),
             ("isa", run.isa.name().to_owned()),
@@ -270,7 +273,7 @@ impl Boot {
             guest: self.guest(run).map_or(0, build),
             hypervisor: speaker.filter(|_| hypervisor.records),
             unseen_exits: hypervisor.unseen_exits.clone(),
-            hosted: hypervisor.agent.is_some(),
+            hosted: hypervisor.is_hosted(),
         }
     }
 }
@@ -319,26 +322,4 @@ pub fn quote(command: &Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_filled_once() {
-        let words = [("a", "x{b}"), ("b", "y")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(fill("{a},{b}", &words).as_deref(), Some("x{b},y"));
-        assert_eq!(fill("plain", &words).as_deref(), Some("plain"));
-        for wrong in ["{c}", "{a", "{}"] {
-            assert_eq!(fill(wrong, &words), None);
-        }
-    }
-
-    #[test]
-    fn commands_are_quoted_for_a_shell() {
-        let mut command = Command::new("/bin/qemu");
-        command.args(["-M", "virt,gic-version=2", "-append", "a b", "it's", ""]);
-        assert_eq!(
-            quote(&command),
-            "/bin/qemu -M virt,gic-version=2 -append 'a b' 'it'\\''s' ''\n"
-        );
-    }
-}
+mod tests;

@@ -160,6 +160,19 @@ impl Images {
         Self::build(workspace, target, &RECIPES.map(|recipe| recipe.name))
     }
 
+    /// Every image, none of which exists.
+    #[cfg(test)]
+    pub fn imagined() -> Self {
+        let images = RECIPES.map(|recipe| Image {
+            recipe,
+            elf: recipe.name.into(),
+            flat: recipe.name.into(),
+            build: 0,
+        });
+        let by_name = images.map(|image| (image.recipe.name, image)).into();
+        Self { by_name }
+    }
+
     /// The image of this name, if it was among those built.
     pub fn get(&self, name: &str) -> Option<&Image> {
         self.by_name.get(name)

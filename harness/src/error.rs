@@ -100,7 +100,7 @@ pub enum Error {
     /// A change of the device tree.
     #[error(transparent)]
     DeviceTree(#[from] crate::device_tree::Error),
-    /// The system that an agent runs on.
+    /// The initial RAM disk of a hypervisor that is a part of Linux.
     #[error(transparent)]
     Initramfs(#[from] crate::initramfs::Error),
     /// The guest toolchain and the images.

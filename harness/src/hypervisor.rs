@@ -8,7 +8,10 @@ use std::{
 use serde::Deserialize;
 use setway_cases::Kind;
 
-use crate::{Error, device_tree::Edits, isa::Isa, package::PackagedVersion, paths, toml_file};
+use crate::{
+    Error, device_tree::Edits, isa::Isa, package::PackagedVersion, paths, system::Contents,
+    toml_file,
+};
 
 /// A hypervisor under test.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +56,12 @@ pub struct Hypervisor {
     pub device_tree: Option<Edits>,
     /// What the hypervisor puts before each line of a guest's console, if it cuts long lines.
     pub cuts_behind: Option<String>,
+    /// What a Linux that it is a part of starts with. That is `{initramfs}`.
+    pub initramfs: Option<Contents>,
+    /// A host system runs beside the guest, so not all that goes to EL2 is the guest's. Where there is an agent,
+    /// it always does.
+    #[serde(default)]
+    pub hosted: bool,
     /// What ends a run.
     #[serde(default)]
     pub ends_with: EndsWith,
@@ -214,6 +223,16 @@ impl Hypervisor {
         self.args
             .iter()
             .any(|argument| argument.contains("{defect}"))
+    }
+
+    /// Whether a host system runs beside the guest.
+    pub fn is_hosted(&self) -> bool {
+        self.hosted || self.agent.is_some()
+    }
+
+    /// Whether a Linux that it is a part of needs an initial RAM disk.
+    pub fn has_initramfs(&self) -> bool {
+        self.initramfs.is_some() || self.agent.is_some()
     }
 
     /// The name of the profile that holds on `machine`.

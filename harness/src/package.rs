@@ -56,12 +56,15 @@ pub struct PackageFiles {
     pub omit: Vec<String>,
     /// Names for the files or directories that this is for, and where the packages have them. Each
     /// part between slashes may have one `*`, and there must be exactly one such file.
+    #[serde(default)]
     pub files: BTreeMap<String, String>,
 }
 
 /// What was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpacked {
+    /// The directory with all of it.
+    pub tree: PathBuf,
     /// The files, by the names of the data file.
     pub files: BTreeMap<String, PathBuf>,
     /// The packages that were unpacked, and their versions.
@@ -120,6 +123,7 @@ impl PackageFiles {
             Ok((file.clone(), path))
         };
         Ok(Unpacked {
+            tree: root.path().to_owned(),
             files: self.files.iter().map(one).collect::<Result<_, Error>>()?,
             packages: root.versions(),
         })
@@ -180,6 +184,7 @@ mod tests {
     #[test]
     fn the_version_is_that_of_the_package() {
         let unpacked = |packages: &[(&str, &str)]| Unpacked {
+            tree: PathBuf::new(),
             files: BTreeMap::new(),
             packages: packages
                 .iter()

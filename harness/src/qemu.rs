@@ -194,6 +194,17 @@ impl Qemu {
         Ok(qemu)
     }
 
+    /// One that does not exist.
+    #[cfg(test)]
+    pub fn imagined() -> Self {
+        Self {
+            version: OLDEST,
+            origin: Origin::Installed {
+                path: PROGRAM.into(),
+            },
+        }
+    }
+
     fn ask_version(&self) -> Result<Version, Error> {
         let path = self.path();
         let mut command = self.command();

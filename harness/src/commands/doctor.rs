@@ -9,7 +9,8 @@ use std::{
 
 use crate::{
     Error, build, fetch,
-    package::PackagedVersion,
+    hypervisor::Hypervisor,
+    package::{PackagedVersion, Unpacked},
     paths,
     qemu::Qemu,
     toolchain::{self, Product, Toolchain, linux::MUSL},
@@ -58,7 +59,19 @@ pub fn doctor() -> Result<bool, Error> {
     for dir in paths::subdirectories(&paths::runners())? {
         for version in PackagedVersion::read_all(&dir)? {
             let what = format!("{} {}", version.hypervisor, version.version);
-            findings.push(finding(&what, packaged(&version)));
+            let found = version.find().map(|it| it.map(|it| (it.version(), it)));
+            let target = what.replace(' ', "-");
+            findings.push(finding(&what, packaged(found, &target)));
+        }
+    }
+    for hypervisor in Hypervisor::all()? {
+        let name = &hypervisor.name;
+        let found = hypervisor.initramfs.and_then(|it| it.find(name));
+        if let Some(found) = found {
+            // The versions of all are more than a line.
+            let count = |it: Unpacked| (format!("{} packages", it.packages.len()), it);
+            let found = found.map(|it| it.map(count));
+            findings.push(finding(&format!("{name} initramfs"), packaged(found, name)));
         }
     }
     let lacks =
@@ -178,19 +191,20 @@ fn rust_for(product: Product, targets: &[&str], fetch: &str) -> Result<String, L
     }
 }
 
-fn packaged(version: &PackagedVersion) -> Result<String, Lack> {
-    let mend = format!(
-        "cargo run -- run --hyp {}-{}",
-        version.hypervisor, version.version
-    );
-    match version.find() {
-        Ok(Some(unpacked)) => {
+/// What was found of packages, in a word or with its files, for what `--hyp` calls `target`.
+fn packaged(
+    found: Result<Option<(String, Unpacked)>, Error>,
+    target: &str,
+) -> Result<String, Lack> {
+    let mend = format!("cargo run -- run --hyp {target}");
+    match found {
+        Ok(Some((what, unpacked))) => {
             let files: Vec<String> = unpacked
                 .files
                 .values()
                 .map(|path| path.display().to_string())
                 .collect();
-            Ok(format!("{} in {}", unpacked.version(), files.join(", ")))
+            Ok(format!("{what} in {}", files.join(", ")))
         }
         Ok(None) => Err(Lack::of("not fetched; `run` would", mend).later()),
         Err(error) => Err(Lack::of(error, mend)),

@@ -21,9 +21,9 @@ use super::{exception_log::ExceptionLog, excerpt::Excerpt, process::Child};
 pub struct Limits {
     /// Wall time.
     pub time: Duration,
-    /// Wall time of a boot that is to serve several runs, until it does.
+    /// Wall time until a host serves, before the time of a run.
     pub boot: Duration,
-    /// Exceptions taken, to whichever level. The longest case needs about 35 000.
+    /// Exceptions, as [`ExceptionLog::charged`] counts them. The longest case needs about 35 000.
     pub exceptions: usize,
     /// Bytes on the console.
     pub console: usize,
@@ -143,37 +143,51 @@ enum Stop {
     Limit(Limit),
 }
 
-/// Runs the command that `command` makes for what QEMU inherits. With `memory`, there is a file of that
-/// many bytes for the machine's memory. With `last`, a line on the console that it knows ends the run, though
-/// the machine goes on.
+/// What sets a run apart from that of a machine that has a guest and a hypervisor and then ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    /// The bytes of a file for the machine's memory, if it is to be in one.
+    pub memory: Option<u64>,
+    /// A line on the console that this knows ends the run, though the machine goes on.
+    pub last: Option<Line>,
+    /// There is a host besides the guest.
+    pub hosted: bool,
+}
+
+/// Runs the command that `command` makes for what QEMU inherits.
 pub fn capture(
     command: impl FnOnce(&Inherited) -> io::Result<Command>,
-    memory: Option<u64>,
+    setup: Setup,
     limits: Limits,
-    last: Option<Line>,
 ) -> io::Result<Capture> {
     let start = Instant::now();
     let deadline = start + limits.time;
-    let (mut child, log_reader) = spawn(command, memory, Stdio::null())?;
+    let (mut child, log_reader) = spawn(command, setup.memory, Stdio::null())?;
     let stdout = child.handle().stdout.take();
     let stderr = child.handle().stderr.take();
 
     // Each reader holds a sender; when all have gone, everything has been read.
     let (stop, stopped) = mpsc::channel();
     let (stop_console, stop_stderr) = (stop.clone(), stop.clone());
-    let console = Reader::start(move |text| {
+    let console = Reader::start(Vec::new(), move |text| {
         // Here and below, nobody listens any more if something else came first.
         let over = || drop(stop_console.send(Stop::Over));
-        if read_text(stdout, limits.console, text, last, over) {
+        if read_text(stdout, limits.console, text, setup.last, over) {
             let _ = stop_console.send(Stop::Limit(Limit::Console(limits.console)));
         }
     });
-    let stderr = Reader::start(move |text| {
+    let stderr = Reader::start(Vec::new(), move |text| {
         if read_text(stderr, limits.stderr, text, None, || ()) {
             let _ = stop_stderr.send(Stop::Limit(Limit::Stderr(limits.stderr)));
         }
     });
-    let log = Reader::start(move |log| read_log(log_reader, limits.exceptions, log, &stop));
+    let log = match setup.hosted {
+        true => ExceptionLog::hosted(),
+        false => ExceptionLog::default(),
+    };
+    let log = Reader::start((log, Excerpt::default()), move |log| {
+        read_log(log_reader, limits.exceptions, log, &stop);
+    });
 
     let (status, stop) = loop {
         match stopped.recv_timeout(POLL) {
@@ -231,8 +245,8 @@ struct Reader<T> {
 }
 
 impl<T: Default + Send + 'static> Reader<T> {
-    fn start(read: impl FnOnce(&Mutex<T>) + Send + 'static) -> Self {
-        let state = Arc::<Mutex<T>>::default();
+    fn start(state: T, read: impl FnOnce(&Mutex<T>) + Send + 'static) -> Self {
+        let state = Arc::new(Mutex::new(state));
         let own = Arc::clone(&state);
         let thread = thread::spawn(move || read(&own));
         Self { state, thread }
@@ -293,7 +307,7 @@ fn read_log(
         text.push(&line);
         log.line(&String::from_utf8_lossy(&line));
         line.clear();
-        if log.taken > limit {
+        if log.charged() > limit {
             let _ = stop.send(Stop::Limit(Limit::Exceptions(limit)));
             break;
         }
@@ -314,6 +328,10 @@ mod tests {
         }
     }
 
+    fn run(script: &'static str, setup: Setup) -> Capture {
+        capture(shell(script), setup, limits()).unwrap()
+    }
+
     fn limits() -> Limits {
         Limits {
             time: Duration::from_millis(400),
@@ -326,13 +344,8 @@ mod tests {
 
     #[test]
     fn everything_is_kept() {
-        let run = capture(
-            shell("echo out; echo err >&2; echo log > $1; exit 3"),
-            None,
-            limits(),
-            None,
-        )
-        .unwrap();
+        let script = "echo out; echo err >&2; echo log > $1; exit 3";
+        let run = run(script, Setup::default());
         assert_eq!(run.console, b"out\n");
         assert_eq!(run.stderr, "err");
         assert_eq!(run.log_text.to_bytes(), b"log\n");
@@ -342,39 +355,38 @@ mod tests {
     #[test]
     fn memory_is_a_file_of_the_right_size() {
         let script = "printf abc | dd of=$2 conv=notrunc status=none; wc -c < $2; head -c 3 $2";
-        let run = capture(shell(script), Some(1 << 20), limits(), None).unwrap();
+        let setup = Setup {
+            memory: Some(1 << 20),
+            ..Setup::default()
+        };
+        let run = run(script, setup);
         assert_eq!(run.console, b"1048576\nabc");
     }
 
     #[test]
     fn a_hanging_process_is_killed_with_its_children() {
-        let run = capture(shell("sleep 7.125 & sleep 7.125"), None, limits(), None).unwrap();
+        let run = run("sleep 7.125 & sleep 7.125", Setup::default());
         assert_eq!(run.end, End::Stopped(Limit::Time(limits().time)));
         assert!(run.duration < Duration::from_secs(3));
     }
 
     #[test]
     fn a_process_that_closes_its_outputs_is_killed_too() {
-        let run = capture(
-            shell("exec >&- 2>&-; eval \"exec ${1##*/}>&-\"; sleep 7.25"),
-            None,
-            limits(),
-            None,
-        )
-        .unwrap();
+        let script = "exec >&- 2>&-; eval \"exec ${1##*/}>&-\"; sleep 7.25";
+        let run = run(script, Setup::default());
         assert_eq!(run.end, End::Stopped(Limit::Time(limits().time)));
     }
 
     #[test]
     fn endless_output_is_cut() {
-        let run = capture(shell("yes"), None, limits(), None).unwrap();
+        let run = run("yes", Setup::default());
         assert_eq!(run.end, End::Stopped(Limit::Console(1000)));
         assert_eq!(run.console.len(), 1000);
     }
 
     #[test]
     fn stderr_has_a_limit_of_its_own() {
-        let run = capture(shell("yes >&2"), None, limits(), None).unwrap();
+        let run = run("yes >&2", Setup::default());
         assert_eq!(run.end, End::Stopped(Limit::Stderr(2000)));
         assert_eq!(run.console, b"");
     }
@@ -383,7 +395,7 @@ mod tests {
     fn a_survivor_with_our_pipes_holds_nothing_up() {
         let script = "echo out; setsid sleep 5.25 & exit 0";
         let start = Instant::now();
-        let run = capture(shell(script), None, limits(), None).unwrap();
+        let run = run(script, Setup::default());
         assert!(start.elapsed() < Duration::from_secs(4));
         assert!(matches!(run.end, End::Exited(status) if status.success()));
         assert_eq!(run.console, b"out\n");
@@ -393,18 +405,40 @@ mod tests {
     fn a_last_line_ends_the_run() {
         let script = "echo one; printf 'the la'; sleep 0.05; echo st; sleep 7.5";
         let last: Line = |line| line == "the last";
-        let run = capture(shell(script), None, limits(), Some(last)).unwrap();
+        let setup = Setup {
+            last: Some(last),
+            ..Setup::default()
+        };
+        let run = run(script, setup);
         assert_eq!(run.end, End::Over);
         assert_eq!(run.console, b"one\nthe last\n");
     }
 
-    #[test]
-    fn an_exception_loop_is_cut() {
-        let script = "while :; do echo 'Taking exception 1 [Undefined Instruction]
+    const LOOP: &str = "while :; do echo 'Taking exception 1 [Undefined Instruction]
 ...from EL1 to EL2
 ...with ESR 0x18/0x62141c1c
 ...with ELR 0x40200000'; done > $1";
-        let run = capture(shell(script), None, limits(), None).unwrap();
+
+    #[test]
+    fn an_exception_loop_is_cut() {
+        let run = run(LOOP, Setup::default());
         assert_eq!(run.end, End::Stopped(Limit::Exceptions(10)));
+    }
+
+    #[test]
+    fn a_hosts_exceptions_are_no_loop() {
+        let script = "for i in {1..50}; do echo 'Taking exception 2 [SVC]
+...from EL0 to EL1
+...with ESR 0x15/0x56000000
+...with ELR 0xaaaab0000000'; done > $1";
+        let setup = Setup {
+            hosted: true,
+            ..Setup::default()
+        };
+        let capture = run(script, setup);
+        assert!(matches!(capture.end, End::Exited(status) if status.success()));
+        assert_eq!((capture.log.taken, capture.log.charged()), (50, 0));
+        let end = run(LOOP, setup).end;
+        assert_eq!(end, End::Stopped(Limit::Exceptions(10)));
     }
 }

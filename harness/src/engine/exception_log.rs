@@ -93,6 +93,14 @@ impl ExceptionLog {
         }
     }
 
+    /// How many exceptions the run is charged with: all, or where there is a host, those of the guests.
+    pub fn charged(&self) -> usize {
+        match self.hosted {
+            true => self.exceptions.len(),
+            false => self.taken,
+        }
+    }
+
     /// Takes the next line. Says so if it completes a boundary.
     pub fn line(&mut self, line: &str) -> Option<Boundary> {
         let line = line.trim_end();
@@ -270,6 +278,7 @@ Taking exception 1 [Undefined Instruction]
             log.line(line);
         }
         assert_eq!(log.exceptions, [exception(0x62141c1c, 0x40200000)]);
+        assert_eq!((log.taken, log.charged()), (6, 1));
     }
 
     proptest! {

@@ -410,7 +410,7 @@ fn read_log(from: PipeReader, limit: usize, say: &Sender<Heard>) {
                 }
             }
             Some(Boundary::Ends) => {}
-            None if within && log.exceptions.len() > limit => {
+            None if within && log.charged() > limit => {
                 let _ = say.send(Heard::TooManyExceptions);
                 break;
             }

@@ -171,6 +171,7 @@ mod tests {
         let suites: Vec<toml::Value> = own.suites.iter().map(|it| it.clone().into()).collect();
         assert_eq!(compiler["suites"], toml::Value::Array(suites));
         let unpacked = Unpacked {
+            tree: PathBuf::new(),
             files: own
                 .files
                 .keys()
