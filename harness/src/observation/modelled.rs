@@ -88,6 +88,8 @@ pub struct Flush {
     pub lines: u64,
     /// Ops on lines that had been covered before.
     pub twice: u64,
+    /// Ops that found a dirty line: all others were in vain.
+    pub dirty: u64,
     /// In how many ranges these lines lie.
     pub ranges: u64,
     /// Where the first begins.
@@ -189,6 +191,7 @@ impl Flush {
             ops: record.number("ops")?,
             lines: record.number("lines")?,
             twice: record.number("twice")?,
+            dirty: record.number("dirty")?,
             ranges: record.number("ranges")?,
             first: record.number("first")?,
             last: record.number("last")?,
@@ -222,6 +225,7 @@ pub(super) fn maintained(step: &mut Step, modelled: &Modelled) {
         sum.flushes += 1;
         sum.lines += flush.lines;
         sum.twice += flush.twice;
+        sum.dirty += flush.dirty;
         sum.missed = flush.missed;
     }
     step.maintained = Some(sum);

@@ -119,7 +119,7 @@ pub mod kind {
     /// Cache model: the newest data is nowhere any more: `cpu pc el pa len`, and as for `stale`.
     pub const LOST: &str = "lost";
     /// Cache model: what a hypervisor maintained by VA while its guest waited: `cpu pc cause ops lines
-    /// twice ranges first last`, where `pc` and `cause` are what the guest was about to execute, and the
+    /// twice dirty ranges first last`, `dirty` being the ops that found a dirty line; where `pc` and `cause` are what the guest was about to execute, and the
     /// lines that the guest had dirtied and that still are: `missed missed_at`.
     pub const FLUSH: &str = "flush";
     /// Cache model: ops that were executed and did not trap: `by op guest count`.

@@ -340,6 +340,15 @@ impl Model {
         Some(at)
     }
 
+    /// Whether the line of `at` is dirty in any cache.
+    pub fn is_dirty(&mut self, at: u64) -> bool {
+        let at = self.memory.line_start(at);
+        self.memory.is_known(at) && {
+            let line = self.memory.page(at).line_mut(at);
+            line.owner.is_some() || line.system == System::Dirty
+        }
+    }
+
     /// The lines that are dirty in any cache, in order, with who last stored to them.
     pub fn dirty_lines(&self) -> impl Iterator<Item = (u64, Actor)> {
         self.memory.lines().filter_map(|(at, line)| {

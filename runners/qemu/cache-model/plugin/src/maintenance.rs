@@ -62,8 +62,9 @@ impl Watch {
             return self.before_zero(actor, path, offset);
         };
         let guest = self.is_guest(cpu, site);
-        self.report.maintained(cpu, guest, op, offset);
         if let Some(model) = &mut self.model {
+            let dirty = model.is_dirty(offset);
+            self.report.maintained(cpu, guest, op, offset, dirty);
             model.maintain(actor, op, offset);
         }
         self.leave(offset);

@@ -45,6 +45,8 @@ struct Seen {
 #[derive(Clone, Debug, Default)]
 struct Flush {
     lines: Vec<u64>,
+    /// How many of the ops found a dirty line.
+    dirty: u64,
     /// What the guest was about to do.
     cause: Option<&'static Site>,
 }
@@ -159,10 +161,11 @@ impl Report {
 
     /// An op by VA was executed. What a host cleans to the point of unification, it does for programs of its
     /// own: no guest's data gets past the caches by that.
-    pub fn maintained(&mut self, cpu: usize, guest: bool, op: Op, at: u64) {
+    pub fn maintained(&mut self, cpu: usize, guest: bool, op: Op, at: u64, dirty: bool) {
         *self.by_va.entry((guest, op)).or_insert(0) += 1;
         if self.is_open && !guest && op != Op::CleanToUnification {
             self.flushes[cpu].lines.push(at);
+            self.flushes[cpu].dirty += u64::from(dirty);
         }
     }
 
@@ -206,7 +209,11 @@ impl Report {
 
     /// The guest runs again on `cpu`: what its hypervisor maintained meanwhile was one flush.
     pub fn guest_goes_on(&mut self, cpu: usize, model: &mut Model, ram: &Ram) {
-        let Flush { mut lines, cause } = std::mem::take(&mut self.flushes[cpu]);
+        let Flush {
+            mut lines,
+            dirty,
+            cause,
+        } = std::mem::take(&mut self.flushes[cpu]);
         let size = model.line_size() as u64;
         let ops = lines.len();
         lines.iter_mut().for_each(|at| *at &= !(size - 1));
@@ -236,6 +243,7 @@ impl Report {
                 ("ops", Count(ops as u64)),
                 ("lines", Count(lines.len() as u64)),
                 ("twice", Count((ops - lines.len()) as u64)),
+                ("dirty", Count(dirty)),
                 ("ranges", Count(ranges.len() as u64)),
                 ("first", Hex(ram.address(first.0))),
                 ("last", Hex(ram.address(last.1))),
