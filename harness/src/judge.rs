@@ -242,7 +242,7 @@ pub(crate) mod tests {
     use setway_protocol::Stream;
 
     use super::*;
-    use crate::observation::{Account, Check, Gap, Step};
+    use crate::observation::{Account, Check, Gap, Maintained, Step};
 
     /// A complete observation of a run that met its rule.
     pub(crate) fn passing() -> Observation {
@@ -287,7 +287,7 @@ pub(crate) mod tests {
     type Wrong = fn(&mut Observation);
 
     /// What can be wrong with a run, by the verdict it leads to.
-    const WRONGS: [(Verdict, Wrong); 10] = [
+    const WRONGS: [(Verdict, Wrong); 11] = [
         (Verdict::Crash, |run| {
             run.crashes.push("panic: at boot".to_owned())
         }),
@@ -312,6 +312,9 @@ pub(crate) mod tests {
         (Verdict::Fail, |run| run.steps[0].observed.set_way += 1),
         (Verdict::Fail, |run| run.steps[0].observed.flush = Some(0)),
         (Verdict::Fail, |run| run.checks[0].got = "0x12".to_owned()),
+        (Verdict::Fail, |run| {
+            run.steps[0].maintained = Some(Maintained::default())
+        }),
     ];
 
     fn judged(wrongs: &[usize]) -> Judgement {
