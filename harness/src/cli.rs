@@ -54,7 +54,8 @@ const RUN_EXAMPLES: &str = "\
 Exit code 0 only if every run met its rule and its expectation.
 
 A failed run leaves console.log, exceptions.log, stderr.txt and command.txt in the directory that the
-report names; a run that passes leaves nothing.
+report names, and guest.txt, the guest's own command line, if an agent started it; a run that passes
+leaves nothing.
 
 Examples:
   setway run TGL-MC                   all cases with TGL-MC in their id

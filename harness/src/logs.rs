@@ -45,5 +45,10 @@ fn write(dir: &Path, boot: &Boot, run: &Run, capture: &Capture) -> io::Result<()
         device_tree: "device-tree.dtb".to_owned(),
     };
     let command = boot.command(run, &files).map(|command| quote(&command));
-    fs::write(dir.join("command.txt"), command.unwrap_or_default())
+    fs::write(dir.join("command.txt"), command.unwrap_or_default())?;
+    // Where an agent starts guests, this is what it was told.
+    match boot.guest_arguments(run) {
+        Ok(arguments) if !arguments.is_empty() => fs::write(dir.join("guest.txt"), arguments),
+        _ => Ok(()),
+    }
 }
