@@ -1,5 +1,9 @@
 //! A target under a QEMU, ready to make runs and to judge them.
 
+pub mod logs;
+pub mod mutants;
+pub mod pool;
+
 use std::{
     io::{self, Write as _},
     ops::ControlFlow,
@@ -14,22 +18,27 @@ use tempfile::NamedTempFile;
 
 use crate::{
     Error,
-    boot::Boot,
-    caches::{Caches, Choice},
-    engine::{
+    catalog::{hypervisor::EndsWith, target::Target},
+    evidence::{
+        observation::{Gap, Observation},
+        transcript,
+    },
+    judge::{
+        Judgement, Verdict,
+        expectation::{Comparison, Expectation},
+        finding::{Finding, Known},
+        judge,
+    },
+    lab::{
         capture::{Capture, End, Inherited, Limits, Line, Setup, capture},
-        console,
+        recipe::Boot,
         session::{NoSession, Request, Session},
     },
-    expectation::{Comparison, Expectation},
-    finding::{Finding, Known},
-    hypervisor::EndsWith,
-    judge::{Judgement, Verdict, judge},
-    logs,
-    observation::{Gap, Observation},
-    plan::Run,
-    system,
-    target::Target,
+    plan::{
+        Run,
+        schedule::{Caches, Choice},
+    },
+    provide::linux_system,
 };
 
 /// What runs are made with.
@@ -194,7 +203,7 @@ impl Bench {
         let mut capture = capture(command, setup, limits)
             .map_err(|error| format!("QEMU cannot be started: {error}"))?;
         if let Some(prefix) = &hypervisor.cuts_behind {
-            capture.console = console::joined(&capture.console, prefix);
+            capture.console = transcript::joined(&capture.console, prefix);
         }
         Ok(capture)
     }
@@ -233,7 +242,7 @@ impl Bench {
             }
         };
         let image = hypervisor.payload.get(&run.isa).map_or("", String::as_str);
-        let image = system::place(image);
+        let image = linux_system::place(image);
         let arguments = self
             .boot
             .guest_arguments(run)

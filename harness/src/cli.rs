@@ -4,7 +4,10 @@ use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{caches::Choice, hypervisor, isa::Isa};
+use crate::{
+    catalog::{hypervisor, isa::Isa},
+    plan::schedule::Choice,
+};
 
 /// Boots set/way conformance payloads under Arm hypervisors and judges what they observe.
 #[derive(Debug, Parser)]

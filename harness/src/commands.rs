@@ -14,7 +14,7 @@ use anstream::ColorChoice;
 use crate::{
     Error,
     cli::{Cli, Color, Command},
-    engine::process,
+    workspace::process,
 };
 
 /// Does what the command line says.

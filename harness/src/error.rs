@@ -20,7 +20,7 @@ pub enum Error {
     },
     /// A data file cannot be used.
     #[error(transparent)]
-    Data(#[from] crate::toml_file::Error),
+    Data(#[from] crate::catalog::toml_file::Error),
     /// A data file that can be read, and says what means nothing.
     #[error("{} cannot be used: {reason}", file.display())]
     Meaningless {
@@ -85,13 +85,13 @@ pub enum Error {
     Report(String),
     /// Fetching.
     #[error(transparent)]
-    Fetch(#[from] crate::fetch::Error),
+    Fetch(#[from] crate::provide::apt::Error),
     /// Files out of packages.
     #[error(transparent)]
-    Package(#[from] crate::package::Error),
+    Package(#[from] crate::provide::package::Error),
     /// QEMU.
     #[error(transparent)]
-    Qemu(#[from] crate::qemu::Error),
+    Qemu(#[from] crate::provide::qemu::Error),
     /// QEMU does not write the machine's device tree.
     #[error(
         "QEMU does not write down the machine's device tree: {0}\n  next: look at `tree_args` in runners/machines"
@@ -99,13 +99,13 @@ pub enum Error {
     NoDeviceTree(String),
     /// A change of the device tree.
     #[error(transparent)]
-    DeviceTree(#[from] crate::device_tree::Error),
+    DeviceTree(#[from] crate::provide::device_tree::Error),
     /// The initial RAM disk of a hypervisor that is a part of Linux.
     #[error(transparent)]
-    Initramfs(#[from] crate::initramfs::Error),
+    Initramfs(#[from] crate::provide::initramfs::Error),
     /// The guest toolchain and the images.
     #[error(transparent)]
-    Build(#[from] crate::build::Error),
+    Build(#[from] crate::provide::build::Error),
 }
 
 impl Error {

@@ -4,9 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub mod expectation;
+pub mod finding;
+
 use crate::{
-    engine::capture::{End, Limit},
-    observation::{Counts, Observation},
+    evidence::observation::{Counts, Observation},
+    lab::capture::{End, Limit},
 };
 
 /// What a run comes to.
@@ -242,7 +245,7 @@ pub(crate) mod tests {
     use setway_protocol::Stream;
 
     use super::*;
-    use crate::observation::{Account, Check, Gap, Maintained, Step};
+    use crate::evidence::observation::{Account, Check, Gap, Maintained, Step};
 
     /// A complete observation of a run that met its rule.
     pub(crate) fn passing() -> Observation {

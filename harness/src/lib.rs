@@ -1,44 +1,32 @@
 //! Setway's harness: boots payloads under hypervisors, observes from outside, and judges.
 //!
-//! The way of a run: [`plan`] chooses it, [`bench`] makes its command line, [`engine`] runs QEMU and
-//! keeps all it shows, [`observation`] puts records and exception log together, [`judge`] says what
-//! that means for the rule, [`expectation`] whether it is what was seen before, [`report`] tells.
-//! [`build`], [`fetch`], [`package`], [`qemu`] and [`toolchain`] see to it that there is something to
-//! run, and something to run it on.
+//! The path of a run, room by room; each room uses only those above it:
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`workspace`] | knows the checkout, its target directory and its locks |
+//! | [`catalog`] | reads the data files: hypervisors, machines, profiles |
+//! | [`provide`] | fetches packages, builds images, makes initial file systems and device trees |
+//! | [`plan`] | chooses runs and orders them |
+//! | [`evidence`] | turns what a run said into facts |
+//! | [`lab`] | makes a machine run and hands on what it says |
+//! | [`judge`] | turns facts into a verdict |
+//! | [`report`] | turns facts and verdicts into something to read |
+//!
+//! Above them, [`bench`] joins lab and judge, and [`cli`] and [`commands`] are the program `setway`.
 
 pub mod bench;
-pub mod boot;
-pub mod build;
-pub mod caches;
+pub mod catalog;
 pub mod cli;
 pub mod commands;
-pub mod device_tree;
-pub mod engine;
 mod error;
-pub mod expectation;
-pub mod fetch;
-pub mod finding;
+pub mod evidence;
 mod fnv;
-pub mod hypervisor;
-pub mod initramfs;
-pub mod isa;
 pub mod judge;
-mod lock;
-pub mod logs;
-pub mod machine;
-pub mod mutants;
-pub mod observation;
-pub mod package;
-pub mod paths;
+pub mod lab;
 pub mod plan;
-pub mod profile;
-pub mod qemu;
+pub mod provide;
 pub mod report;
-pub mod symbols;
-pub mod system;
-pub mod target;
-pub mod toml_file;
-pub mod toolchain;
-pub mod traps;
+pub mod workspace;
 
 pub use error::Error;

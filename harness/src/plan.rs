@@ -1,5 +1,7 @@
 //! Which runs there are to make.
 
+pub mod schedule;
+
 use setway_cases::{
     CASES, Case,
     machine::{Habit, MACHINE_CASES, MachineCase, Outcome},
@@ -10,10 +12,8 @@ use setway_cache_model::Schedule;
 
 use crate::{
     Error,
-    caches::{Caches, Choice},
-    hypervisor::RuleKind,
-    isa::Isa,
-    profile::Profile,
+    catalog::{hypervisor::RuleKind, isa::Isa, profile::Profile},
+    plan::schedule::{Caches, Choice},
 };
 
 /// One case in one ISA, under the hypervisor with or without a defect, on a machine with or without

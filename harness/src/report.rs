@@ -6,14 +6,15 @@ pub mod human;
 pub mod json;
 pub mod junit;
 pub mod progress;
+mod symbols;
 pub mod tap;
 
 use std::time::Duration;
 
 use crate::{
     bench::{Bench, Outcome},
+    evidence::observation::{Observation, Step},
     judge::Verdict,
-    observation::{Observation, Step},
 };
 
 /// What there is to tell.

@@ -9,14 +9,11 @@ use std::{num::NonZero, time::Duration};
 use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
     bench::{Bench, Outcome, Worker},
-    caches::Choice,
-    engine::process,
-    finding::Finding,
-    isa::Isa,
-    judge::Verdict,
-    plan::Run,
+    catalog::{isa::Isa, target::Target},
+    judge::{Verdict, finding::Finding},
+    plan::{Run, schedule::Choice},
     report::{Section, human},
-    target::Target,
+    workspace::process,
 };
 use setway_cases::{Case, IsaName, RULES};
 

@@ -11,16 +11,15 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
-    bench::{Bench, Outcome},
-    engine::process,
-    expectation, hypervisor,
-    isa::Isa,
-    judge::Verdict,
-    mutants::{self, Hunter},
-    paths,
+    bench::{
+        Bench, Outcome,
+        mutants::{self, Hunter},
+    },
+    catalog::{hypervisor, isa::Isa, target::Target},
+    judge::{Verdict, expectation},
     plan::Run,
     report::{Section, human},
-    target::Target,
+    workspace::{paths, process},
 };
 use setway_cases::{Case, IsaName, RULES};
 use setway_policy::Mutant;

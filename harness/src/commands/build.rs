@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::{
     Error,
-    build::{self, Images},
     cli::BuildArgs,
-    paths,
+    provide::build::{self, Images},
+    workspace::paths,
 };
 
 /// Builds every image and prints where it is, or only checks the sources.

@@ -8,12 +8,15 @@ use std::{
 };
 
 use crate::{
-    Error, build, fetch,
-    hypervisor::Hypervisor,
-    package::{PackagedVersion, Unpacked},
-    paths,
-    qemu::Qemu,
-    toolchain::{self, Product, Toolchain, linux::MUSL},
+    Error,
+    catalog::hypervisor::Hypervisor,
+    provide::{
+        apt, build,
+        package::{PackagedVersion, Unpacked},
+        qemu::Qemu,
+        rust::{self, Product, Toolchain, linux::MUSL},
+    },
+    workspace::paths,
 };
 
 /// One thing that a run needs.
@@ -119,7 +122,7 @@ fn linker() -> Result<String, Lack> {
 
 /// What is missing above has to come from somewhere.
 fn can_fetch() -> Result<String, Lack> {
-    match fetch::check() {
+    match apt::check() {
         Ok(()) => Ok("apt knows a Debian archive".to_owned()),
         Err(error) => Err(Lack::of(
             error,
@@ -133,7 +136,7 @@ fn can_fetch() -> Result<String, Lack> {
 }
 
 fn cache() -> Result<String, Lack> {
-    let dir = fetch::cache_dir().map_err(|error| Lack::of(error, "export SETWAY_CACHE=DIR"))?;
+    let dir = apt::cache_dir().map_err(|error| Lack::of(error, "export SETWAY_CACHE=DIR"))?;
     writable(&dir).map_err(|error| {
         Lack::of(
             format!("{}: {error}", dir.display()),
@@ -181,8 +184,8 @@ fn rust_for(product: Product, targets: &[&str], fetch: &str) -> Result<String, L
         Ok(Some(Toolchain::Active)) => Ok("the active Rust".to_owned()),
         Ok(Some(Toolchain::Debian(_))) => Ok("Debian's Rust".to_owned()),
         Ok(None) => {
-            let active = toolchain::fits(product, targets).err();
-            let active = active.unwrap_or_else(|| format!("{} is set", toolchain::OVERRIDE));
+            let active = rust::fits(product, targets).err();
+            let active = active.unwrap_or_else(|| format!("{} is set", rust::OVERRIDE));
             Err(lack(format!(
                 "{active}, and Debian's is not fetched yet; `run` would"
             )))

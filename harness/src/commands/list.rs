@@ -7,11 +7,9 @@ use setway_cases::{CASES, Case, RULES, machine::MACHINE_CASES};
 
 use crate::{
     Error,
+    catalog::{hypervisor::Hypervisor, isa::Isa, machine::Machine},
     cli::{ListArgs, ListFormat},
-    finding::Finding,
-    hypervisor::Hypervisor,
-    isa::Isa,
-    machine::Machine,
+    judge::finding::Finding,
 };
 
 /// The schema `setway.list/1`.

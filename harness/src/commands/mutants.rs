@@ -7,13 +7,14 @@ use setway_policy::Mutant;
 
 use crate::{
     Error,
-    bench::Bench,
+    bench::{
+        Bench,
+        mutants::{self, Fate, Matrix},
+    },
+    catalog::{hypervisor, target::Target},
     cli::{ListFormat, MutantsArgs},
-    hypervisor,
-    mutants::{self, Fate, Matrix},
     plan::Run,
     report::json,
-    target::Target,
 };
 
 /// The schema `setway.mutants/1`.

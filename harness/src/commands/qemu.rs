@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::{
     Error,
     cli::QemuCommand,
-    paths,
-    qemu::{self, Qemu},
+    provide::qemu::{self, Qemu},
+    workspace::paths,
 };
 
 /// Fetches or lists the managed versions.

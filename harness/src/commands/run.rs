@@ -10,16 +10,13 @@ use setway_policy::Mutant;
 
 use crate::{
     Error,
-    bench::{Bench, Outcome, Worker},
-    caches::Choice,
+    bench::{Bench, Outcome, Worker, pool},
+    catalog::{hypervisor, target::Target},
     cli::{Format, RunArgs},
-    engine::pool,
-    hypervisor,
     judge::Verdict,
-    paths,
-    plan::{self, Run},
+    plan::{self, Run, schedule::Choice},
     report::{Report, Section, human, json, junit, progress::Progress, tap},
-    target::Target,
+    workspace::paths,
 };
 
 /// A target, the runs to make on it, and what came of them.

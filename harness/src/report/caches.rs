@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use crate::{
     bench::{Bench, Outcome},
-    observation::{Bases, Flush, Modelled, Notice, Observation, Place},
-    symbols::Symbols,
+    evidence::observation::{Bases, Flush, Modelled, Notice, Observation, Place},
+    report::symbols::Symbols,
 };
 
 /// How many lines of the account are shown.

@@ -10,11 +10,13 @@ use anstyle::{AnsiColor, Style};
 use super::{Report, Section, caches, grid};
 use crate::{
     bench::Outcome,
-    caches::Caches,
-    isa::Isa,
+    catalog::isa::Isa,
+    evidence::{
+        observation::{Counts, Observation},
+        traps::Trapped,
+    },
     judge::Verdict,
-    observation::{Counts, Observation},
-    traps::Trapped,
+    plan::schedule::Caches,
 };
 
 pub(super) const BOLD: Style = Style::new().bold();

@@ -8,10 +8,9 @@ use super::{Report, Section};
 use crate::{
     Error,
     bench::Outcome,
-    caches::Caches,
-    finding::Known,
-    judge::Verdict,
-    observation::{Account, Cache, Check, Modelled, Observation, Step},
+    evidence::observation::{Account, Cache, Check, Modelled, Observation, Step},
+    judge::{Verdict, finding::Known},
+    plan::schedule::Caches,
 };
 
 #[derive(Serialize)]

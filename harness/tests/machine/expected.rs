@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "the model's own tests ask for more")]
 mod slow;
 
-use setway::{caches::Caches, isa::Isa};
+use setway::{catalog::isa::Isa, plan::schedule::Caches};
 use setway_cache_model::{Actor, Config, Geometry, Op, Path};
 use setway_cases::{
     SetWay,

@@ -12,12 +12,10 @@ use std::num::NonZero;
 use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
     bench::Bench,
-    caches::Caches,
-    engine::process,
-    isa::Isa,
-    plan::{self, Run},
+    catalog::{isa::Isa, target::Target},
+    plan::{self, Run, schedule::Caches},
     report::{Section, human},
-    target::Target,
+    workspace::process,
 };
 
 /// The runner without a hypervisor.

@@ -3,7 +3,12 @@
 use std::{env, fmt::Write as _};
 
 use libtest_mimic::Failed;
-use setway::{bench::Bench, caches::Caches, isa::Isa, observation::Observation, plan::Run};
+use setway::{
+    bench::Bench,
+    catalog::isa::Isa,
+    evidence::observation::Observation,
+    plan::{Run, schedule::Caches},
+};
 use setway_cases::random::{MOST_PROGRAMS, Program, Programs};
 
 use crate::{

@@ -1,0 +1,244 @@
+//! Hypervisors under test: what `runners/*/hypervisor.toml` says of each.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use setway_cases::Kind;
+
+use crate::{
+    Error,
+    catalog::{isa::Isa, toml_file},
+    provide::{device_tree::Edits, linux_system::Contents, package::PackagedVersion},
+    workspace::paths,
+};
+
+/// A hypervisor under test.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hypervisor {
+    /// What it is called on the command line.
+    pub name: String,
+    /// One line about it.
+    pub about: String,
+    /// What it claims to do: a [`Profile`](crate::catalog::profile::Profile).
+    pub profile: String,
+    /// What it claims on some machines instead, by their names.
+    #[serde(default)]
+    pub profile_on: BTreeMap<String, String>,
+    /// Records of its own tell what it did.
+    pub records: bool,
+    /// Classes of exits (ESR_EL2.EC) that its own trace does not show.
+    #[serde(default)]
+    pub unseen_exits: Vec<u64>,
+    /// Only the harness's own tests use it.
+    #[serde(default)]
+    pub self_test: bool,
+    /// Another hypervisor's directory, if it comes in the versions of that.
+    pub versions_of: Option<String>,
+    /// The image to boot, if it is one of ours.
+    pub kernel: Option<String>,
+    /// The image of each ISA's payload.
+    #[serde(default)]
+    pub payload: BTreeMap<Isa, String>,
+    /// How much memory the machine has to have, in MiB, if more than it usually has.
+    pub memory: Option<u64>,
+    /// Its part of the command line, with placeholders.
+    pub args: Vec<String>,
+    /// What an ISA's runs have behind that.
+    #[serde(default)]
+    pub isa_args: BTreeMap<Isa, Vec<String>>,
+    /// From when on it has caches, where the machine can be given some.
+    #[serde(default)]
+    pub caches_from: CachesFrom,
+    /// Changes to the device tree that QEMU makes for the machine, with placeholders. The changed tree is
+    /// `{device_tree}`.
+    pub device_tree: Option<Edits>,
+    /// What the hypervisor puts before each line of a guest's console, if it cuts long lines.
+    pub cuts_behind: Option<String>,
+    /// What a Linux that it is a part of starts with. That is `{initramfs}`.
+    pub initramfs: Option<Contents>,
+    /// A host system runs beside the guest, so not all that goes to EL2 is the guest's. Where there is an agent,
+    /// it always does.
+    #[serde(default)]
+    pub hosted: bool,
+    /// What ends a run.
+    #[serde(default)]
+    pub ends_with: EndsWith,
+    /// Texts on the console by which it says that it has crashed.
+    #[serde(default)]
+    pub crash: Vec<String>,
+    /// Who starts guests on it, if one boot is to serve many runs.
+    pub agent: Option<Agent>,
+    /// Its directory.
+    #[serde(skip)]
+    pub dir: PathBuf,
+}
+
+/// What ends a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndsWith {
+    /// The machine powers off when its guest has.
+    #[default]
+    Machine,
+    /// The guest says that it has ended; the machine would go on.
+    Guest,
+}
+
+/// From when on a machine has caches that are not coherent. They cost time, and what a hypervisor does before
+/// it has guests is not under test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CachesFrom {
+    /// From its start.
+    #[default]
+    Start,
+    /// From when a guest is first entered.
+    Guest,
+    /// While the agent runs a guest.
+    Run,
+}
+
+impl CachesFrom {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CachesFrom::Start => "start",
+            CachesFrom::Guest => "guest",
+            CachesFrom::Run => "run",
+        }
+    }
+}
+
+/// A program on the hypervisor's own system that starts a guest each time it is asked to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// The package that it is built from. It is `init` of an initial RAM disk that has the payloads, too.
+    pub program: String,
+    /// How many CPUs the machine is to have.
+    pub cpus: u32,
+    /// The guest's command line, with placeholders.
+    #[serde(default = "guest_arguments")]
+    pub arguments: String,
+}
+
+/// What a payload has to be told.
+fn guest_arguments() -> String {
+    "case={case} isa={isa} {arguments}".to_owned()
+}
+
+/// The hypervisor that is run unless another is asked for, and the one with expectations.
+pub const DEFAULT: &str = "reference";
+
+/// [`Kind`], as files write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleKind {
+    /// Binds every hypervisor.
+    Architectural,
+    /// Binds those that follow the policy.
+    Policy,
+    /// Binds machines without a hypervisor.
+    Machine,
+}
+
+impl RuleKind {
+    /// How it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RuleKind::Architectural => "architectural",
+            RuleKind::Policy => "policy",
+            RuleKind::Machine => "machine",
+        }
+    }
+}
+
+impl From<Kind> for RuleKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Architectural => RuleKind::Architectural,
+            Kind::Policy => RuleKind::Policy,
+            Kind::Machine => RuleKind::Machine,
+        }
+    }
+}
+
+impl Hypervisor {
+    /// All there are, by name.
+    pub fn all() -> Result<Vec<Self>, Error> {
+        let runners = paths::runners();
+        let mut dirs = paths::subdirectories(&runners)?;
+        dirs.extend(paths::subdirectories(&runners.join("self-test"))?);
+        let files = dirs.iter().map(|dir| dir.join("hypervisor.toml"));
+        files
+            .filter(|file| file.is_file())
+            .map(|file| Self::read(&file))
+            .collect()
+    }
+
+    fn read(file: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            dir: file.parent().unwrap_or(Path::new(".")).to_owned(),
+            ..toml_file::read(file)?
+        })
+    }
+
+    /// The versions that it comes in, the newest first; none if it is not from packages.
+    pub fn versions(&self) -> Result<Vec<PackagedVersion>, Error> {
+        let other = self.versions_of.as_ref();
+        let dir = other.map_or(self.dir.clone(), |name| paths::runners().join(name));
+        PackagedVersion::read_all(&dir)
+    }
+
+    /// The command line of a run in `isa`.
+    pub fn arguments(&self, isa: Isa) -> impl Iterator<Item = &String> {
+        self.args
+            .iter()
+            .chain(self.isa_args.get(&isa).into_iter().flatten())
+    }
+
+    /// Whether `line` of the console says that it has crashed.
+    pub fn crashed(&self, line: &str) -> bool {
+        self.crash.iter().any(|text| line.contains(text))
+    }
+
+    /// By what the console says that it has crashed, if it does: the line, and the next, which often says why.
+    pub fn crash_on(&self, console: &[u8]) -> Option<String> {
+        let console = String::from_utf8_lossy(console);
+        let mut lines = console
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
+        let crash = lines.find(|line| self.crashed(line))?;
+        let why = lines
+            .next()
+            .map_or_else(String::new, |line| format!(" {line}"));
+        Some(format!("{crash}{why}"))
+    }
+
+    /// Whether it is told which mutant to be.
+    pub fn has_mutants(&self) -> bool {
+        self.args
+            .iter()
+            .any(|argument| argument.contains("{defect}"))
+    }
+
+    /// Whether a host system runs beside the guest.
+    pub fn is_hosted(&self) -> bool {
+        self.hosted || self.agent.is_some()
+    }
+
+    /// Whether a Linux that it is a part of needs an initial RAM disk.
+    pub fn has_initramfs(&self) -> bool {
+        self.initramfs.is_some() || self.agent.is_some()
+    }
+
+    /// The name of the profile that holds on `machine`.
+    pub fn profile_on(&self, machine: &str) -> &str {
+        self.profile_on.get(machine).unwrap_or(&self.profile)
+    }
+}

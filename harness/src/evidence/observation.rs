@@ -1,0 +1,184 @@
+//! What a run showed: console records and exception log put together.
+//!
+//! Steps are counted twice, from QEMU's log and by the hypervisor, and both accounts are kept. What is
+//! missing or contradictory is kept as well; [`crate::judge`] says what that means.
+
+mod gap;
+mod gather;
+mod modelled;
+mod program;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{evidence::traps::Trapped, lab::capture::End};
+
+pub use gap::Gap;
+pub use modelled::{Flush, Modelled, Notice, Ops, Place};
+pub use program::Program;
+
+/// Counts of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Set/way ops that trapped.
+    pub set_way: u64,
+    /// Writes of VM registers that trapped.
+    pub vm_reg: u64,
+    /// Flushes; `None` where nobody counts them.
+    pub flush: Option<u64>,
+}
+
+/// A measured phase of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What the guest did.
+    pub name: String,
+    /// What the policy demands of it.
+    pub expected: Counts,
+    /// What happened: traps by QEMU's log, flushes by the hypervisor's count.
+    pub observed: Counts,
+    /// The traps as the hypervisor counted them.
+    #[serde(rename = "counted_inside", skip_serializing_if = "Option::is_none")]
+    pub hypervisor: Option<Trapped>,
+    /// What the hypervisor maintained for it, as the cache model saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintained: Option<Maintained>,
+    /// The numbers of its first trap and the one behind its last.
+    #[serde(skip)]
+    pub span: std::ops::Range<usize>,
+}
+
+/// Maintenance by VA on behalf of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Maintained {
+    /// Flushes that answered set/way ops or writes of VM registers.
+    pub flushes: u64,
+    /// The lines that they covered, all added up.
+    pub lines: u64,
+    /// Ops on lines that the same flush had covered before.
+    pub twice: u64,
+    /// Ops that found a dirty line: all others were in vain.
+    pub dirty: u64,
+    /// Lines that the guest had dirtied and that were still dirty after the last.
+    pub missed: u64,
+}
+
+/// A value that the guest compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was compared.
+    pub name: String,
+    /// What it should be.
+    pub want: String,
+    /// What it was.
+    pub got: String,
+    /// Why a wrong value is the machine's own doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excuse: Option<String>,
+}
+
+impl Check {
+    /// Whether the value was right.
+    pub fn is_right(&self) -> bool {
+        self.want == self.got
+    }
+
+    /// Whether the hypervisor is not to blame for the value.
+    pub fn holds(&self) -> bool {
+        self.is_right() || self.excuse.is_some()
+    }
+}
+
+/// A cache that the guest's CPU reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cache {
+    /// 1 is the nearest.
+    pub level: u64,
+    /// `i`, `d` or `u`: for instructions, for data, unified.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// CCSIDR_EL1.
+    pub ccsidr: u64,
+}
+
+/// What the hypervisor says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Its trace, one line per event, without addresses.
+    pub events: Vec<String>,
+    /// How often it flushed.
+    pub flushes: u64,
+    /// How many lines that cleaned.
+    pub lines: u64,
+    /// Events that did not fit its trace.
+    pub lost: u64,
+}
+
+/// The ids of the images that a run boots, which its records must repeat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Builds {
+    /// The guest's.
+    pub guest: u64,
+    /// The hypervisor's, if it writes records.
+    pub hypervisor: Option<u64>,
+    /// Classes of exits that these records do not count.
+    pub unseen_exits: Vec<u64>,
+    /// A host's kernel runs beside the guest.
+    pub hosted: bool,
+}
+
+/// Where images were loaded, as they say themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bases {
+    /// The guest's.
+    pub guest: Option<u64>,
+    /// The hypervisor's.
+    pub hypervisor: Option<u64>,
+}
+
+/// All that a run showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// How QEMU ended.
+    pub end: End,
+    /// What QEMU said on stderr.
+    pub stderr: String,
+    /// The guest's measured phases.
+    pub steps: Vec<Step>,
+    /// The guest's comparisons.
+    pub checks: Vec<Check>,
+    /// The guest's caches.
+    pub caches: Vec<Cache>,
+    /// What the hypervisor says of itself, if it does.
+    pub account: Option<Account>,
+    /// The case is about loads that see old data.
+    pub may_be_stale: bool,
+    /// What the cache model noticed, if there was one.
+    pub modelled: Option<Modelled>,
+    /// The random programs that the guest ran, if any.
+    pub programs: Vec<Program>,
+    /// What the loads of the one saw that was asked for in detail.
+    pub seen: Vec<u8>,
+    /// All traps of the run by class, from QEMU's log.
+    pub traps: BTreeMap<String, u64>,
+    /// All traps of set/way ops and VM registers by name, from QEMU's log.
+    pub registers: BTreeMap<String, u64>,
+    /// Where the images were.
+    pub bases: Bases,
+    /// Records that say that somebody crashed.
+    pub crashes: Vec<String>,
+    /// Why the observation proves nothing.
+    pub gaps: Vec<Gap>,
+    /// The last whole record of the console, to say how far a run came.
+    pub last: Option<String>,
+}
+
+impl Observation {
+    /// Excuses the wrong checks for which `excuse` knows a reason.
+    pub fn excuse<'a>(&mut self, excuse: impl Fn(&Check) -> Option<&'a str>) {
+        for check in self.checks.iter_mut().filter(|check| !check.is_right()) {
+            check.excuse = excuse(check).map(str::to_owned);
+        }
+    }
+}

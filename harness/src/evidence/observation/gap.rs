@@ -1,0 +1,101 @@
+//! The ways in which an observation proves nothing.
+
+use setway_protocol::Stream;
+
+use crate::evidence::transcript::{Fault, name};
+
+/// Why an observation proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Gap {
+    /// The records themselves.
+    #[error(transparent)]
+    Records(#[from] Fault),
+    /// A stream without a record.
+    #[error("there is no record of {}", name(*.0))]
+    Silent(Stream),
+    /// A stream that does not start with `begin`.
+    #[error("{} does not begin with `begin`: `{line}`", name(*stream))]
+    NoBegin {
+        /// Which.
+        stream: Stream,
+        /// Its first record.
+        line: String,
+    },
+    /// A stream that does not end with `end`.
+    #[error("{} has no end; its last record is `{last}`", name(*stream))]
+    NoEnd {
+        /// Which.
+        stream: Stream,
+        /// Its last record.
+        last: String,
+    },
+    /// Something else was run than was asked for.
+    #[error("{} was asked for {what} `{asked}` and says `{said}`", name(*stream))]
+    NotAsked {
+        /// Which stream.
+        stream: Stream,
+        /// The field.
+        what: &'static str,
+        /// What it should say.
+        asked: String,
+        /// What it says.
+        said: String,
+    },
+    /// A record of a kind that the protocol does not have.
+    #[error("the record has an unknown kind: `{0}`")]
+    UnknownKind(String),
+    /// Steps that are not numbered from 0 on.
+    #[error("step {expected} is due and another comes: `{line}`")]
+    StepOrder {
+        /// Its right number.
+        expected: u64,
+        /// The line.
+        line: String,
+    },
+    /// Not two marks per step.
+    #[error("{steps} steps need {} marks, and {found} are in {whose}", steps * 2)]
+    Marks {
+        /// Steps reported.
+        steps: usize,
+        /// Marks found.
+        found: usize,
+        /// Who counted.
+        whose: String,
+    },
+    /// A register that the harness does not know, or counted twice.
+    #[error("the hypervisor counts traps of `{0}`, which is unknown or was counted before")]
+    Register(String),
+    /// Not one record with the hypervisor's totals.
+    #[error("the hypervisor's stream has {0} records of its totals, and should have one")]
+    Totals(usize),
+    /// A case that observed nothing.
+    #[error("the guest reports neither steps nor checks")]
+    Nothing,
+    /// The cache model did not see what there was to see.
+    #[error(
+        "an error of Setway's own, not of the hypervisor's policy: the cache model has watched {0}"
+    )]
+    Unwatched(String),
+    /// QEMU and the hypervisor do not agree.
+    #[error(
+        "an error of Setway's own, not of the hypervisor's policy: for {what} QEMU's log counts {log} and the hypervisor {hypervisor}"
+    )]
+    Disagreement {
+        /// What was counted.
+        what: String,
+        /// From outside.
+        log: u64,
+        /// From inside.
+        hypervisor: u64,
+    },
+}
+
+impl Gap {
+    /// Whether the hypervisor's policy cannot have caused it.
+    pub fn is_our_error(&self) -> bool {
+        matches!(
+            self,
+            Gap::Disagreement { .. } | Gap::NotAsked { .. } | Gap::Unwatched(_)
+        )
+    }
+}

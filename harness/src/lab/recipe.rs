@@ -1,0 +1,325 @@
+//! What a boot is made of: QEMU, images, packages, caches, and the command line that they come to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    Error,
+    catalog::{machine::Machine, target::Target},
+    evidence::observation::Builds,
+    lab::capture::Inherited,
+    plan::{Run, schedule::Choice},
+    provide::{
+        build::{
+            Images,
+            plugin::{self, Plugin},
+        },
+        linux_system,
+        package::Unpacked,
+        qemu::Qemu,
+    },
+    workspace::{paths, process},
+};
+
+/// All that boots of a target are made of.
+#[derive(Debug)]
+pub struct Boot {
+    /// The hypervisor and the machine.
+    pub target: Target,
+    /// What simulates the machine.
+    pub qemu: Qemu,
+    /// Our own images.
+    images: Images,
+    /// What was fetched and made besides, by the placeholder's name.
+    files: BTreeMap<String, PathBuf>,
+    /// Debian's version of the hypervisor, if it was fetched.
+    pub version: Option<String>,
+    /// The id of the agent's program, if there is one.
+    agent: Option<u64>,
+    /// The cache model for this QEMU, or why it has none.
+    pub model: Result<Plugin, String>,
+}
+
+/// A MiB.
+const MIB: u64 = 1 << 20;
+
+impl Boot {
+    /// Gets everything ready that `runs` need, fetching and building what is missing.
+    pub fn prepare(
+        target: Target,
+        qemu: Option<&str>,
+        caches: Option<&Choice>,
+        runs: &[Run],
+    ) -> Result<Self, Error> {
+        let hypervisor = &target.hypervisor;
+        let unpacked = target.fetch()?;
+        let version = unpacked.as_ref().map(Unpacked::version);
+        let mut files = unpacked.map_or_else(BTreeMap::new, |it| it.files);
+        let versions = paths::runners().join("qemu");
+        let qemu = Qemu::resolve(qemu, &versions)?;
+        if let Some(warning) = qemu.drift() {
+            eprintln!("{warning}");
+        }
+        // A RAM disk has them all, so that it does not depend on what is asked for.
+        let payloads = hypervisor.payload.iter().filter(|(isa, _)| {
+            hypervisor.has_initramfs() || runs.iter().any(|run| run.isa == **isa)
+        });
+        let names: BTreeSet<&str> = payloads
+            .map(|(_, image)| image)
+            .chain(&hypervisor.kernel)
+            .map(String::as_str)
+            .collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let images = Images::build(&paths::root(), &paths::target(), &names)?;
+        let mut agent = None;
+        if hypervisor.has_initramfs() {
+            let system = linux_system::make(hypervisor, &images)?;
+            files.insert("initramfs".to_owned(), system.initramfs);
+            agent = system.agent;
+        }
+        let model = match caches {
+            Some(Choice::Off) => Err("it was turned off".to_owned()),
+            _ => model(&target.machine, &qemu, qemu.plugin_api(&versions)?)?,
+        };
+        Ok(Self {
+            target,
+            qemu,
+            images,
+            files,
+            version,
+            agent,
+            model,
+        })
+    }
+
+    /// MiB of memory of the machine.
+    fn memory(&self) -> u64 {
+        let (hypervisor, machine) = (&self.target.hypervisor, &self.target.machine);
+        hypervisor.memory.unwrap_or(0).max(machine.memory)
+    }
+
+    /// Bytes of the file that the machine's memory has to be in for `run`, if it has to be in one.
+    pub fn memory_file(&self, run: &Run) -> Option<u64> {
+        let model = run.caches.and(self.target.machine.cache_model.as_ref());
+        model.map(|_| self.memory() * MIB)
+    }
+
+    /// The command line of a boot for `run`; where boots serve many runs, of one for runs like it.
+    pub fn command(&self, run: &Run, inherited: &Inherited) -> Result<Command, Error> {
+        let (hypervisor, machine) = (&self.target.hypervisor, &self.target.machine);
+        let words = self.words(run, inherited)?;
+        let mut command = self.qemu.command();
+        let model = run.caches.and(machine.cache_model.as_ref());
+        let arguments = machine
+            .args
+            .iter()
+            .chain(model.map_or(&[][..], |model| &model.args));
+        for argument in arguments.chain(hypervisor.arguments(run.isa)) {
+            command.arg(fill(argument, &words).ok_or_else(|| Error::Placeholder {
+                hypervisor: hypervisor.name.clone(),
+                machine: machine.name.clone(),
+                argument: argument.clone(),
+            })?);
+        }
+        Ok(command)
+    }
+
+    /// The machine's device tree, changed as the hypervisor needs it for `run`; nothing if it is QEMU's own.
+    pub fn device_tree(&self, run: &Run) -> Result<Option<Vec<u8>>, Error> {
+        let Some(edits) = &self.target.hypervisor.device_tree else {
+            return Ok(None);
+        };
+        let dumped = self.dump_device_tree(run)?;
+        let words = self.words(run, &Inherited::default())?;
+        let meaningless = || "it has a placeholder that means nothing".to_owned();
+        let changed = edits.apply(&dumped, |text| fill(text, &words).ok_or_else(meaningless))?;
+        Ok(Some(changed))
+    }
+
+    /// The device tree that QEMU makes for the machine of `run`.
+    fn dump_device_tree(&self, run: &Run) -> Result<Vec<u8>, Error> {
+        let words = self.words(run, &Inherited::default())?;
+        let file = tempfile::NamedTempFile::new()
+            .map_err(Error::io("create", Path::new("a temporary file")))?;
+        let path = file.path();
+        // The machine alone, and nothing that it would have to open.
+        let mut command = self.qemu.command();
+        for argument in &self.target.machine.tree_args {
+            command.arg(fill(argument, &words).unwrap_or_default());
+        }
+        command
+            .arg("-machine")
+            .arg(format!("dumpdtb={}", path.display()));
+        let output = process::output(command).map_err(Error::io("start", Path::new("QEMU")))?;
+        match fs::read(path) {
+            Ok(tree) if output.status.success() && !tree.is_empty() => Ok(tree),
+            _ => Err(Error::NoDeviceTree(
+                String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            )),
+        }
+    }
+
+    /// The guest's command line, where an agent starts it.
+    pub fn guest_arguments(&self, run: &Run) -> Result<String, Error> {
+        let hypervisor = &self.target.hypervisor;
+        let Some(agent) = &hypervisor.agent else {
+            return Ok(String::new());
+        };
+        let words = self.words(run, &Inherited::default())?;
+        let filled = fill(&agent.arguments, &words).ok_or_else(|| Error::Placeholder {
+            hypervisor: hypervisor.name.clone(),
+            machine: self.target.machine.name.clone(),
+            argument: agent.arguments.clone(),
+        })?;
+        Ok(filled.trim_end().to_owned())
+    }
+
+    /// The placeholders, without braces, and what they stand for.
+    fn words(&self, run: &Run, inherited: &Inherited) -> Result<Vec<(String, String)>, Error> {
+        let (hypervisor, machine) = (&self.target.hypervisor, &self.target.machine);
+        let image = |name: Option<&String>| match name {
+            Some(name) => self.path(name).map(|path| path.display().to_string()),
+            None => Ok(String::new()),
+        };
+        let payload = hypervisor.payload.get(&run.isa);
+        let payload = payload.and_then(|name| self.images.get(name));
+        let inside = hypervisor
+            .payload
+            .get(&run.isa)
+            .map(|name| linux_system::place(name));
+        let size = payload.and_then(|image| fs::metadata(&image.flat).ok());
+        let size = size.map_or(0, |data| data.len());
+        let cpus = match &hypervisor.agent {
+            Some(agent) => agent.cpus,
+            None => run.case.vcpus,
+        };
+        let plugin = self.model.as_ref().map(|plugin| plugin.path.as_path());
+        let model = run.caches.and(machine.cache_model.as_ref());
+        let geometry = run.caches.and_then(|caches| caches.geometry);
+        let geometry = geometry.or(model.map(|model| (model.sets, model.ways)));
+        let (sets, ways) = geometry.unwrap_or_default();
+        let schedule = run.caches.map(|caches| caches.schedule.to_string());
+        let system_cache = match run.caches.is_some_and(|caches| caches.system_cache) {
+            true => "on",
+            false => "off",
+        };
+        let words = [
+            ("kernel", image(hypervisor.kernel.as_ref())?),
+            ("payload", image(hypervisor.payload.get(&run.isa))?),
+            ("payload_size", size.to_string()),
+            ("image", inside.unwrap_or_default()),
+            ("defect", run.defect_name().to_owned()),
+            ("case", run.case.id.to_owned()),
+            ("isa", run.isa.name().to_owned()),
+            ("arguments", run.arguments()),
+            ("vcpus", cpus.to_string()),
+            ("memory_size", format!("{}M", self.memory())),
+            ("exception_log", inherited.log.clone()),
+            ("memory", inherited.memory.clone()),
+            ("device_tree", inherited.device_tree.clone()),
+            (
+                "plugin",
+                plugin.unwrap_or(Path::new("")).display().to_string(),
+            ),
+            ("sets", sets.to_string()),
+            ("ways", ways.to_string()),
+            ("schedule", schedule.unwrap_or_default()),
+            ("system_cache", system_cache.to_owned()),
+            ("caches_from", hypervisor.caches_from.name().to_owned()),
+        ];
+        let words = words.map(|(name, value)| (name.to_owned(), value));
+        let files = self.files.iter();
+        let files = files.map(|(name, path)| (name.clone(), path.display().to_string()));
+        Ok(words.into_iter().chain(files).collect())
+    }
+
+    fn path(&self, name: &str) -> Result<&Path, Error> {
+        let image = self.images.get(name);
+        image
+            .map(|image| image.flat.as_path())
+            .ok_or_else(|| Error::NoImage {
+                hypervisor: self.target.hypervisor.name.clone(),
+                image: name.to_owned(),
+            })
+    }
+
+    /// Our own image that is the guest of a run: the payload, or without one the kernel.
+    fn guest(&self, run: &Run) -> Option<&String> {
+        let hypervisor = &self.target.hypervisor;
+        let payload = hypervisor.payload.get(&run.isa);
+        payload.or(hypervisor.kernel.as_ref())
+    }
+
+    /// The executables of the guest and the hypervisor of a run, where they are ours.
+    pub fn executables(&self, run: &Run) -> (Option<&Path>, Option<&Path>) {
+        let elf = |name: &String| self.images.get(name).map(|image| image.elf.as_path());
+        let hypervisor = &self.target.hypervisor;
+        let kernel = hypervisor.kernel.as_ref();
+        let kernel = kernel.filter(|_| hypervisor.payload.contains_key(&run.isa));
+        (self.guest(run).and_then(elf), kernel.and_then(elf))
+    }
+
+    /// The builds that must be heard from in a run. Where an agent starts guests, it is what speaks for the
+    /// hypervisor.
+    pub fn builds(&self, run: &Run) -> Builds {
+        let build = |name: &String| self.images.get(name).map_or(0, |image| image.build);
+        let hypervisor = &self.target.hypervisor;
+        let speaker = self.agent.or(hypervisor.kernel.as_ref().map(build));
+        Builds {
+            guest: self.guest(run).map_or(0, build),
+            hypervisor: speaker.filter(|_| hypervisor.records),
+            unseen_exits: hypervisor.unseen_exits.clone(),
+            hosted: hypervisor.is_hosted(),
+        }
+    }
+}
+
+/// The cache model for this QEMU, built if need be; or why there is none.
+fn model(
+    machine: &Machine,
+    qemu: &Qemu,
+    api: Option<u32>,
+) -> Result<Result<Plugin, String>, Error> {
+    if machine.cache_model.is_none() {
+        return Ok(Err(format!("{} has no cache model", machine.name)));
+    }
+    match api.filter(|api| plugin::supports(*api)) {
+        Some(api) => Ok(Ok(plugin::build(&paths::root(), &paths::target(), api)?)),
+        None => Ok(Err(format!("QEMU {} cannot carry it", qemu.version()))),
+    }
+}
+
+/// `argument` with its placeholders filled in; nothing if one has no meaning.
+fn fill(argument: &str, words: &[(String, String)]) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = argument;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let (name, behind) = behind.split_once('}')?;
+        let (_, value) = words.iter().find(|(word, _)| word == name)?;
+        filled += before;
+        filled += value;
+        rest = behind;
+    }
+    Some(filled + rest)
+}
+
+/// A command as one would type it.
+pub fn quote(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| {
+        let word = word.to_string_lossy();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,=+".contains(&byte);
+        match !word.is_empty() && word.bytes().all(plain) {
+            true => word.into_owned(),
+            false => format!("'{}'", word.replace('\'', r"'\''")),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ") + "\n"
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! Which QEMU a run uses: a managed version from `runners/qemu`, or one that is already here.
+
+mod version;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::provide::apt::{self, AptRoot};
+
+use version::OLDEST;
+pub use version::{Version, VersionFile};
+
+/// The system emulator, which runs AArch64 and AArch32 machines.
+const PROGRAM: &str = "qemu-system-aarch64";
+
+/// Why there is no QEMU to run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A version file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file, or the directory they are in.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// A version file cannot be used.
+    #[error(transparent)]
+    Data(#[from] crate::catalog::toml_file::Error),
+    /// The name is neither a managed version nor a file.
+    #[error(
+        "there is no QEMU `{name}`: managed versions are {known}; or give the path of a \
+         qemu-system-aarch64"
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The program does not start or is something else.
+    #[error(
+        "{path} is not a QEMU system emulator that runs here: {reason}\n  next: name a managed version of `setway qemu list`, or the path of a qemu-system-aarch64"
+    )]
+    NotQemu {
+        /// The program.
+        path: PathBuf,
+        /// What it did instead.
+        reason: String,
+    },
+    /// The program is a QEMU without the traps this is about.
+    #[error(
+        "{path} is QEMU {version}; set/way traps need {OLDEST} or newer, see `setway qemu list`"
+    )]
+    TooOld {
+        /// The program.
+        path: PathBuf,
+        /// Its version.
+        version: Version,
+    },
+    /// Fetching failed.
+    #[error(transparent)]
+    Fetch(#[from] apt::Error),
+    /// Fetching is impossible here, and there is no installed QEMU either.
+    #[error(
+        "{fetch}\nand there is no qemu-system-aarch64 on PATH to use instead: install QEMU {OLDEST} or newer"
+    )]
+    Nothing {
+        /// Why nothing can be fetched.
+        fetch: apt::Error,
+    },
+}
+
+/// One line of `setway qemu list`.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The managed version.
+    pub file: VersionFile,
+    /// Where it is or will be.
+    pub path: PathBuf,
+    /// Whether it is there already.
+    pub fetched: bool,
+}
+
+/// The managed versions of `dir` (`runners/qemu`), the newest first.
+pub fn list(dir: &Path) -> Result<Vec<Listed>, Error> {
+    let list = |file: VersionFile| {
+        let path = AptRoot::place(&file.request())?;
+        Ok(Listed {
+            fetched: path.is_dir(),
+            path,
+            file,
+        })
+    };
+    VersionFile::read_all(dir)?.into_iter().map(list).collect()
+}
+
+/// A QEMU that runs here.
+#[derive(Debug, Clone)]
+pub struct Qemu {
+    version: Version,
+    origin: Origin,
+}
+
+#[derive(Debug, Clone)]
+enum Origin {
+    Managed { file: VersionFile, root: AptRoot },
+    Installed { path: PathBuf },
+}
+
+impl Qemu {
+    /// The QEMU that the user's `--qemu` means: the name of a managed version, which is fetched if
+    /// need be, or a path. Without a choice it is the newest managed version or, on a machine that
+    /// cannot fetch from Debian at all, the one on `PATH`.
+    pub fn resolve(choice: Option<&str>, dir: &Path) -> Result<Self, Error> {
+        let Some(choice) = choice else {
+            return Self::default_choice(dir);
+        };
+        let files = VersionFile::read_all(dir)?;
+        if let Some(file) = files.iter().find(|file| file.name == choice) {
+            Self::managed(file.clone())
+        } else if choice.contains('/') || Path::new(choice).exists() {
+            Self::installed(Path::new(choice))
+        } else {
+            let known: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+            Err(Error::Unknown {
+                name: choice.to_owned(),
+                known: known.join(", "),
+            })
+        }
+    }
+
+    fn default_choice(dir: &Path) -> Result<Self, Error> {
+        match Self::managed(Self::newest(dir)?) {
+            Err(Error::Fetch(fetch)) if fetch.is_not_debian() => Self::fallback(fetch),
+            result => result,
+        }
+    }
+
+    /// What [`resolve`](Self::resolve) would come to without a choice, if nothing must be fetched
+    /// for it; else the version to be fetched.
+    pub fn find(dir: &Path) -> Result<Result<Self, VersionFile>, Error> {
+        let newest = Self::newest(dir)?;
+        match AptRoot::find(&newest.request()).and_then(|root| match root {
+            Some(_) => Ok(true),
+            None => apt::check().map(|()| false),
+        }) {
+            Ok(true) => Self::managed(newest).map(Ok),
+            Ok(false) => Ok(Err(newest)),
+            Err(fetch) if fetch.is_not_debian() => Self::fallback(fetch).map(Ok),
+            Err(fetch) => Err(fetch.into()),
+        }
+    }
+
+    fn newest(dir: &Path) -> Result<VersionFile, Error> {
+        let newest = VersionFile::read_all(dir)?.into_iter().next();
+        newest.ok_or_else(|| Error::Unknown {
+            name: "default".to_owned(),
+            known: format!("none, as {} is empty", dir.display()),
+        })
+    }
+
+    /// The QEMU to use where nothing can be fetched.
+    fn fallback(fetch: apt::Error) -> Result<Self, Error> {
+        let path = find_on_path(PROGRAM).ok_or(Error::Nothing { fetch })?;
+        Self::installed(&path)
+    }
+
+    /// A managed version, fetched if need be.
+    pub fn managed(file: VersionFile) -> Result<Self, Error> {
+        let root = AptRoot::ensure(&file.request())?;
+        let mut qemu = Self {
+            version: OLDEST,
+            origin: Origin::Managed { file, root },
+        };
+        qemu.version = qemu.ask_version()?;
+        Ok(qemu)
+    }
+
+    /// A QEMU outside Setway's care: a `qemu-system-aarch64`, or a directory with one.
+    pub fn installed(path: &Path) -> Result<Self, Error> {
+        let path = if path.is_dir() {
+            path.join(PROGRAM)
+        } else {
+            path.to_path_buf()
+        };
+        // A mere name would be looked up on PATH when it is started.
+        let path = std::path::absolute(&path).map_err(|source| Error::Read { path, source })?;
+        let mut qemu = Self {
+            version: OLDEST,
+            origin: Origin::Installed { path },
+        };
+        qemu.version = qemu.ask_version()?;
+        Ok(qemu)
+    }
+
+    /// One that does not exist.
+    #[cfg(test)]
+    pub fn imagined() -> Self {
+        Self {
+            version: OLDEST,
+            origin: Origin::Installed {
+                path: PROGRAM.into(),
+            },
+        }
+    }
+
+    fn ask_version(&self) -> Result<Version, Error> {
+        let path = self.path();
+        let mut command = self.command();
+        let version = read_version(command.arg("--version")).map_err(|reason| Error::NotQemu {
+            path: path.clone(),
+            reason,
+        })?;
+        if version < OLDEST {
+            return Err(Error::TooOld { path, version });
+        }
+        Ok(version)
+    }
+
+    /// A command that starts the emulator, with nothing but what it needs to find its own files.
+    pub fn command(&self) -> Command {
+        match &self.origin {
+            Origin::Managed { root, .. } => {
+                let mut command = root.command(Path::new("usr/bin").join(PROGRAM));
+                command.arg("-L").arg(root.path().join("usr/share/qemu"));
+                if let Ok(triple) = root.triple() {
+                    let modules = root.path().join("usr/lib").join(triple).join("qemu");
+                    command.env("QEMU_MODULE_DIR", modules);
+                }
+                command
+            }
+            Origin::Installed { .. } => Command::new(self.path()),
+        }
+    }
+
+    /// The emulator's file.
+    pub fn path(&self) -> PathBuf {
+        match &self.origin {
+            Origin::Managed { root, .. } => root.path().join("usr/bin").join(PROGRAM),
+            Origin::Installed { path } => path.clone(),
+        }
+    }
+
+    /// The version it gave itself.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What reports call it: the managed name, or the version of an installed one.
+    pub fn name(&self) -> String {
+        match &self.origin {
+            Origin::Managed { file, .. } => file.name.clone(),
+            Origin::Installed { .. } => self.version.to_string(),
+        }
+    }
+
+    /// The version file, if this is a managed one.
+    pub fn version_file(&self) -> Option<&VersionFile> {
+        match &self.origin {
+            Origin::Managed { file, .. } => Some(file),
+            Origin::Installed { .. } => None,
+        }
+    }
+
+    /// The generation of its plugin interface, as far as `dir` (`runners/qemu`) knows: that of the managed
+    /// version of the same series.
+    pub fn plugin_api(&self, dir: &Path) -> Result<Option<u32>, Error> {
+        if let Some(file) = self.version_file() {
+            return Ok(file.plugin_api);
+        }
+        let files = VersionFile::read_all(dir)?;
+        let same = files
+            .iter()
+            .find(|file| self.version.is_of_series(&file.name));
+        Ok(same.and_then(|file| file.plugin_api))
+    }
+
+    /// What to tell the user if Debian has moved on to another version than the file's name says.
+    pub fn drift(&self) -> Option<String> {
+        let file = self.version_file()?;
+        (!self.version.is_of_series(&file.name)).then(|| {
+            format!(
+                "QEMU `{}` is {} in Debian now; rename {} and check its plugin_api",
+                file.name,
+                self.version,
+                file.path.display()
+            )
+        })
+    }
+}
+
+fn read_version(command: &mut Command) -> Result<Version, String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Version::from_banner(&text).ok_or_else(|| {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let said = text
+            .lines()
+            .chain(errors.lines())
+            .find(|line| !line.trim().is_empty());
+        match said {
+            Some(line) => format!("`--version` answers `{}`", line.trim()),
+            None => format!("`--version` ends with {}", output.status),
+        }
+    })
+}
+
+fn find_on_path(program: &str) -> Option<PathBuf> {
+    let dirs = std::env::var_os("PATH")?;
+    let mut files = std::env::split_paths(&dirs).map(|dir| dir.join(program));
+    files.find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_qemu_says_what_it_is() {
+        let error = Qemu::installed(Path::new("/bin/echo")).expect_err("echo is no QEMU");
+        assert!(error.to_string().contains("`--version` answers"), "{error}");
+        assert!(Qemu::installed(Path::new("/nonexistent/qemu")).is_err());
+    }
+
+    #[test]
+    fn a_mere_name_is_a_file_here_and_not_on_path() {
+        let error = Qemu::installed(Path::new("echo")).expect_err("there is no file `echo` here");
+        let here = std::env::current_dir().unwrap().join("echo");
+        let said = error.to_string();
+        assert!(said.starts_with(&here.display().to_string()), "{said}");
+        assert!(!said.contains("answers"), "{said}");
+    }
+}
