@@ -1,9 +1,5 @@
 //! What the loads of a random program should see, by the slow model.
 
-#[path = "../../../runners/qemu/cache-model/model/tests/slow/mod.rs"]
-#[allow(dead_code, reason = "the model's own tests ask for more")]
-mod slow;
-
 use setway::{catalog::isa::Isa, plan::schedule::Caches};
 use setway_cache_model::{Actor, Config, Geometry, Op, Path};
 use setway_cases::{
@@ -11,7 +7,7 @@ use setway_cases::{
     machine::ByVa,
     random::{Digest, Direction, Form, LINE, LINES, Program, Step, Way, bytes, initial},
 };
-use slow::Slow;
+use setway_slow_model::Slow;
 
 /// A load, and what it should see.
 #[derive(Debug)]

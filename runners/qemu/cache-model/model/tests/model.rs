@@ -3,14 +3,13 @@
 //! model says what went wrong exactly when something did.
 
 mod sequence;
-mod slow;
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use sequence::{LINES, Sequence, Step, any_step, fixed_schedule, initial, pattern, sequences};
 use setway_cache_model::{
     Actor, Config, Event, LostWrite, Model, Path, Schedule, StaleRead, Where,
 };
-use slow::{Bytes, LINE, Slow};
+use setway_slow_model::{Bytes, LINE, Slow};
 
 /// The paths that differ in what they show. Write-through loads are as write-back ones.
 const PATHS: [Path; 3] = [Path::WriteBack, Path::NonCacheable, Path::Fetch];

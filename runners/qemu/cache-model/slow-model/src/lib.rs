@@ -1,9 +1,13 @@
-//! The model once more, written from the rules alone: obviously right, and slow.
+//! The cache model once more, written from the rules alone: obviously right, and slow.
 //!
-//! The model under test keeps one set of bytes for all private caches, and works out the rest from
-//! marks that it keeps with each line. Here nothing is shared and nothing is worked out: every cache
-//! has its own copy of every line that it holds, in the slot where it holds it. What the model says
-//! must follow from these copies. It knows all schedules but the random one.
+//! `setway-cache-model` keeps one set of bytes for all private caches and derives the rest from marks that it
+//! keeps with each line. Here nothing is shared and nothing is derived: every cache has its own copy of every
+//! line that it holds, in the slot where it holds it. What the fast model reports must follow from these
+//! copies. All schedules are implemented except `random`.
+//!
+//! Two tests use it: the properties of the fast model, and random programs on a bare machine, whose every load
+//! it predicts. The types that both models share (actors, paths, operations) are those of the fast one.
+#![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 
