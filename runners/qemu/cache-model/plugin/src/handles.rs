@@ -2,7 +2,7 @@
 
 use setway_architecture::translate::Registers;
 
-use crate::{api::Buffer, live::Live};
+use crate::{api::Buffer, cpu_env::CpuEnv};
 
 /// The handles, found by the registers' names.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl Handles {
 
     /// Finds where QEMU keeps the general registers of the current CPU, which is about to execute the
     /// block at `address`.
-    pub fn find_live(&self, buffer: &mut Buffer, address: u64) -> Option<Live> {
+    pub fn find_live(&self, buffer: &mut Buffer, address: u64) -> Option<CpuEnv> {
         let mut shown: Vec<u64> = (0..self.general.len())
             .map(|n| self.general(buffer, n as u8))
             .collect();
@@ -151,15 +151,15 @@ impl Handles {
         match self.aarch64 {
             true => {
                 shown.push(pc);
-                Live::find_aarch64(&shown)
+                CpuEnv::find_aarch64(&shown)
             }
-            false => Live::find_aarch32(&shown),
+            false => CpuEnv::find_aarch32(&shown),
         }
     }
 
     /// The state of the current CPU, which is about to execute the block at `address`. `None` if it is one
     /// in which this CPU cannot be watched.
-    pub fn state(&self, buffer: &mut Buffer, live: Option<Live>, address: u64) -> Option<State> {
+    pub fn state(&self, buffer: &mut Buffer, live: Option<CpuEnv>, address: u64) -> Option<State> {
         let is_aarch64 = match live {
             Some(live) => self.aarch64 && live.is_aarch64(),
             // Each state has a PC of its own, and QEMU shows that of AArch64, if there is one.

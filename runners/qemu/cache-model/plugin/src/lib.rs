@@ -6,20 +6,20 @@
 //! nothing of any hypervisor or guest but what the architecture lets everybody see.
 
 mod api;
-mod begin;
+mod arming;
 mod cpu;
+mod cpu_env;
+mod exposed;
+mod fast_path;
 mod fetch;
 mod handles;
-mod live;
 mod maintenance;
 mod options;
+mod pending_store;
 mod ram;
 mod report;
-mod rest;
 mod shared;
 mod site;
-mod steady;
-mod stored;
 mod watch;
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
@@ -69,7 +69,7 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
         (target, _) => return Err(format!("needs a whole Arm machine, and this is {target}")),
     };
     let options = Options::parse(arguments.iter().copied(), cpus)?;
-    if cpus > 1 && !live::can_tell_cpus_apart() {
+    if cpus > 1 && !cpu_env::can_tell_cpus_apart() {
         return Err(
             "this QEMU does not show plugins which CPU runs, so there may be only one".to_owned(),
         );

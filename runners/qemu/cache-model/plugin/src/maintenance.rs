@@ -4,8 +4,8 @@ use setway_architecture::decode::{SetWayOp, VaOp};
 use setway_cache_model::{Actor, Geometry, Op, Path};
 
 use crate::{
+    pending_store::PendingStore,
     site::Site,
-    stored::Stored,
     watch::{Watch, show},
 };
 
@@ -83,14 +83,14 @@ impl Watch {
 
     /// Learns of the zeros of a DC ZVA, if it was executed. `stored` was stored since.
     #[inline]
-    pub(crate) fn zero(&mut self, stored: &[Stored]) {
+    pub(crate) fn zero(&mut self, stored: &[PendingStore]) {
         if self.zeroed.is_some() {
             self.take_zeros(stored);
         }
     }
 
     #[cold]
-    fn take_zeros(&mut self, stored: &[Stored]) {
+    fn take_zeros(&mut self, stored: &[PendingStore]) {
         let Some((actor, path, offset)) = self.zeroed.take() else {
             return;
         };

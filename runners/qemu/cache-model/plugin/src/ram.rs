@@ -9,7 +9,7 @@ use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
 use setway_cache_model::{Backing, PAGE};
 
-use crate::{api, rest::Rest};
+use crate::{api, exposed::Exposed};
 
 /// QEMU's memory.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Ram {
 
     /// Puts a whole page there, as far as it is not there already. `rest` knows what QEMU has translated from
     /// there, in lines of `size` bytes.
-    pub fn restore(&self, offset: u64, page: &[u8; PAGE], size: usize, rest: &mut Rest) {
+    pub fn restore(&self, offset: u64, page: &[u8; PAGE], size: usize, rest: &mut Exposed) {
         let mut there = [0; PAGE];
         self.read(offset, &mut there);
         if there == *page && !rest.is_marked(offset) {

@@ -16,15 +16,15 @@ use setway_emulate::a32;
 use crate::{
     api::{self, Buffer},
     cpu::{self, Cpu, Target},
+    cpu_env::{self, CpuEnv},
+    exposed::Exposed,
+    fast_path::{self, Steady},
     handles::Handles,
-    live::{self, Live},
     options::{Arm, Options},
+    pending_store::PendingStore,
     ram::Ram,
     report::Report,
-    rest::Rest,
     site::{self, Site, Sites},
-    steady::{self, Steady},
-    stored::Stored,
 };
 
 /// HCR_EL2 bits (DDI 0487, HCR_EL2).
@@ -40,7 +40,7 @@ pub struct Watch {
     pub sites: Sites,
     pub handles: Option<Handles>,
     /// Where the general registers are, once it is known.
-    pub live: Option<Live>,
+    pub live: Option<CpuEnv>,
     pub buffer: Buffer,
     /// The CPUs' objects, by number.
     objects: Vec<usize>,
@@ -49,7 +49,7 @@ pub struct Watch {
     /// The model, once it watches.
     pub(crate) model: Option<Model>,
     pub(crate) ram: Ram,
-    pub(crate) rest: Rest,
+    pub(crate) rest: Exposed,
     /// The lines with which each CPU can go on as it does.
     pub(crate) steady: Vec<Steady>,
     /// Counts what may end that, besides what others count.
@@ -79,7 +79,7 @@ impl Watch {
             cpus: std::iter::repeat_with(Cpu::new).take(cpus).collect(),
             report: Report::new(cpus),
             run_begins: false,
-            rest: Rest::new(ram.size(), 1 << options.caches.line_shift),
+            rest: Exposed::new(ram.size(), 1 << options.caches.line_shift),
             ram,
             options,
         };
@@ -100,7 +100,8 @@ impl Watch {
             *self.thread.get_or_insert(own) == own,
             "setway cache model: QEMU must run all CPUs on one thread, with -accel tcg,thread=single"
         );
-        if let (Some(object), Some(place)) = (live::current_cpu(), self.objects.get_mut(number)) {
+        if let (Some(object), Some(place)) = (cpu_env::current_cpu(), self.objects.get_mut(number))
+        {
             *place = object;
         }
     }
@@ -111,7 +112,7 @@ impl Watch {
         if self.objects.len() == 1 {
             return 0;
         }
-        let object = live::current_cpu();
+        let object = cpu_env::current_cpu();
         let number =
             object.and_then(|object| self.objects.iter().position(|known| *known == object));
         number.unwrap_or(said)
@@ -253,7 +254,7 @@ impl Watch {
         let cpu = self.current(cpu);
         if let Some((offset, true)) = self.steady_at(cpu, site, address, len) {
             let actor = self.actor(cpu, site);
-            let mut bytes = [0; steady::LINE];
+            let mut bytes = [0; fast_path::LINE];
             self.ram.read(offset, &mut bytes[..len]);
             if let Some(model) = &mut self.model {
                 model.store_again(actor, offset, &bytes[..len]);
@@ -269,10 +270,10 @@ impl Watch {
         }
         self.refresh(cpu);
         // First of all, what was stored: whatever else is done may put other bytes there.
-        let mut stored = [Stored::NOTHING; 2];
+        let mut stored = [PendingStore::NOTHING; 2];
         for (piece, stored) in pieces(address, len).zip(&mut stored) {
             if let Some((offset, path)) = self.locate(cpu, site, piece.at, piece.len) {
-                *stored = Stored::new(piece, offset, path);
+                *stored = PendingStore::new(piece, offset, path);
                 self.ram.read(offset, stored.bytes_mut());
             }
         }
@@ -463,7 +464,7 @@ pub(crate) fn show(model: &mut Model, ram: &Ram, path: Path, at: u64) {
 pub(crate) fn descriptor(
     model: &mut Model,
     ram: &Ram,
-    rest: &mut Rest,
+    rest: &mut Exposed,
     actor: Actor,
     step: Step,
 ) -> Option<u64> {

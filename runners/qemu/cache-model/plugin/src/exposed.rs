@@ -1,6 +1,6 @@
 //! What QEMU reads from its memory unasked.
 //!
-//! Loads are prepared one by one. But QEMU also reads memory when nobody tells us: its table walker, when a
+//! Loads are prepared one by one. But QEMU also reads memory without a plugin callback: its table walker, when a
 //! translation is not in its TLB, and its translator, when it has no block for an address.
 //!
 //! A line that was walked is always left as the walker sees it. A line that was executed need not be: when a
@@ -13,7 +13,7 @@ use setway_cache_model::Path;
 
 /// Lines of memory that QEMU reads unasked.
 #[derive(Debug)]
-pub struct Rest {
+pub struct Exposed {
     line_size: u64,
     /// How the walker reads each line that it has read.
     tables: HashMap<u64, Path>,
@@ -36,7 +36,7 @@ struct Fetched {
 
 const PAGE_SHIFT: u32 = 12;
 
-impl Rest {
+impl Exposed {
     /// None yet, in a memory of `size` bytes.
     pub fn new(size: u64, line_size: u64) -> Self {
         let pages = (size >> PAGE_SHIFT) as usize;

@@ -39,11 +39,11 @@ thread_local! {
 
 /// Where in a CPU's object the registers are; the same for all CPUs of a machine.
 #[derive(Clone, Copy, Debug)]
-pub struct Live {
+pub struct CpuEnv {
     offset: usize,
 }
 
-impl Live {
+impl CpuEnv {
     /// Finds the registers of the current CPU, which is in AArch64 and whose x0–x30, SP and PC are `shown`.
     pub fn find_aarch64(shown: &[u64]) -> Option<Self> {
         Self::find(|live, cpu| {

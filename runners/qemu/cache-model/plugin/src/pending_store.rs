@@ -4,7 +4,7 @@ use setway_cache_model::{Path, Range};
 
 /// Bytes that were stored, or a part of them that does not cross a line.
 #[derive(Clone, Copy, Debug)]
-pub struct Stored {
+pub struct PendingStore {
     /// The virtual address.
     pub address: u64,
     /// Where in the memory they are.
@@ -19,7 +19,7 @@ pub struct Stored {
 /// The most bytes that one of QEMU's stores has.
 const MOST: usize = 64;
 
-impl Stored {
+impl PendingStore {
     /// Nothing was.
     pub const NOTHING: Self = Self {
         address: 0,
