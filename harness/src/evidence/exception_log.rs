@@ -16,7 +16,7 @@
 //! blocks of two CPUs do not mix, but lines about exception *returns* are written outside of it and
 //! may fall between.
 
-use setway_emulate::esr::{Esr, ec};
+use setway_architecture::trap::esr::{Esr, ec};
 use setway_protocol::boundary;
 
 /// QEMU's numbers of the asynchronous exceptions, which have no syndrome of their own: IRQ, FIQ,

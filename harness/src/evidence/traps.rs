@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use setway_emulate::{
+use setway_architecture::trap::{
     esr::{Esr, ec},
     sysreg::{Key, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
 };

@@ -4,7 +4,7 @@
 //! of ID group 3 trap (HCR_EL2.TID3) and are read here. AArch32's have the CRm and opc2 of the AArch64
 //! registers that they are mapped to.
 
-use setway_emulate::sysreg::Key;
+use setway_architecture::trap::sysreg::Key;
 use setway_runtime::mrs;
 
 /// Evaluates to the value of ID register S3_0_C0_C\<crm\>_\<op2\>, of those that group 3 has.

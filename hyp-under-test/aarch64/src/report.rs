@@ -5,7 +5,7 @@ use crate::{
     trace::{COUNTERS, Counter, EVENTS, Event, MARKS},
     vcpu::Vcpu,
 };
-use setway_emulate::{
+use setway_architecture::trap::{
     esr::Esr,
     sysreg::{SET_WAY_OPS, VM_REGS},
 };

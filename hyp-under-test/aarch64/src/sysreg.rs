@@ -1,6 +1,6 @@
-//! The guest's EL1 registers, by the tables of `setway-emulate`.
+//! The guest's EL1 registers, by the tables of `setway-architecture`.
 
-use setway_emulate::sysreg::Backing;
+use setway_architecture::trap::sysreg::Backing;
 use setway_runtime::{mrs, msr};
 
 macro_rules! backing {

@@ -8,7 +8,7 @@ use core::{
     cell::UnsafeCell,
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
-use setway_emulate::sysreg::{SET_WAY_OPS, VM_REGS};
+use setway_architecture::trap::sysreg::{SET_WAY_OPS, VM_REGS};
 
 /// A count to which any vCPU may add.
 pub struct Counter(AtomicU64);

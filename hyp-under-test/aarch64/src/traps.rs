@@ -5,11 +5,14 @@ use crate::{
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
-use setway_emulate::{
-    a32::{self, psr},
-    esr::{Esr, ec},
-    sysreg::{Backing, Key, Part, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
-    undef::{self, Features},
+use setway_architecture::{
+    maintenance::SetWayOp,
+    trap::{
+        aarch32::{self, psr},
+        esr::{Esr, ec},
+        sysreg::{Backing, Key, Part, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
+        undef::{self, Features},
+    },
 };
 use setway_policy::{Mutant, Policy};
 use setway_runtime::{mrs, msr};
@@ -31,7 +34,7 @@ fn handle(vcpu: &mut Vcpu) {
         ec::VMRS => vmrs(vcpu, esr),
         ec::DABT_LOWER | ec::IABT_LOWER => abort(vcpu, esr),
         ec::HVC64 | ec::HVC32 => psci::call(vcpu),
-        ec::SMC32 if !a32::passes(esr, vcpu.spsr) => step(vcpu, esr),
+        ec::SMC32 if !aarch32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {
             // The guest's firmware is us, by HVC. To SMCCC (DEN0028) an unknown call is -1. Unlike
             // HVC, SMC traps before it is executed.
@@ -53,7 +56,7 @@ pub extern "C" fn unexpected(vcpu: &mut Vcpu) {
 
 /// A system register or instruction.
 fn register_access(vcpu: &mut Vcpu, esr: Esr) {
-    if !a32::passes(esr, vcpu.spsr) {
+    if !aarch32::passes(esr, vcpu.spsr) {
         return step(vcpu, esr);
     }
     let Some(key) = Key::of(esr) else {
@@ -80,7 +83,7 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
 
 /// AArch32's reads of the ID registers of SIMD and floating point.
 fn vmrs(vcpu: &mut Vcpu, esr: Esr) {
-    if !a32::passes(esr, vcpu.spsr) {
+    if !aarch32::passes(esr, vcpu.spsr) {
         return step(vcpu, esr);
     }
     match ids::media_and_vfp(esr.vmrs_register()) {
@@ -117,7 +120,7 @@ fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
         vcpu::load_hcr(vcpu);
     }
     if outcome.execute {
-        execute(op, transfer(vcpu, policy, esr.rt()));
+        execute(SET_WAY_OPS[op].op, transfer(vcpu, policy, esr.rt()));
     }
     if policy.mutant.is_some() {
         clobber(vcpu, policy);
@@ -173,15 +176,14 @@ fn flush(vcpu: &Vcpu) {
 
 /// Executes a set/way op on this CPU. An invalidate of a guest must not lose what others have dirty.
 #[cold]
-fn execute(op: usize, operand: u64) {
-    let cleans_only = ["DC CSW", "DCCSW"].contains(&SET_WAY_OPS[op].name);
+fn execute(op: SetWayOp, operand: u64) {
     // SAFETY: neither loses data.
     unsafe {
-        match cleans_only {
-            true => {
+        match op {
+            SetWayOp::Csw => {
                 core::arch::asm!("dc csw, {}", in(reg) operand, options(nostack, preserves_flags))
             }
-            false => {
+            SetWayOp::Isw | SetWayOp::Cisw => {
                 core::arch::asm!("dc cisw, {}", in(reg) operand, options(nostack, preserves_flags))
             }
         }
@@ -213,7 +215,7 @@ fn step(vcpu: &mut Vcpu, esr: Esr) {
         vcpu.pc += esr.length();
     }
     if !policy.is(Mutant::ItstateNotAdvanced) {
-        vcpu.spsr = a32::step(vcpu.spsr);
+        vcpu.spsr = aarch32::step(vcpu.spsr);
     }
 }
 

@@ -77,7 +77,7 @@ pub fn records(tally: &Tally, build: u64) -> Result<String, fmt::Error> {
 mod tests {
     use super::*;
     use crate::trace::{event::Event, tally::tally};
-    use setway_emulate::sysreg::Key;
+    use setway_architecture::trap::sysreg::Key;
 
     #[test]
     fn the_stream_is_that_of_a_hypervisor() {

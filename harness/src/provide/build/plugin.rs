@@ -17,7 +17,7 @@ const SOURCES: [&str; 7] = [
     ".cargo",
     "Cargo.lock",
     "Cargo.toml",
-    "hyp-under-test/emulate",
+    "payloads/architecture",
     "payloads/protocol",
     "runners/qemu/cache-model",
     "rust-toolchain.toml",

@@ -1,6 +1,6 @@
 //! The events that are traced, and what is kept of each.
 
-use setway_emulate::sysreg::Key;
+use setway_architecture::trap::sysreg::Key;
 
 /// One event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn key(codes: &[u64]) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use setway_emulate::sysreg::{SET_WAY_OPS, VM_REGS, set_way_op, vm_reg};
+    use setway_architecture::trap::sysreg::{SET_WAY_OPS, VM_REGS, set_way_op, vm_reg};
 
     /// The name of the register that is written with these codes.
     fn written(codes: [u64; 5]) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use setway_emulate::sysreg::{SET_WAY_OPS, VM_REGS, set_way_op, vm_reg};
+use setway_architecture::trap::sysreg::{SET_WAY_OPS, VM_REGS, set_way_op, vm_reg};
 
 use super::event::{Event, What};
 use crate::said::Counts;
@@ -100,7 +100,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use setway_emulate::sysreg::Key;
+    use setway_architecture::trap::sysreg::Key;
 
     const MARK: u64 = 0x4020_1004;
 

@@ -2,7 +2,7 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
-use setway_emulate::esr::Esr;
+use setway_architecture::trap::esr::Esr;
 use setway_protocol::{
     RecordWriter,
     Value::{self, Count, Hex, Text},

@@ -1,6 +1,6 @@
 //! Cache maintenance: which ops are executed, as what, and on which line.
 
-use setway_architecture::decode::{SetWayOp, VaOp};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_cache_model::{Actor, Geometry, Op, Path};
 
 use crate::{
@@ -30,36 +30,28 @@ impl Watch {
         let registers = &self.cpus[cpu].registers;
         let (el, hcr) = (site.state.el, registers.hcr_el2);
         let trap = match op {
-            VaOp::CleanToUnification => hcr::TPU,
+            VaOp::Cvau => hcr::TPU,
             _ => hcr::TPC,
         };
-        if op != VaOp::Zero && el < 2 && hcr & trap != 0 {
+        if el < 2 && hcr & trap != 0 {
             return;
         }
-        if el == 0 && op != VaOp::Zero && registers.sctlr_el1 & SCTLR_UCI == 0 {
+        if el == 0 && registers.sctlr_el1 & SCTLR_UCI == 0 {
             return;
         }
         // DDI 0487, DC IVAC: with stage 2 or DC, EL1's invalidate also cleans.
         let upgraded = el < 2 && hcr & (hcr::VM | hcr::DC) != 0;
         let op = match op {
-            VaOp::Zero => None,
-            VaOp::Invalidate if upgraded => Some(Op::CleanInvalidate),
-            VaOp::Invalidate => Some(Op::Invalidate),
-            VaOp::Clean => Some(Op::Clean),
-            VaOp::CleanToUnification => Some(Op::CleanToUnification),
-            VaOp::CleanInvalidate => Some(Op::CleanInvalidate),
+            VaOp::Ivac if upgraded => Op::CleanInvalidate,
+            VaOp::Ivac => Op::Invalidate,
+            VaOp::Cvac => Op::Clean,
+            VaOp::Cvau => Op::CleanToUnification,
+            VaOp::Civac => Op::CleanInvalidate,
         };
         let actor = self.actor(cpu, site);
         let address = self.register(site, rt);
-        let block = match op {
-            None => address & !(ZERO_BLOCK - 1),
-            Some(_) => address,
-        };
-        let Some((offset, path)) = self.locate(cpu, site, block, 1) else {
+        let Some((offset, _)) = self.locate(cpu, site, address, 1) else {
             return;
-        };
-        let Some(op) = op else {
-            return self.before_zero(actor, path, offset);
         };
         let guest = self.is_guest(cpu, site);
         if let Some(model) = &mut self.model {
@@ -69,6 +61,14 @@ impl Watch {
         }
         self.leave(offset);
         self.drain();
+    }
+
+    /// DC ZVA is about to be executed.
+    pub(crate) fn zero_block(&mut self, cpu: usize, site: &'static Site, rt: u8) {
+        let block = self.register(site, rt) & !(ZERO_BLOCK - 1);
+        if let Some((offset, path)) = self.locate(cpu, site, block, 1) {
+            self.before_zero(self.actor(cpu, site), path, offset);
+        }
     }
 
     /// DC ZVA is about to be executed, and may fault instead. QEMU does not tell when it is done.
@@ -118,10 +118,10 @@ impl Watch {
         // DDI 0487, HCR_EL2.SWIO, and DC ISW.
         let upgraded = el < 2 && hcr & (hcr::SWIO | hcr::VM | hcr::DC) != 0;
         let op = match op {
-            SetWayOp::Invalidate if upgraded => Op::CleanInvalidate,
-            SetWayOp::Invalidate => Op::Invalidate,
-            SetWayOp::Clean => Op::Clean,
-            SetWayOp::CleanInvalidate => Op::CleanInvalidate,
+            SetWayOp::Isw if upgraded => Op::CleanInvalidate,
+            SetWayOp::Isw => Op::Invalidate,
+            SetWayOp::Csw => Op::Clean,
+            SetWayOp::Cisw => Op::CleanInvalidate,
         };
         let operand = self.register(site, rt);
         let guest = self.is_guest(cpu, site);

@@ -339,7 +339,7 @@ fn cause_name(site: &Site) -> &'static str {
         Instruction::SetWay { .. } => "set-way",
         Instruction::SystemWrite(_) => "register",
         Instruction::Call => "call",
-        Instruction::ByVa { .. } => "by-va",
+        Instruction::ByVa { .. } | Instruction::Zero { .. } => "by-va",
         _ => "other",
     }
 }

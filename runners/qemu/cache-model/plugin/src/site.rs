@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use setway_architecture::decode::{self, Instruction};
+use setway_architecture::trap::aarch32;
 use setway_cache_model::Actor;
-use setway_emulate::a32;
 
 use crate::handles::State;
 
@@ -141,7 +141,7 @@ impl ItState {
         if first & 0xff00 == 0xbf00 && first & 0xf != 0 {
             self.0 = first as u8;
         } else {
-            self.0 = a32::it_advance(self.0.into()) as u8;
+            self.0 = aarch32::it_advance(self.0.into()) as u8;
         }
         condition
     }

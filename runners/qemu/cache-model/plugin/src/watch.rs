@@ -6,12 +6,12 @@
 
 use std::thread::ThreadId;
 
+use setway_architecture::trap::aarch32;
 use setway_architecture::{
     decode::{self, Access, Encoding, Instruction, SystemRegister},
     translate::Step,
 };
 use setway_cache_model::{Actor, Model, Path, Range};
-use setway_emulate::a32;
 
 use crate::{
     api::{self, Buffer},
@@ -171,7 +171,7 @@ impl Watch {
         self.settle();
         let Some(handles) = &self.handles else { return };
         if site.condition < site::ALWAYS
-            && !a32::condition_holds(site.condition.into(), handles.flags(&mut self.buffer))
+            && !aarch32::condition_holds(site.condition.into(), handles.flags(&mut self.buffer))
         {
             return;
         }
@@ -182,6 +182,7 @@ impl Watch {
         match site.instruction {
             Instruction::Memory(access) => self.before_access(cpu, site, access),
             Instruction::ByVa { op, rt } => self.by_va(cpu, site, op, rt),
+            Instruction::Zero { rt } => self.zero_block(cpu, site, rt),
             Instruction::SetWay { op, rt } => self.set_way(cpu, site, op, rt),
             Instruction::Tlb => self.cpus.iter_mut().for_each(Cpu::forget),
             Instruction::SystemWrite(register) if governs_translation(register) => {

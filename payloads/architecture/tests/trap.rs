@@ -1,7 +1,7 @@
 //! The tables and functions against the manual and against encodings that an assembler produced.
 use proptest::prelude::*;
-use setway_emulate::{
-    a32::{self, psr},
+use setway_architecture::trap::{
+    aarch32::{self, psr},
     esr::Esr,
     sysreg::{self, Key, Part},
     undef::{self, Features},
@@ -78,7 +78,7 @@ fn block(mut it: u64) -> Vec<u64> {
     let mut conditions = Vec::new();
     while it != 0 {
         conditions.push(it >> 4);
-        it = a32::it_advance(it);
+        it = aarch32::it_advance(it);
     }
     conditions
 }
@@ -121,7 +121,7 @@ fn conditions() {
     for (cond, holds) in table {
         for nzcv in 0..16 {
             assert_eq!(
-                a32::condition_holds(cond, flags(nzcv)),
+                aarch32::condition_holds(cond, flags(nzcv)),
                 holds(nzcv),
                 "{cond} {nzcv:04b}"
             );
@@ -133,22 +133,22 @@ fn conditions() {
 fn condition_comes_from_iss_or_itstate() {
     let z = 1 << 30 | psr::AARCH32;
     let eq = Esr(1 << 24);
-    assert!(a32::passes(eq, z) && !a32::passes(eq, psr::AARCH32));
+    assert!(aarch32::passes(eq, z) && !aarch32::passes(eq, psr::AARCH32));
     // No CV: an IT block decides, and outside one nothing does.
-    let in_it = a32::with_itstate(psr::AARCH32 | psr::T, 0b0000_1000);
-    assert!(!a32::passes(Esr(0), in_it) && a32::passes(Esr(0), in_it | z));
-    assert!(a32::passes(Esr(0), psr::AARCH32));
+    let in_it = aarch32::with_itstate(psr::AARCH32 | psr::T, 0b0000_1000);
+    assert!(!aarch32::passes(Esr(0), in_it) && aarch32::passes(Esr(0), in_it | z));
+    assert!(aarch32::passes(Esr(0), psr::AARCH32));
     // AArch64 has no conditional system instructions.
-    assert!(a32::passes(eq, 0b0101));
+    assert!(aarch32::passes(eq, 0b0101));
 }
 
 proptest! {
     #[test]
     fn itstate_is_where_the_psr_has_it(spsr: u64, it in 0u64..256) {
-        prop_assert_eq!(a32::itstate(a32::with_itstate(spsr, it)), it);
+        prop_assert_eq!(aarch32::itstate(aarch32::with_itstate(spsr, it)), it);
         let others = !(psr::IT_HIGH | psr::IT_LOW);
-        prop_assert_eq!(a32::with_itstate(spsr, it) & others, spsr & others);
-        prop_assert_eq!(a32::step(spsr) & others, spsr & others);
+        prop_assert_eq!(aarch32::with_itstate(spsr, it) & others, spsr & others);
+        prop_assert_eq!(aarch32::step(spsr) & others, spsr & others);
     }
 }
 
@@ -187,7 +187,7 @@ fn undef_aarch32() {
     );
     assert_eq!(taken.cpsr, 0x1b | psr::I | psr::FLAGS);
     // From T32 in an IT block: LR is 2 on, IT is cleared, T comes from SCTLR.TE.
-    let thumb = a32::with_itstate(svc | psr::T, 0x0b);
+    let thumb = aarch32::with_itstate(svc | psr::T, 0x0b);
     assert_eq!(entry(thumb, 0).lr_und, 0x8002);
     assert_eq!(entry(thumb, 0).cpsr, 0x1b | psr::I | psr::FLAGS);
     assert_eq!(

@@ -1,14 +1,11 @@
-//! What the architecture says of an instruction that traps to EL2, as pure functions and tables.
+//! What the architecture says of an instruction that traps to EL2.
 //!
 //! A hypervisor that emulates an instruction owes the guest everything the instruction would have
 //! done: the right transfer register, the condition code, the next PC and ITSTATE, or an UNDEF as the
 //! CPU would have raised it. None of it needs hardware, so it is kept apart from the hypervisors and
 //! tested on the host. The harness reads QEMU's exception log with the same tables.
-//!
-//! References are to the Arm Architecture Reference Manual for A-profile, DDI 0487.
-#![no_std]
 
-pub mod a32;
+pub mod aarch32;
 pub mod esr;
 pub mod sysreg;
 pub mod undef;

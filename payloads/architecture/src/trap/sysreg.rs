@@ -3,7 +3,8 @@
 //! The lists are those of DDI 0487, HCR_EL2, TVM and TSW, for CPUs up to Armv8.2; registers that later
 //! extensions add are hidden from the guest by its ID registers.
 
-use crate::esr::{Esr, ec};
+use super::esr::{Esr, ec};
+use crate::maintenance::SetWayOp;
 
 /// A trapped access as ESR_EL2 encodes it, less direction, registers and condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,48 +49,54 @@ impl Key {
     }
 }
 
-/// A data cache maintenance op by set/way.
+/// A set/way op as it traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SetWayOp {
+pub struct SetWayTrap {
     /// Its name in the manual.
     pub name: &'static str,
     /// How it traps.
     pub key: Key,
+    /// What it does to the line.
+    pub op: SetWayOp,
     /// It acts on allocation tags (FEAT_MTE2), alone or with data.
     pub tags: bool,
 }
 
-const fn op(name: &'static str, key: Key) -> SetWayOp {
-    SetWayOp {
+const fn data(name: &'static str, op: SetWayOp, key: Key) -> SetWayTrap {
+    let tags = false;
+    SetWayTrap {
         name,
         key,
-        tags: false,
+        op,
+        tags,
     }
 }
 
-const fn tag_op(name: &'static str, key: Key) -> SetWayOp {
-    SetWayOp {
-        name,
-        key,
+const fn tags(name: &'static str, op: SetWayOp, key: Key) -> SetWayTrap {
+    SetWayTrap {
         tags: true,
+        ..data(name, op, key)
     }
 }
 
 /// Every op that HCR_EL2.TSW traps.
-pub static SET_WAY_OPS: [SetWayOp; 12] = [
-    op("DC ISW", Key::a64(1, 0, 7, 6, 2)),
-    op("DC CSW", Key::a64(1, 0, 7, 10, 2)),
-    op("DC CISW", Key::a64(1, 0, 7, 14, 2)),
-    op("DCISW", Key::cp15(0, 7, 6, 2)),
-    op("DCCSW", Key::cp15(0, 7, 10, 2)),
-    op("DCCISW", Key::cp15(0, 7, 14, 2)),
-    tag_op("DC IGSW", Key::a64(1, 0, 7, 6, 4)),
-    tag_op("DC IGDSW", Key::a64(1, 0, 7, 6, 6)),
-    tag_op("DC CGSW", Key::a64(1, 0, 7, 10, 4)),
-    tag_op("DC CGDSW", Key::a64(1, 0, 7, 10, 6)),
-    tag_op("DC CIGSW", Key::a64(1, 0, 7, 14, 4)),
-    tag_op("DC CIGDSW", Key::a64(1, 0, 7, 14, 6)),
-];
+pub static SET_WAY_OPS: [SetWayTrap; 12] = {
+    use SetWayOp::{Cisw, Csw, Isw};
+    [
+        data("DC ISW", Isw, Key::a64(1, 0, 7, 6, 2)),
+        data("DC CSW", Csw, Key::a64(1, 0, 7, 10, 2)),
+        data("DC CISW", Cisw, Key::a64(1, 0, 7, 14, 2)),
+        data("DCISW", Isw, Key::cp15(0, 7, 6, 2)),
+        data("DCCSW", Csw, Key::cp15(0, 7, 10, 2)),
+        data("DCCISW", Cisw, Key::cp15(0, 7, 14, 2)),
+        tags("DC IGSW", Isw, Key::a64(1, 0, 7, 6, 4)),
+        tags("DC IGDSW", Isw, Key::a64(1, 0, 7, 6, 6)),
+        tags("DC CGSW", Csw, Key::a64(1, 0, 7, 10, 4)),
+        tags("DC CGDSW", Csw, Key::a64(1, 0, 7, 10, 6)),
+        tags("DC CIGSW", Cisw, Key::a64(1, 0, 7, 14, 4)),
+        tags("DC CIGDSW", Cisw, Key::a64(1, 0, 7, 14, 6)),
+    ]
+};
 
 /// The EL1 register, as EL2 reaches it in AArch64 state, that holds a VM register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Entry to the guest's Undefined Instruction exception, taken to EL1 as the CPU would take it.
 
-use crate::a32::{self, psr};
+use super::aarch32::{self, psr};
 
 /// SCTLR bits that decide the state after exception entry.
 mod sctlr {
@@ -112,7 +112,7 @@ pub const fn aarch32(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Featur
         vbar & 0xffff_ffe0
     };
     let mut cpsr = spsr & !(psr::MODE | psr::T | psr::E | psr::SS | psr::SSBS);
-    cpsr = a32::with_itstate(cpsr, 0) | psr::UND | psr::AARCH32 | psr::I;
+    cpsr = aarch32::with_itstate(cpsr, 0) | psr::UND | psr::AARCH32 | psr::I;
     if sctlr & sctlr::TE != 0 {
         cpsr |= psr::T;
     }

@@ -18,6 +18,8 @@ pub use a32::a32;
 pub use a64::a64;
 pub use t32::t32;
 
+use crate::maintenance::{SetWayOp, VaOp};
+
 /// What an instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instruction {
@@ -28,6 +30,11 @@ pub enum Instruction {
         /// What it does to the line.
         op: VaOp,
         /// The general register with the address; 31 is XZR in A64.
+        rt: u8,
+    },
+    /// DC ZVA: a store of zeros to a block of DCZID_EL0's size, at the address in general register `rt`.
+    Zero {
+        /// The general register with the address; 31 is XZR.
         rt: u8,
     },
     /// A data or unified cache maintenance op by set/way, its operand in general register `rt`.
@@ -54,33 +61,6 @@ pub enum Instruction {
     Synchronize,
     /// Nothing of the kind, or one of the few accesses that the decoders leave out and name.
     Other,
-}
-
-/// A cache maintenance op by VA, by what it does to the line (DDI 0487, "Cache maintenance
-/// instructions").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VaOp {
-    /// DC IVAC, DCIMVAC: invalidate to the point of coherence.
-    Invalidate,
-    /// DC CVAC, DCCMVAC, and DC CVAP, CVADP, which go further: clean to the point of coherence.
-    Clean,
-    /// DC CVAU, DCCMVAU: clean to the point of unification.
-    CleanToUnification,
-    /// DC CIVAC, DCCIMVAC: clean and invalidate to the point of coherence.
-    CleanInvalidate,
-    /// DC ZVA: a store of zeros to a block of DCZID_EL0's size.
-    Zero,
-}
-
-/// A cache maintenance op by set/way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetWayOp {
-    /// DC ISW, DCISW.
-    Invalidate,
-    /// DC CSW, DCCSW.
-    Clean,
-    /// DC CISW, DCCISW.
-    CleanInvalidate,
 }
 
 /// The destination of a system register write, and where the value is.
@@ -279,11 +259,12 @@ fn memory(access: Option<Access>) -> Instruction {
     access.map_or(Instruction::Other, Instruction::Memory)
 }
 
-/// Cache maintenance, as a value for the tables of the ops.
+/// What SYS and its AArch32 relatives do to caches, as a value for the tables of the ops.
 #[derive(Clone, Copy)]
 enum Maintenance {
     ByVa(VaOp),
     SetWay(SetWayOp),
+    Zero,
     InstructionCache,
     Synchronize,
 }
@@ -294,6 +275,7 @@ impl Maintenance {
         match self {
             Maintenance::ByVa(op) => Instruction::ByVa { op, rt },
             Maintenance::SetWay(op) => Instruction::SetWay { op, rt },
+            Maintenance::Zero => Instruction::Zero { rt },
             Maintenance::InstructionCache => Instruction::InstructionCache,
             Maintenance::Synchronize => Instruction::Synchronize,
         }

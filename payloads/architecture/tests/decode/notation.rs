@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use setway_architecture::decode::{
-    Access, Address, Encoding, Instruction, Offset, SetWayOp, Shift, SystemRegister, VaOp,
+use setway_architecture::{
+    decode::{Access, Address, Encoding, Instruction, Offset, Shift, SystemRegister},
+    maintenance::{SetWayOp, VaOp},
 };
 
 /// An instruction as the vectors write it.
@@ -90,22 +91,22 @@ impl Display for Notation {
             }
             Instruction::ByVa { op, rt } => {
                 let op = match op {
-                    VaOp::Invalidate => "ivac",
-                    VaOp::Clean => "cvac",
-                    VaOp::CleanToUnification => "cvau",
-                    VaOp::CleanInvalidate => "civac",
-                    VaOp::Zero => "zva",
+                    VaOp::Ivac => "ivac",
+                    VaOp::Cvac => "cvac",
+                    VaOp::Cvau => "cvau",
+                    VaOp::Civac => "civac",
                 };
                 write!(f, "{op} {}", self.general(rt))
             }
             Instruction::SetWay { op, rt } => {
                 let op = match op {
-                    SetWayOp::Invalidate => "isw",
-                    SetWayOp::Clean => "csw",
-                    SetWayOp::CleanInvalidate => "cisw",
+                    SetWayOp::Isw => "isw",
+                    SetWayOp::Csw => "csw",
+                    SetWayOp::Cisw => "cisw",
                 };
                 write!(f, "{op} {}", self.general(rt))
             }
+            Instruction::Zero { rt } => write!(f, "zva {}", self.general(rt)),
             Instruction::InstructionCache => f.write_str("ic"),
             Instruction::Tlb => f.write_str("tlb"),
             Instruction::SystemWrite(SystemRegister { name, rt, rt2 }) => {

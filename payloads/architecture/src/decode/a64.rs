@@ -9,9 +9,10 @@
 //! nothing, and so are DC ops for tags alone, which leave data where it is.
 
 use super::{
-    Access, Address, Encoding, Instruction, Maintenance, Offset, SetWayOp, Shift, SystemRegister,
-    VaOp, bit, bits, memory, signed, simd,
+    Access, Address, Encoding, Instruction, Maintenance, Offset, Shift, SystemRegister, bit, bits,
+    memory, signed, simd,
 };
+use crate::maintenance::{SetWayOp, VaOp};
 
 /// What the A64 instruction `word` does.
 pub fn a64(word: u32) -> Instruction {
@@ -245,39 +246,34 @@ fn written(name: Encoding, rt: u8) -> Instruction {
     Instruction::SystemWrite(SystemRegister { name, rt, rt2: 31 })
 }
 
-const INSTRUCTION: Maintenance = Maintenance::InstructionCache;
-const INVALIDATE: Maintenance = Maintenance::ByVa(VaOp::Invalidate);
-const CLEAN: Maintenance = Maintenance::ByVa(VaOp::Clean);
-const CLEAN_TO_UNIFICATION: Maintenance = Maintenance::ByVa(VaOp::CleanToUnification);
-const CLEAN_INVALIDATE: Maintenance = Maintenance::ByVa(VaOp::CleanInvalidate);
-const ZERO: Maintenance = Maintenance::ByVa(VaOp::Zero);
-const INVALIDATE_SW: Maintenance = Maintenance::SetWay(SetWayOp::Invalidate);
-const CLEAN_SW: Maintenance = Maintenance::SetWay(SetWayOp::Clean);
-const CLEAN_INVALIDATE_SW: Maintenance = Maintenance::SetWay(SetWayOp::CleanInvalidate);
-
 /// IC and DC: op1, CRm and op2 of SYS with CRn 7. MTE's ops for tags alone are left out.
 #[rustfmt::skip]
-const MAINTENANCE: [(u32, u32, u32, Maintenance); 22] = [
-    (0,  1, 0, INSTRUCTION),          // IC IALLUIS
-    (0,  5, 0, INSTRUCTION),          // IC IALLU
-    (3,  5, 1, INSTRUCTION),          // IC IVAU
-    (0,  6, 1, INVALIDATE),           // DC IVAC
-    (0,  6, 5, INVALIDATE),           // DC IGDVAC
-    (3, 10, 1, CLEAN),                // DC CVAC
-    (3, 10, 5, CLEAN),                // DC CGDVAC
-    (3, 12, 1, CLEAN),                // DC CVAP
-    (3, 12, 5, CLEAN),                // DC CGDVAP
-    (3, 13, 1, CLEAN),                // DC CVADP
-    (3, 13, 5, CLEAN),                // DC CGDVADP
-    (3, 11, 1, CLEAN_TO_UNIFICATION), // DC CVAU
-    (3, 14, 1, CLEAN_INVALIDATE),     // DC CIVAC
-    (3, 14, 5, CLEAN_INVALIDATE),     // DC CIGDVAC
-    (3,  4, 1, ZERO),                 // DC ZVA
-    (3,  4, 4, ZERO),                 // DC GZVA
-    (0,  6, 2, INVALIDATE_SW),        // DC ISW
-    (0,  6, 6, INVALIDATE_SW),        // DC IGDSW
-    (0, 10, 2, CLEAN_SW),             // DC CSW
-    (0, 10, 6, CLEAN_SW),             // DC CGDSW
-    (0, 14, 2, CLEAN_INVALIDATE_SW),  // DC CISW
-    (0, 14, 6, CLEAN_INVALIDATE_SW),  // DC CIGDSW
-];
+const MAINTENANCE: [(u32, u32, u32, Maintenance); 22] = {
+    use Maintenance::{ByVa, InstructionCache, SetWay, Zero};
+    use SetWayOp::{Cisw, Csw, Isw};
+    use VaOp::{Civac, Cvac, Cvau, Ivac};
+    [
+        (0,  1, 0, InstructionCache), // IC IALLUIS
+        (0,  5, 0, InstructionCache), // IC IALLU
+        (3,  5, 1, InstructionCache), // IC IVAU
+        (0,  6, 1, ByVa(Ivac)),       // DC IVAC
+        (0,  6, 5, ByVa(Ivac)),       // DC IGDVAC
+        (3, 10, 1, ByVa(Cvac)),       // DC CVAC
+        (3, 10, 5, ByVa(Cvac)),       // DC CGDVAC
+        (3, 12, 1, ByVa(Cvac)),       // DC CVAP
+        (3, 12, 5, ByVa(Cvac)),       // DC CGDVAP
+        (3, 13, 1, ByVa(Cvac)),       // DC CVADP
+        (3, 13, 5, ByVa(Cvac)),       // DC CGDVADP
+        (3, 11, 1, ByVa(Cvau)),       // DC CVAU
+        (3, 14, 1, ByVa(Civac)),      // DC CIVAC
+        (3, 14, 5, ByVa(Civac)),      // DC CIGDVAC
+        (3,  4, 1, Zero),             // DC ZVA
+        (3,  4, 4, Zero),             // DC GZVA
+        (0,  6, 2, SetWay(Isw)),      // DC ISW
+        (0,  6, 6, SetWay(Isw)),      // DC IGDSW
+        (0, 10, 2, SetWay(Csw)),      // DC CSW
+        (0, 10, 6, SetWay(Csw)),      // DC CGDSW
+        (0, 14, 2, SetWay(Cisw)),     // DC CISW
+        (0, 14, 6, SetWay(Cisw)),     // DC CIGDSW
+    ]
+};

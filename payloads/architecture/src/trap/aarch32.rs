@@ -1,6 +1,6 @@
 //! AArch32 state as EL2 sees it: condition codes, ITSTATE, and the PSTATE after an instruction.
 
-use crate::esr::Esr;
+use super::esr::Esr;
 
 /// PSTATE of an AArch32 guest in SPSR_EL2 (DDI 0487, SPSR_EL2, "taken from AArch32 state").
 pub mod psr {

@@ -12,9 +12,10 @@
 //! encoding.
 
 use super::{
-    Access, Address, Encoding, Instruction, Maintenance, Offset, SetWayOp, Shift, SystemRegister,
-    VaOp, bit, bits, memory, simd,
+    Access, Address, Encoding, Instruction, Maintenance, Offset, Shift, SystemRegister, bit, bits,
+    memory, simd,
 };
+use crate::maintenance::{SetWayOp, VaOp};
 
 /// What the A32 instruction `word` does if its condition holds.
 pub fn a32(word: u32) -> Instruction {
@@ -264,16 +265,21 @@ fn written(name: Encoding, rt: u8, rt2: u8) -> Instruction {
 
 /// Cache maintenance: CRm and opc2 of MCR to p15 with opc1 0 and CRn 7.
 #[rustfmt::skip]
-const MAINTENANCE: [(u8, u8, Maintenance); 11] = [
-    ( 1, 0, Maintenance::InstructionCache),                 // ICIALLUIS
-    ( 5, 0, Maintenance::InstructionCache),                 // ICIALLU
-    ( 5, 1, Maintenance::InstructionCache),                 // ICIMVAU
-    ( 5, 4, Maintenance::Synchronize),                      // CP15ISB
-    ( 6, 1, Maintenance::ByVa(VaOp::Invalidate)),           // DCIMVAC
-    ( 6, 2, Maintenance::SetWay(SetWayOp::Invalidate)),     // DCISW
-    (10, 1, Maintenance::ByVa(VaOp::Clean)),                // DCCMVAC
-    (10, 2, Maintenance::SetWay(SetWayOp::Clean)),          // DCCSW
-    (11, 1, Maintenance::ByVa(VaOp::CleanToUnification)),   // DCCMVAU
-    (14, 1, Maintenance::ByVa(VaOp::CleanInvalidate)),      // DCCIMVAC
-    (14, 2, Maintenance::SetWay(SetWayOp::CleanInvalidate)), // DCCISW
-];
+const MAINTENANCE: [(u8, u8, Maintenance); 11] = {
+    use Maintenance::{ByVa, InstructionCache, SetWay, Synchronize};
+    use SetWayOp::{Cisw, Csw, Isw};
+    use VaOp::{Civac, Cvac, Cvau, Ivac};
+    [
+        ( 1, 0, InstructionCache), // ICIALLUIS
+        ( 5, 0, InstructionCache), // ICIALLU
+        ( 5, 1, InstructionCache), // ICIMVAU
+        ( 5, 4, Synchronize),      // CP15ISB
+        ( 6, 1, ByVa(Ivac)),       // DCIMVAC
+        ( 6, 2, SetWay(Isw)),      // DCISW
+        (10, 1, ByVa(Cvac)),       // DCCMVAC
+        (10, 2, SetWay(Csw)),      // DCCSW
+        (11, 1, ByVa(Cvau)),       // DCCMVAU
+        (14, 1, ByVa(Civac)),      // DCCIMVAC
+        (14, 2, SetWay(Cisw)),     // DCCISW
+    ]
+};
