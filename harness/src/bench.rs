@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use setway_cases::machine::MachineCase;
+use setway_cases::Premise;
 use setway_protocol::{Stream, kind, parse};
 use tempfile::NamedTempFile;
 
@@ -150,7 +150,7 @@ impl Bench {
             .profile
             .skips(run.case, &target.hypervisor.name)
             .or_else(|| target.machine.skips(run.case, run.isa))
-            .or_else(|| run.outcome().err())
+            .or_else(|| run.expected().err())
             .or_else(|| run.is_open())
             .or_else(|| self.lacks_fetches(run));
         if let Some(reason) = skip {
@@ -250,7 +250,7 @@ impl Bench {
         let request = Request {
             image: &image,
             isa: run.isa.name(),
-            vcpus: run.case.vcpus,
+            vcpus: run.case.cpus,
             arguments: &arguments,
         };
         let (capture, flow) = session.run(&request, limits, &crash);
@@ -346,7 +346,7 @@ impl Bench {
 
     /// Why a case about fetches says nothing here, if so.
     fn lacks_fetches(&self, run: &Run) -> Option<String> {
-        let needed = MachineCase::by_id(run.case.id).is_some_and(|it| it.needs_fetches);
+        let needed = run.case.needs(Premise::FetchesThroughCaches);
         let plugin = self
             .boot
             .model
@@ -391,7 +391,7 @@ impl Outcome {
     pub fn has_wrong_data(&self) -> bool {
         let checks = self.observation.iter().flat_map(|it| &it.checks);
         let wrong = checks.filter(|check| check.name.starts_with("load") && !check.holds());
-        self.run.case.needs_cache_model && wrong.count() > 0
+        self.run.case.needs(Premise::Caches) && wrong.count() > 0
     }
 
     /// Whether it is red for a reason that is not the hypervisor's: it could not be tried, or the

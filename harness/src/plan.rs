@@ -2,11 +2,7 @@
 
 pub mod schedule;
 
-use setway_cases::{
-    CASES, Case,
-    machine::{Habit, MACHINE_CASES, MachineCase, Outcome},
-    random::Programs,
-};
+use setway_cases::{CASES, Case, Premise, bare::Expected, random::Programs};
 
 use setway_cache_model::Schedule;
 
@@ -61,20 +57,22 @@ impl Run {
 
     /// Every run without a defect, in the order of reports.
     pub fn all() -> Vec<Run> {
-        CASES.iter().flat_map(Run::of).collect()
+        let guests = CASES.iter().filter(|case| case.is_guest());
+        guests.flat_map(Run::of).collect()
     }
 
     /// Every run on the bare machine, likewise, the hidden ones among them.
     pub fn machine() -> Vec<Run> {
-        let cases = MACHINE_CASES.iter().map(|it| &it.case);
-        cases.flat_map(Run::of).collect()
+        let bare = CASES.iter().filter(|case| !case.is_guest());
+        bare.flat_map(Run::of).collect()
     }
 
     /// Every run that there is to make under hypervisors of a kind, or without one.
     pub fn under(profile: &Profile) -> Vec<Run> {
-        match profile.rules.contains(&RuleKind::Machine) {
-            true => Run::machine(),
-            false => Run::all(),
+        if profile.rules.contains(&RuleKind::Machine) {
+            Run::machine()
+        } else {
+            Run::all()
         }
     }
 
@@ -99,10 +97,10 @@ impl Run {
         Run { caches, ..self }
     }
 
-    /// What the loads of a case for the bare machine see on this one. Nothing if the case does not say; an
-    /// error if hardware is free to show either.
-    pub fn outcome(&self) -> Result<Option<Outcome>, String> {
-        let Some(case) = MachineCase::by_id(self.case.id).filter(|it| it.outcomes.is_some()) else {
+    /// What the loads of a case for the bare machine see on this one. `None` if that does not depend on the
+    /// machine; an error if hardware is free to show either.
+    pub fn expected(&self) -> Result<Option<Expected>, String> {
+        let Some(expectations) = self.case.expectations() else {
             return Ok(None);
         };
         // Without caches everything is fresh.
@@ -112,24 +110,28 @@ impl Run {
             geometry: _,
         }) = self.caches
         else {
-            return Ok(Some(Outcome::Fresh));
+            return Ok(Some(Expected::Fresh));
         };
-        let habit = match schedule {
-            Schedule::Lazy => Habit::Lazy,
-            Schedule::Eager => Habit::Eager,
-            Schedule::Refill => Habit::Refill,
-            Schedule::Migrate => Habit::Migrate,
+        let by_schedule = if system_cache {
+            expectations.with_system_cache
+        } else {
+            expectations.private
+        };
+        match schedule {
+            Schedule::Lazy => Ok(Some(by_schedule.lazy)),
+            Schedule::Eager => Ok(Some(by_schedule.eager)),
+            Schedule::Refill => Ok(Some(by_schedule.refill)),
+            Schedule::Migrate => Ok(Some(by_schedule.migrate)),
             Schedule::Random(_) => {
-                return Err("hardware that acts at random may show old data or new".to_owned());
+                Err("hardware that acts at random may show old data or new".to_owned())
             }
-        };
-        Ok(case.outcome(habit, system_cache))
+        }
     }
 
     /// Why these caches leave its outcome open, if they do.
     pub fn is_open(&self) -> Option<String> {
         let lazy = self.caches.is_some_and(|it| it.schedule == Schedule::Lazy);
-        (self.case.lazy_only && !lazy).then(|| {
+        (self.case.needs(Premise::OnlyOwnEvictions) && !lazy).then(|| {
             let id = self.case.id;
             format!("{id} is about data that is old by right, which only caches that do nothing by themselves show")
         })
@@ -137,16 +139,11 @@ impl Run {
 
     /// What the payload is told besides the case's name.
     pub fn arguments(&self) -> String {
-        let outcome = self.outcome().ok().flatten();
-        let outcome = outcome.map(|outcome| format!("expect={outcome}"));
+        let expected = self.expected().ok().flatten();
+        let expected = expected.map(|expected| format!("expect={expected}"));
         let programs = self.programs.map(|programs| programs.to_string());
-        let words: Vec<String> = outcome.into_iter().chain(programs).collect();
+        let words: Vec<String> = expected.into_iter().chain(programs).collect();
         words.join(" ")
-    }
-
-    /// Whether the run is made only if it is asked for by name.
-    fn is_hidden(&self) -> bool {
-        MachineCase::by_id(self.case.id).is_some_and(|it| it.hidden)
     }
 
     /// The run, once for each of the caches of `choice`. Without a choice it is made with caches to which
@@ -158,8 +155,12 @@ impl Run {
         let chosen = match choice {
             Some(Choice::Off) => return vec![self],
             Some(Choice::Each(each)) => each.as_slice(),
-            None if MachineCase::by_id(self.case.id).is_some() => &all,
-            None if self.case.needs_cache_model && !self.case.lazy_only => &default,
+            None if !self.case.is_guest() => &all,
+            None if self.case.needs(Premise::Caches)
+                && !self.case.needs(Premise::OnlyOwnEvictions) =>
+            {
+                &default
+            }
             None => &default[..1],
         };
         let with = |caches: &Caches| self.with_caches(Some(*caches));
@@ -174,16 +175,16 @@ impl Run {
 pub fn select(all: &[Run], filters: &[String], isas: &[Isa]) -> Result<Vec<Run>, Error> {
     let is_everything = filters.is_empty();
     let plain = |filter: &String| {
-        let mut plain = all.iter().filter(|run| !run.is_hidden());
+        let mut plain = all.iter().filter(|run| !run.case.hidden);
         plain.any(|run| matches(filter, run.case))
     };
     let wanted = |run: &&Run| {
         let mut filters = filters.iter().filter(|filter| matches(filter, run.case));
-        let named = match run.is_hidden() {
+        let named = match run.case.hidden {
             true => filters.any(|filter| !plain(filter)),
             false => filters.next().is_some(),
         };
-        (named || is_everything && !run.is_hidden()) && (isas.is_empty() || isas.contains(&run.isa))
+        (named || is_everything && !run.case.hidden) && (isas.is_empty() || isas.contains(&run.isa))
     };
     let runs: Vec<Run> = all.iter().filter(wanted).copied().collect();
     // Each filter must mean something: a mistyped one would silently test less.
@@ -209,8 +210,7 @@ fn matches(filter: &str, case: &Case) -> bool {
         return case.rule.id.eq_ignore_ascii_case(rule);
     }
     let exact = |case: &Case| case.id.eq_ignore_ascii_case(filter);
-    let bare = MACHINE_CASES.iter().map(|it| &it.case);
-    if CASES.iter().chain(bare).any(exact) {
+    if CASES.iter().any(exact) {
         return exact(case);
     }
     case.id
@@ -271,6 +271,19 @@ mod tests {
         }
         assert_eq!(ids(&["MCH-RANDOM"]), ["MCH-RANDOM"]);
         assert_eq!(ids(&["cost"]), ["MCH-COST/compute", "MCH-COST/memory"]);
+    }
+
+    #[test]
+    fn cases_have_ids_of_their_rules_and_settings_of_their_kind() {
+        use std::collections::BTreeSet;
+        let ids: BTreeSet<&str> = CASES.iter().map(|case| case.id).collect();
+        assert_eq!(ids.len(), CASES.len());
+        for case in CASES {
+            let rule = case.id.split('/').next();
+            assert_eq!(rule, Some(case.rule.id));
+            let is_machine = case.rule.kind == setway_cases::Kind::Machine;
+            assert_eq!(case.is_guest(), !is_machine, "{}", case.id);
+        }
     }
 
     #[test]

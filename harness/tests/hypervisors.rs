@@ -87,13 +87,8 @@ fn ends(hypervisor: &str, because: &str) -> Result<(), Failed> {
 /// In one boot, guests that hang, fail and behave: what becomes of one is not the next one's business.
 fn doomed() -> Result<(), Failed> {
     static MISBEHAVE: Case = Case {
-        id: "misbehave",
-        rule: RULES[0],
         isas: &[IsaName::A64],
-        vcpus: 1,
-        needs_cache_model: false,
-        lazy_only: false,
-        needs_trapped_reads: false,
+        ..Case::plain("misbehave", RULES[0])
     };
     let misbehave = |defect| Run {
         case: &MISBEHAVE,

@@ -240,13 +240,8 @@ fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
     static REFERENCE: Shared = Shared::new();
     // The image says that it runs this case.
     static CASE: Case = Case {
-        id: "misbehave",
-        rule: RULES[0],
         isas: &[IsaName::A64],
-        vcpus: 1,
-        needs_cache_model: false,
-        lazy_only: false,
-        needs_trapped_reads: false,
+        ..Case::plain("misbehave", RULES[0])
     };
     let run = Run {
         case: &CASE,

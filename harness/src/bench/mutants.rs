@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use setway_cases::{CASES, Case};
+use setway_cases::{CASES, Case, Premise};
 use setway_policy::Mutant;
 
 use crate::{
@@ -97,7 +97,7 @@ impl Trial {
 /// all there is to count; and those that compare data, with caches.
 pub fn runs(bench: &Bench) -> Vec<Run> {
     let all = Run::all();
-    let with_caches = all.iter().filter(|run| run.case.needs_cache_model);
+    let with_caches = all.iter().filter(|run| run.case.needs(Premise::Caches));
     let with_caches = with_caches.flat_map(|run| run.each(None));
     let with_caches: Vec<Run> = match bench.without_model() {
         None => with_caches.collect(),
@@ -119,7 +119,7 @@ pub fn judged(bench: &Bench, chosen: Vec<Mutant>) -> Vec<Mutant> {
 /// Whether `run`, one of `runs`, can say anything about the mutant called `name`.
 fn concerns(run: &Run, name: &str, runs: &[Run]) -> bool {
     match (spoils_data(Some(name)), run.caches) {
-        (true, caches) => caches.is_some() && run.case.needs_cache_model,
+        (true, caches) => caches.is_some() && run.case.needs(Premise::Caches),
         (false, None) => true,
         // The user may have asked for caches everywhere.
         (false, Some(_)) => runs.iter().all(|run| run.caches.is_some()),
@@ -201,7 +201,7 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     let kills = |case: &Case| {
         let killers = fates.iter().flat_map(|fate| &fate.killers);
         let mut own = killers.filter(|(run, _)| run.case.id == case.id);
-        own.any(|(run, _)| !(case.needs_cache_model && caches) || run.caches.is_some())
+        own.any(|(run, _)| !(case.needs(Premise::Caches) && caches) || run.caches.is_some())
     };
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));

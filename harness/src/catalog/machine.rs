@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use setway_cases::{CASES, Case};
+use setway_cases::{CASES, Case, Premise};
 
 use crate::{
     Error,
@@ -142,10 +142,10 @@ impl Machine {
     /// What `case` would need to be able to fail here, if it cannot. `caches` says whether the machine
     /// has any.
     pub fn lacks(&self, case: &Case, caches: bool) -> Option<&'static str> {
-        if case.needs_cache_model && !caches {
+        if case.needs(Premise::Caches) && !caches {
             return Some("needs the cache model: here no cache can spoil data");
         }
-        if case.needs_trapped_reads && !self.trapped_reads {
+        if case.needs(Premise::TrappedReads) && !self.trapped_reads {
             return Some("needs trapped reads: here the CPU decides before the hypervisor can");
         }
         None
@@ -156,10 +156,10 @@ impl Machine {
         if !self.isas.contains(&isa) {
             return Some(format!("{} has no {isa} at EL1", self.name));
         }
-        if case.vcpus > self.cpus {
+        if case.cpus > self.cpus {
             return Some(format!(
                 "the case needs {} CPUs, {} has {}",
-                case.vcpus, self.name, self.cpus
+                case.cpus, self.name, self.cpus
             ));
         }
         None

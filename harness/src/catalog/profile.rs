@@ -3,10 +3,10 @@
 //! Cases demand the counts of the policy of 2015. Where a kind of hypervisor counts differently and
 //! rightly so, its profile says what is expected instead, and why. Data is never excused.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
-use setway_cases::{CASES, Case};
+use setway_cases::{CASES, Case, Premise};
 
 use crate::{
     Error,
@@ -30,19 +30,9 @@ pub struct Profile {
     /// The counts that differ from what the cases demand. A later row goes over an earlier one.
     #[serde(default)]
     pub differs: Vec<Difference>,
-    /// Cases that say nothing about it.
+    /// The premises that do not hold, by name, and why. Cases that need one say nothing about it.
     #[serde(default)]
-    pub skips: Vec<Skip>,
-}
-
-/// A case whose premise does not hold.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Skip {
-    /// The case.
-    pub case: String,
-    /// Why.
-    pub why: String,
+    pub lacks: BTreeMap<String, String>,
 }
 
 /// Counts that differ.
@@ -84,16 +74,30 @@ impl Profile {
 
     fn read(file: &Path) -> Result<Self, Error> {
         let profile: Self = toml_file::read(file)?;
-        let names = profile.differs.iter().filter_map(|it| it.case.as_ref());
-        let mut names = names.chain(profile.skips.iter().map(|it| &it.case));
-        let unknown = |name: &&String| !CASES.iter().any(|case| case.id == **name);
-        match names.find(unknown) {
+        match profile.complaint() {
             None => Ok(profile),
-            Some(name) => Err(Error::Meaningless {
+            Some(reason) => Err(Error::Meaningless {
                 file: file.to_owned(),
-                reason: format!("there is no case `{name}`"),
+                reason,
             }),
         }
+    }
+
+    /// What it names that does not exist.
+    fn complaint(&self) -> Option<String> {
+        let mut names = self.differs.iter().filter_map(|it| it.case.as_ref());
+        let case = names.find(|name| !CASES.iter().any(|case| case.id == **name));
+        let mut premises = self.lacks.keys();
+        let premise = premises.find(|name| Premise::by_name(name).is_none());
+        let case = case.map(|name| format!("there is no case `{name}`"));
+        case.or_else(|| {
+            let known: Vec<&str> = Premise::ALL.map(Premise::name).into();
+            Some(format!(
+                "there is no premise `{}`; there are {}",
+                premise?,
+                known.join(", ")
+            ))
+        })
     }
 
     /// What is expected of the step called `step`, of which the case demands `counts`.
@@ -124,8 +128,12 @@ impl Profile {
 
     /// Why `case` says nothing about `hypervisor`, if so.
     pub fn skips(&self, case: &Case, hypervisor: &str) -> Option<String> {
-        if let Some(skip) = self.skips.iter().find(|it| it.case == case.id) {
-            return Some(format!("{}: {}", case.id, skip.why));
+        let mut lacking = case
+            .premises
+            .iter()
+            .filter_map(|it| self.lacks.get(it.name()));
+        if let Some(why) = lacking.next() {
+            return Some(format!("{}: {why}", case.id));
         }
         if self.rules.contains(&case.rule.kind.into()) {
             return None;
@@ -195,9 +203,42 @@ mod tests {
     #[test]
     fn the_policy_of_2015_is_what_cases_demand() {
         let profile = Profile::load("kvm-2015").unwrap();
-        for case in CASES {
+        for case in CASES.iter().filter(|case| case.is_guest()) {
             assert_eq!(profile.expected(case, "any", DEMANDED), DEMANDED);
             assert_eq!(profile.skips(case, "x"), None);
         }
+    }
+
+    #[test]
+    fn cases_are_skipped_by_what_they_need() {
+        let profile = Profile::load("kvm-fwb").unwrap();
+        let skipped = CASES.iter().filter(|case| case.is_guest());
+        let skipped = skipped.filter(|case| profile.skips(case, "x").is_some());
+        let skipped: Vec<&str> = skipped.map(|case| case.id).collect();
+        assert_eq!(
+            skipped,
+            [
+                "VMR-VALUE",
+                "VMR-ISOLATION",
+                "VMR-HALVES",
+                "EXA-RT/vm-reg",
+                "EXA-RT/vm-reg-64",
+                "EXA-BANK",
+                "COH-DROPPED",
+            ]
+        );
+        assert_eq!(
+            profile.skips(case("VMR-VALUE"), "x").unwrap(),
+            "VMR-VALUE: no VM register is ever trapped"
+        );
+    }
+
+    #[test]
+    fn a_premise_must_exist() {
+        let mut profile = Profile::load("kvm-fwb").unwrap();
+        assert_eq!(profile.complaint(), None);
+        profile.lacks.insert("tvm-trap".to_owned(), "x".to_owned());
+        let complaint = profile.complaint().unwrap();
+        assert!(complaint.contains("tvm-traps"), "{complaint}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use setway_cases::{CASES, Case, RULES, machine::MACHINE_CASES};
+use setway_cases::{CASES, Case, Premise, RULES};
 
 use crate::{
     Error,
@@ -39,6 +39,7 @@ struct CaseEntry {
     vcpus: u32,
     needs_cache_model: bool,
     needs_trapped_reads: bool,
+    premises: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -70,8 +71,6 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
     let hypervisors = Hypervisor::all()?
         .into_iter()
         .filter(|hypervisor| !hypervisor.self_test);
-    let bare = MACHINE_CASES.iter().filter(|it| !it.hidden);
-    let bare = bare.map(|it| &it.case);
     let listing = Listing {
         schema: "setway.list/1",
         rules: RULES
@@ -83,7 +82,11 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
                 kind: rule.kind.name(),
             })
             .collect(),
-        cases: CASES.iter().chain(bare).map(case_entry).collect(),
+        cases: CASES
+            .iter()
+            .filter(|case| !case.hidden)
+            .map(case_entry)
+            .collect(),
         hypervisors: hypervisors
             .map(hypervisor_entry)
             .collect::<Result<_, _>>()?,
@@ -129,9 +132,10 @@ fn case_entry(case: &Case) -> CaseEntry {
         id: case.id,
         rule: case.rule.id,
         isas: case.isas.iter().map(|isa| Isa::from(*isa)).collect(),
-        vcpus: case.vcpus,
-        needs_cache_model: case.needs_cache_model,
-        needs_trapped_reads: case.needs_trapped_reads,
+        vcpus: case.cpus,
+        needs_cache_model: case.needs(Premise::Caches),
+        needs_trapped_reads: case.needs(Premise::TrappedReads),
+        premises: case.premises.iter().map(|it| it.name()).collect(),
     }
 }
 

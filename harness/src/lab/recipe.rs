@@ -195,7 +195,7 @@ impl Boot {
         let size = size.map_or(0, |data| data.len());
         let cpus = match &hypervisor.agent {
             Some(agent) => agent.cpus,
-            None => run.case.vcpus,
+            None => run.case.cpus,
         };
         let plugin = self.model.as_ref().map(|plugin| plugin.path.as_path());
         let model = run.caches.and(machine.cache_model.as_ref());

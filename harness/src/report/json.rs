@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use setway_cases::Premise;
 
 use super::{Report, Section};
 use crate::{
@@ -122,7 +123,7 @@ fn entry(section: &Section, outcome: &Outcome) -> Entry {
             .map(|it| it.traps.clone())
             .unwrap_or_default(),
         duration_ms: milliseconds(outcome.duration),
-        needs_cache_model: run.case.needs_cache_model && run.caches.is_none(),
+        needs_cache_model: run.case.needs(Premise::Caches) && run.caches.is_none(),
         caches: run.caches,
         undecided: section.undecided(outcome),
         notes: section.notes(outcome),

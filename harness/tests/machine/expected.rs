@@ -4,7 +4,7 @@ use setway::{catalog::isa::Isa, plan::schedule::Caches};
 use setway_cache_model::{Actor, Config, Geometry, Op, Path};
 use setway_cases::{
     SetWay,
-    machine::ByVa,
+    bare::ByVa,
     random::{Digest, Direction, Form, LINE, LINES, Program, Step, Way, bytes, initial},
 };
 use setway_slow_model::Slow;

@@ -5,12 +5,12 @@
 #![no_std]
 #![no_main]
 
+mod bare;
 mod boot;
 mod caches;
 mod cp15;
 mod execute;
 mod isa;
-mod machine;
 mod probes;
 mod secondary;
 mod stage1;

@@ -2,10 +2,10 @@
 #![no_std]
 #![no_main]
 
+mod bare;
 mod caches;
 mod execute;
 mod isa;
-mod machine;
 mod probes;
 mod secondary;
 mod stage1;

@@ -1,52 +1,43 @@
-//! The catalogue: every case, as data. The harness reads it to know what there is; a payload reads
-//! it to find the body to run.
+//! The catalogue: every case, as data. The harness reads it to know what there is; a payload reads it to find the
+//! body to run.
+//!
+//! A row has the columns of [`Case`], by name, and `run`, the body. Columns that are left out are as in
+//! [`Case::plain`]: a guest's case, in all instruction sets, on one CPU, without premises, not hidden.
 
 use crate::{
-    Isa,
-    bodies::{coherence, exact, set_way, toggle, undef, vcpus, vm_reg},
-    context::Context,
+    Context,
+    bare::*,
+    bodies::{
+        bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
+        coherence, exact, random, set_way, toggle, undef, vcpus, vm_reg,
+    },
+    case::{Case, Premise::*, Setting},
     isa::{IsaName, IsaName::*, SetWay},
-    rule::{self, Rule},
+    rule,
 };
 
-/// One test of one rule.
-#[derive(Debug)]
-pub struct Case {
-    /// The rule's id, and after a `/` the variant where there are several.
-    pub id: &'static str,
-    /// The rule it tests.
-    pub rule: &'static Rule,
-    /// The instruction sets it exists in.
-    pub isas: &'static [IsaName],
-    /// How many CPUs it needs.
-    pub vcpus: u32,
-    /// Its checks of data cannot fail on a machine without caches.
-    pub needs_cache_model: bool,
-    /// It shows data that is old by right. Hardware may have renewed it, so that only caches to which
-    /// hardware does nothing by itself make the outcome certain.
-    pub lazy_only: bool,
-    /// It cannot fail on a machine that makes a read of a set/way encoding UNDEFINED before the
-    /// hypervisor can trap it.
-    pub needs_trapped_reads: bool,
-}
-
-const ALL: &[IsaName] = &[A64, A32, T32];
 const AARCH32: &[IsaName] = &[A32, T32];
 
+/// The bare machine, whose loads see what `expectations` says.
+const fn sees(expectations: Expectations) -> Setting {
+    Setting::Bare(Some(expectations))
+}
+
+/// The bare machine, where what the case sees does not depend on the machine.
+const NATIVE: Setting = Setting::Bare(None);
+
 macro_rules! catalogue {
-    ($($id:literal $rule:ident $isas:expr, [$($option:ident = $value:expr),*] => $body:expr;)*) => {
-        /// Every case, in the order of reports.
-        pub static CASES: &[Case] = &[$({
-            #[allow(unused_mut, reason = "most cases set no option")]
-            let mut case = Case { id: $id, rule: &rule::$rule, isas: $isas, vcpus: 1, needs_cache_model: false, lazy_only: false, needs_trapped_reads: false };
-            $(case.$option = $value;)*
-            case
+    ($({ id: $id:literal, rule: $rule:ident, run: $run:expr $(, $column:ident: $value:expr)* $(,)? })*) => {
+        /// Every case, in the order of reports: guests' first, then those for the bare machine.
+        pub static CASES: &[Case] = &[$(Case {
+            $($column: $value,)*
+            ..Case::plain($id, &rule::$rule)
         }),*];
 
         /// What the case called `id` does.
-        pub fn body<I: Isa>(id: &str) -> Option<fn(&mut Context<I>)> {
+        pub fn body<I: Bare>(id: &str) -> Option<fn(&mut Context<I>)> {
             match id {
-                $($id => Some($body),)*
+                $($id => Some($run),)*
                 _ => None,
             }
         }
@@ -54,65 +45,108 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    "SW-TRAP/isw" SW_TRAP ALL, [] => |cx| set_way::traps(cx, SetWay::Invalidate);
-    "SW-TRAP/csw" SW_TRAP ALL, [] => |cx| set_way::traps(cx, SetWay::Clean);
-    "SW-TRAP/cisw" SW_TRAP ALL, [] => |cx| set_way::traps(cx, SetWay::CleanInvalidate);
-    "SW-REPEAT" SW_REPEAT ALL, [] => set_way::repeat;
-    "SW-LOOP" SW_LOOP ALL, [] => set_way::whole_cache;
-    "SW-PAIR" SW_PAIR ALL, [] => set_way::pairs;
+    { id: "SW-TRAP/isw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWay::Invalidate) }
+    { id: "SW-TRAP/csw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWay::Clean) }
+    { id: "SW-TRAP/cisw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWay::CleanInvalidate) }
+    { id: "SW-REPEAT", rule: SW_REPEAT, run: set_way::repeat }
+    { id: "SW-LOOP", rule: SW_LOOP, run: set_way::whole_cache }
+    { id: "SW-PAIR", rule: SW_PAIR, run: set_way::pairs }
 
-    // From (M, C) to (M, C).
-    "TGL-MC/00-00" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, false), (false, false));
-    "TGL-MC/00-01" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, false), (false, true));
-    "TGL-MC/00-10" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, false), (true, false));
-    "TGL-MC/00-11" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, false), (true, true));
-    "TGL-MC/01-00" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, true), (false, false));
-    "TGL-MC/01-01" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, true), (false, true));
-    "TGL-MC/01-10" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, true), (true, false));
-    "TGL-MC/01-11" TGL_MC ALL, [] => |cx| toggle::transition(cx, (false, true), (true, true));
-    "TGL-MC/10-00" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, false), (false, false));
-    "TGL-MC/10-01" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, false), (false, true));
-    "TGL-MC/10-10" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, false), (true, false));
-    "TGL-MC/10-11" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, false), (true, true));
-    "TGL-MC/11-00" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, true), (false, false));
-    "TGL-MC/11-01" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, true), (false, true));
-    "TGL-MC/11-10" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, true), (true, false));
-    "TGL-MC/11-11" TGL_MC ALL, [] => |cx| toggle::transition(cx, (true, true), (true, true));
+    // From one state of (M, C) to another.
+    { id: "TGL-MC/00-00", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, false), (false, false)) }
+    { id: "TGL-MC/00-01", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, false), (false, true)) }
+    { id: "TGL-MC/00-10", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, false), (true, false)) }
+    { id: "TGL-MC/00-11", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, false), (true, true)) }
+    { id: "TGL-MC/01-00", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, true), (false, false)) }
+    { id: "TGL-MC/01-01", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, true), (false, true)) }
+    { id: "TGL-MC/01-10", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, true), (true, false)) }
+    { id: "TGL-MC/01-11", rule: TGL_MC, run: |cx| toggle::transition(cx, (false, true), (true, true)) }
+    { id: "TGL-MC/10-00", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, false), (false, false)) }
+    { id: "TGL-MC/10-01", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, false), (false, true)) }
+    { id: "TGL-MC/10-10", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, false), (true, false)) }
+    { id: "TGL-MC/10-11", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, false), (true, true)) }
+    { id: "TGL-MC/11-00", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (false, false)) }
+    { id: "TGL-MC/11-01", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (false, true)) }
+    { id: "TGL-MC/11-10", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (true, false)) }
+    { id: "TGL-MC/11-11", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (true, true)) }
 
-    "VMR-VALUE" VMR_VALUE ALL, [] => vm_reg::value;
-    "VMR-ISOLATION" VMR_ISOLATION ALL, [] => vm_reg::isolation;
-    "VMR-HALVES" VMR_HALVES AARCH32, [] => vm_reg::halves;
+    { id: "VMR-VALUE", rule: VMR_VALUE, run: vm_reg::value, premises: &[TvmTraps] }
+    { id: "VMR-ISOLATION", rule: VMR_ISOLATION, run: vm_reg::isolation, premises: &[TvmTraps] }
+    { id: "VMR-HALVES", rule: VMR_HALVES, run: vm_reg::halves, isas: AARCH32, premises: &[TvmTraps] }
 
-    "EXA-RT/set-way" EXA_RT ALL, [] => exact::every_rt_set_way;
-    "EXA-RT/vm-reg" EXA_RT ALL, [] => exact::every_rt_vm_reg;
-    "EXA-RT/vm-reg-64" EXA_RT AARCH32, [] => exact::every_rt_pair;
-    "EXA-ZR" EXA_ZR &[A64], [] => exact::zero_register;
-    "EXA-FLAGS" EXA_FLAGS ALL, [] => exact::flags;
-    "EXA-SIMD" EXA_SIMD ALL, [] => exact::simd;
-    "EXA-COND" EXA_COND &[A32], [] => exact::conditions;
-    "EXA-IT" EXA_IT &[T32], [] => exact::it_blocks;
-    "EXA-LEN" EXA_LEN &[T32], [] => exact::lengths;
-    "EXA-BANK" EXA_BANK AARCH32, [] => exact::banks;
+    { id: "EXA-RT/set-way", rule: EXA_RT, run: exact::every_rt_set_way }
+    { id: "EXA-RT/vm-reg", rule: EXA_RT, run: exact::every_rt_vm_reg, premises: &[TvmTraps] }
+    { id: "EXA-RT/vm-reg-64", rule: EXA_RT, run: exact::every_rt_pair, isas: AARCH32, premises: &[TvmTraps] }
+    { id: "EXA-ZR", rule: EXA_ZR, run: exact::zero_register, isas: &[A64] }
+    { id: "EXA-FLAGS", rule: EXA_FLAGS, run: exact::flags }
+    { id: "EXA-SIMD", rule: EXA_SIMD, run: exact::simd }
+    { id: "EXA-COND", rule: EXA_COND, run: exact::conditions, isas: &[A32] }
+    { id: "EXA-IT", rule: EXA_IT, run: exact::it_blocks, isas: &[T32] }
+    { id: "EXA-LEN", rule: EXA_LEN, run: exact::lengths, isas: &[T32] }
+    { id: "EXA-BANK", rule: EXA_BANK, run: exact::banks, isas: AARCH32, premises: &[TvmTraps] }
 
-    "UND-READ" UND_READ ALL, [needs_trapped_reads = true] => undef::set_way_read;
-    "UND-INJECT" UND_INJECT ALL, [] => undef::injected;
+    { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads] }
+    { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected }
 
-    "COH-CLEAN/csw" COH_CLEAN ALL, [needs_cache_model = true] => |cx| coherence::clean(cx, SetWay::Clean);
-    "COH-CLEAN/cisw" COH_CLEAN ALL, [needs_cache_model = true] => |cx| coherence::clean(cx, SetWay::CleanInvalidate);
-    "COH-TOGGLE" COH_TOGGLE ALL, [needs_cache_model = true] => coherence::toggle;
-    "COH-OFF" COH_OFF ALL, [needs_cache_model = true] => coherence::stored_while_off;
-    "COH-ISW" COH_ISW ALL, [needs_cache_model = true] => coherence::invalidate;
+    { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWay::Clean), premises: &[Caches] }
+    { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWay::CleanInvalidate), premises: &[Caches] }
+    { id: "COH-TOGGLE", rule: COH_TOGGLE, run: coherence::toggle, premises: &[Caches] }
+    { id: "COH-OFF", rule: COH_OFF, run: coherence::stored_while_off, premises: &[Caches] }
+    { id: "COH-ISW", rule: COH_ISW, run: coherence::invalidate, premises: &[Caches] }
 
-    "COH-DROPPED" COH_DROPPED ALL, [needs_cache_model = true, lazy_only = true] => coherence::dropped;
-    "COH-LOOP/csw" COH_LOOP ALL, [needs_cache_model = true] => coherence::clean_whole_cache;
-    "COH-LOOP/off-cisw" COH_LOOP ALL, [needs_cache_model = true] => coherence::off_then_clean;
-    "COH-REACH" COH_REACH ALL, [needs_cache_model = true] => coherence::reach;
-    "COH-CPUS" COH_CPUS ALL, [needs_cache_model = true, vcpus = 2] => coherence::other_cpu;
+    { id: "COH-DROPPED", rule: COH_DROPPED, run: coherence::dropped, premises: &[Caches, OnlyOwnEvictions, UncachedAlias] }
+    { id: "COH-LOOP/csw", rule: COH_LOOP, run: coherence::clean_whole_cache, premises: &[Caches] }
+    { id: "COH-LOOP/off-cisw", rule: COH_LOOP, run: coherence::off_then_clean, premises: &[Caches] }
+    { id: "COH-REACH", rule: COH_REACH, run: coherence::reach, premises: &[Caches] }
+    { id: "COH-CPUS", rule: COH_CPUS, run: coherence::other_cpu, cpus: 2, premises: &[Caches] }
 
-    "COH-CPUON/first" COH_CPUON ALL, [needs_cache_model = true, vcpus = 2] => |cx| coherence::started(cx, false);
-    "COH-CPUON/again" COH_CPUON ALL, [needs_cache_model = true, vcpus = 2] => |cx| coherence::started(cx, true);
+    { id: "COH-CPUON/first", rule: COH_CPUON, run: |cx| coherence::started(cx, false), cpus: 2, premises: &[Caches] }
+    { id: "COH-CPUON/again", rule: COH_CPUON, run: |cx| coherence::started(cx, true), cpus: 2, premises: &[Caches] }
 
-    "CPU-RESET" CPU_RESET ALL, [vcpus = 2] => vcpus::reset;
-    "CPU-RESTART" CPU_RESTART ALL, [vcpus = 2] => vcpus::restart;
-    "CPU-TVM" CPU_TVM ALL, [vcpus = 2] => vcpus::own_tvm;
+    { id: "CPU-RESET", rule: CPU_RESET, run: vcpus::reset, cpus: 2 }
+    { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2 }
+    { id: "CPU-TVM", rule: CPU_TVM, run: vcpus::own_tvm, cpus: 2 }
+
+    { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
+    { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }
+    { id: "MCH-NONE/alias", rule: MCH_NONE, run: va::stored_past_a_line, setting: sees(STALE), premises: &[Caches] }
+
+    { id: "MCH-SW/csw", rule: MCH_SW, run: |cx| native::cleaned(cx, SetWay::Clean), setting: sees(UNLESS_MOVED), premises: &[Caches] }
+    { id: "MCH-SW/cisw", rule: MCH_SW, run: |cx| native::cleaned(cx, SetWay::CleanInvalidate), setting: sees(UNLESS_MOVED), premises: &[Caches] }
+    { id: "MCH-SW/csw-off", rule: MCH_SW, run: native::cleaned_then_off, setting: sees(UNLESS_MOVED), premises: &[Caches] }
+    { id: "MCH-SW/csw-early", rule: MCH_SW, run: native::cleaned_too_early, setting: sees(IF_EVICTED), premises: &[Caches] }
+    { id: "MCH-SW/off-cisw", rule: MCH_SW, run: native::off_then_cleaned, setting: sees(TO_SYSTEM_CACHE), premises: &[Caches] }
+    { id: "MCH-SW/isw", rule: MCH_SW, run: native::destroyed, setting: sees(IF_CLEAN), premises: &[Caches] }
+    { id: "MCH-SW/off-isw", rule: MCH_SW, run: native::dropped_while_off, setting: sees(WITHOUT_SYSTEM_CACHE), premises: &[Caches] }
+    { id: "MCH-SW/other-level", rule: MCH_SW, run: native::other_level, setting: sees(IF_EVICTED), premises: &[Caches] }
+    { id: "MCH-SW/other-set", rule: MCH_SW, run: native::other_set, setting: sees(IF_EVICTED), premises: &[Caches] }
+
+    { id: "MCH-VA/cvac", rule: MCH_VA, run: |cx| va::maintained(cx, ByVa::Clean), setting: sees(FRESH), premises: &[Caches] }
+    { id: "MCH-VA/civac", rule: MCH_VA, run: |cx| va::maintained(cx, ByVa::CleanInvalidate), setting: sees(FRESH), premises: &[Caches] }
+    { id: "MCH-VA/cvau", rule: MCH_VA, run: |cx| va::maintained(cx, ByVa::CleanToUnification), setting: sees(TO_SYSTEM_CACHE), premises: &[Caches] }
+    { id: "MCH-VA/ivac", rule: MCH_VA, run: va::destroyed, setting: sees(IF_CLEAN_BY_VA), premises: &[Caches] }
+    { id: "MCH-VA/survives", rule: MCH_VA, run: va::survives, setting: sees(FRESH), premises: &[Caches] }
+
+    { id: "MCH-SWITCH/on", rule: MCH_SWITCH, run: switch::old_line, setting: sees(STALE), premises: &[Caches] }
+    { id: "MCH-SWITCH/ivac-on", rule: MCH_SWITCH, run: switch::old_line_dropped, setting: sees(FRESH), premises: &[Caches] }
+    { id: "MCH-SWITCH/off-civac", rule: MCH_SWITCH, run: switch::flushed_while_off, setting: sees(FRESH), premises: &[Caches] }
+
+    { id: "MCH-FILL/civac-off", rule: MCH_FILL, run: switch::flushed_too_early, setting: sees(UNLESS_REFILLED), premises: &[Caches] }
+    { id: "MCH-FILL/alias", rule: MCH_FILL, run: va::stored_past_a_flushed_line, setting: sees(UNLESS_REFILLED), premises: &[Caches] }
+    { id: "MCH-FILL/other-cpu", rule: MCH_FILL, run: cpus::filled_by_the_other, setting: sees(UNLESS_REFILLED), cpus: 2, premises: &[Caches] }
+
+    { id: "MCH-WALK/dirty", rule: MCH_WALK, run: |cx| walk::changed(cx, false, false), setting: sees(IF_EVICTED), premises: &[Caches] }
+    { id: "MCH-WALK/cvac", rule: MCH_WALK, run: |cx| walk::changed(cx, false, true), setting: sees(FRESH), premises: &[Caches] }
+    { id: "MCH-WALK/cached", rule: MCH_WALK, run: |cx| walk::changed(cx, true, false), setting: sees(FRESH), premises: &[Caches] }
+
+    { id: "MCH-FETCH/dirty", rule: MCH_FETCH, run: |cx| fetch::replaced(cx, false), setting: sees(IF_EVICTED), premises: &[Caches, FetchesThroughCaches] }
+    { id: "MCH-FETCH/cvau", rule: MCH_FETCH, run: |cx| fetch::replaced(cx, true), setting: sees(FRESH), premises: &[Caches, FetchesThroughCaches] }
+
+    { id: "MCH-CPU/snoop", rule: MCH_CPU, run: cpus::loaded_by_the_other, setting: sees(FRESH), cpus: 2, premises: &[Caches] }
+    { id: "MCH-CPU/csw", rule: MCH_CPU, run: cpus::cleaned_by_the_other, setting: sees(IF_EVICTED), cpus: 2, premises: &[Caches] }
+    { id: "MCH-CPU/cvac", rule: MCH_CPU, run: cpus::cleaned_by_va_by_the_other, setting: sees(FRESH), cpus: 2, premises: &[Caches] }
+
+    { id: "MCH-RANDOM", rule: MCH_RANDOM, run: random::programs, setting: NATIVE, hidden: true, premises: &[Caches] }
+    { id: "MCH-COST/compute", rule: MCH_COST, run: cost::compute, setting: NATIVE, hidden: true, premises: &[Caches] }
+    { id: "MCH-COST/memory", rule: MCH_COST, run: cost::memory, setting: NATIVE, hidden: true, premises: &[Caches] }
 }

@@ -1,8 +1,8 @@
 //! What a case records while it runs: steps and checks, buffered until it is over.
 
 use crate::{
+    bare::Expected,
     isa::{Isa, Probe, Registers},
-    machine::Outcome,
     random::{Digest, MOST_PROGRAMS, MOST_SEEN, Programs},
 };
 use core::{fmt::Write, marker::PhantomData, ops::Range};
@@ -43,7 +43,7 @@ pub struct Check {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Arguments {
     /// What its loads should see.
-    pub outcome: Outcome,
+    pub expected: Expected,
     /// The random programs to run.
     pub programs: Programs,
 }

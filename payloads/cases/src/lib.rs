@@ -8,16 +8,18 @@
 //! The harness links this crate for the catalogue, the payloads for the bodies.
 #![no_std]
 
+pub mod bare;
 mod bodies;
+mod case;
 mod catalogue;
 mod context;
 mod isa;
-pub mod machine;
 pub mod random;
 mod rule;
 
-pub use bodies::machine::obey;
-pub use catalogue::{CASES, Case, body};
+pub use bodies::bare::obey;
+pub use case::{Case, Premise, Setting};
+pub use catalogue::{CASES, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
 pub use isa::{
     Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SECONDARY_CONTEXT,

@@ -6,7 +6,7 @@
 
 use crate::clock::Deadline;
 use core::arch::asm;
-use setway_cases::{Command, SetWay, machine::Machine};
+use setway_cases::{Command, SetWay, bare::Bare};
 
 /// What the CPUs tell each other; each field has one writer.
 #[repr(C, align(4096))]
@@ -120,7 +120,7 @@ impl Mailbox {
     ///
     /// `locate` must return the non-cacheable address of one and the same mailbox, whether this CPU's
     /// MMU is on or off, and this must be the only CPU that serves it.
-    pub unsafe fn serve<I: Machine>(locate: fn() -> *mut Mailbox, context: u32, caches_on: bool) {
+    pub unsafe fn serve<I: Bare>(locate: fn() -> *mut Mailbox, context: u32, caches_on: bool) {
         // SAFETY: our caller's, and this CPU is the only writer of `context`, `started` and `done`.
         unsafe {
             (&raw mut (*locate()).context).write_volatile(context);
@@ -157,7 +157,7 @@ impl Default for Mailbox {
 }
 
 /// Does one command; returns whether there may be another.
-fn obey<I: Machine>(command: u32, at: *mut u32, value: u32) -> bool {
+fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> bool {
     match command {
         // SAFETY: the caller of `store` says so.
         c if c == Command::Store as u32 => unsafe { at.write_volatile(value) },

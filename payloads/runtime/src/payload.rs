@@ -3,8 +3,9 @@
 use crate::{board::Board, bootargs, console::Records, head};
 use core::fmt;
 use setway_cases::{
-    Arguments, CASES, Context, Isa, IsaName, body,
-    machine::{MACHINE_CASES, Machine, Outcome, machine_body},
+    Arguments, CASES, Context, Isa, IsaName,
+    bare::{Bare, Expected},
+    body,
     random::Programs,
 };
 use setway_protocol::{Stream, VERSION, Value::*, kind};
@@ -44,12 +45,12 @@ pub fn requested_isa(board: &Board<'_>) -> Option<IsaName> {
 /// # Panics
 ///
 /// If the command line names no case of this instruction set.
-pub fn run<I: Machine>(board: &Board<'_>, identity: Identity) {
+pub fn run<I: Bare>(board: &Board<'_>, identity: Identity) {
     let id = bootargs::value(board.bootargs, "case").unwrap_or("list");
     if id == "list" {
         return list::<I>(identity);
     }
-    let Some(body) = body::<I>(id).or_else(|| machine_body::<I>(id)) else {
+    let Some(body) = body::<I>(id) else {
         panic!("no case is called {id}")
     };
     let mut cx = Context::<I>::new(board.memory.clone(), arguments(board.bootargs));
@@ -61,8 +62,8 @@ pub fn run<I: Machine>(board: &Board<'_>, identity: Identity) {
 fn arguments(bootargs: &str) -> Arguments {
     let number = |key: &str| bootargs::value(bootargs, key).and_then(|text| text.parse().ok());
     Arguments {
-        outcome: bootargs::value(bootargs, "expect")
-            .and_then(Outcome::by_name)
+        expected: bootargs::value(bootargs, "expect")
+            .and_then(Expected::by_name)
             .unwrap_or_default(),
         programs: Programs {
             first: number("seed").unwrap_or_default(),
@@ -92,9 +93,7 @@ fn begin<I: Isa>(records: &mut Records, id: &str, identity: Identity) {
 fn list<I: Isa>(identity: Identity) {
     let mut records = Records::new(Stream::Guest);
     begin::<I>(&mut records, "list", identity);
-    let bare = MACHINE_CASES.iter().map(|it| &it.case);
-    let all = CASES.iter().chain(bare);
-    for case in all.filter(|case| case.isas.contains(&I::NAME)) {
+    for case in CASES.iter().filter(|case| case.isas.contains(&I::NAME)) {
         records.emit(kind::CASE, &[("id", Text(case.id))]);
     }
     records.end();

@@ -2,7 +2,7 @@
 
 use crate::{board::Board, clock::Deadline, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use setway_cases::{Command, SECONDARY_CONTEXT, machine::Machine};
+use setway_cases::{Command, SECONDARY_CONTEXT, bare::Bare};
 
 #[unsafe(link_section = ".arena.mailbox")]
 static mut MAILBOX: Mailbox = Mailbox::new();
@@ -27,7 +27,7 @@ static MPIDR: AtomicUsize = AtomicUsize::new(!0);
 /// # Safety
 ///
 /// What it returns must be the same memory, and not cacheable.
-pub unsafe trait PastCaches: Machine {
+pub unsafe trait PastCaches: Bare {
     /// The address for the memory at the physical address `address`.
     fn past_caches(address: usize) -> usize;
 }

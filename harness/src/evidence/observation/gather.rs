@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use setway_cases::Kind;
+use setway_cases::{Kind, Premise};
 use setway_protocol::{Stream, VERSION, kind};
 
 use super::{
@@ -124,7 +124,8 @@ impl Observation {
             checks,
             caches,
             account,
-            may_be_stale: run.case.rule.kind == Kind::Machine || run.case.lazy_only,
+            may_be_stale: run.case.rule.kind == Kind::Machine
+                || run.case.needs(Premise::OnlyOwnEvictions),
             modelled,
             programs: collect(&console.guest, kind::PROGRAM, Program::read, &mut gaps),
             seen: collect(&console.guest, kind::SEEN, program::bytes, &mut gaps).concat(),

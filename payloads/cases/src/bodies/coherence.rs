@@ -23,7 +23,7 @@ fn store(at: *mut u64, value: u64) {
     }
 }
 
-/// The number of places that do not hold `value`, and the first wrong value found.
+/// Checks what a load of each place sees, which should be `value`, and its number.
 fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: *mut u64, value: u64) {
     // SAFETY: as in `store`.
     let got = PLACES.map(|place| unsafe { at.add(place).read_volatile() });
@@ -36,7 +36,7 @@ fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: *mut u64, value: u
     }
 }
 
-/// Old data at the point of coherence, with no line of it in a cache: stored with the cache off.
+/// Old data at the point of coherency, with no line of it in a cache: stored with the cache off.
 fn start<I: Isa>() -> *mut u64 {
     let at = I::arena().cached;
     I::set_way(SetWay::CleanInvalidate, 0);

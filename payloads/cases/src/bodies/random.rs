@@ -1,9 +1,9 @@
 //! Running random programs and writing down what they see.
 
-use super::machine::{each_way, quiet};
+use super::bare::{each_way, quiet};
 use crate::{
+    bare::{Bare, Buffer, ByVa},
     context::Context,
-    machine::{Buffer, ByVa, Machine},
     random::{Digest, Direction, LINE, LINES, Program, SPAN, Step, Way, bytes, initial},
 };
 
@@ -12,7 +12,7 @@ const BEFORE: usize = SPAN / 2;
 const PAGE: usize = 4096;
 
 /// Runs the programs that the command line asks for.
-pub fn programs<I: Machine>(cx: &mut Context<I>) {
+pub fn programs<I: Bare>(cx: &mut Context<I>) {
     let wanted = cx.arguments().programs;
     for seed in wanted.first..wanted.first + wanted.count {
         let all = Some(seed) == wanted.detail;
@@ -30,7 +30,7 @@ pub fn programs<I: Machine>(cx: &mut Context<I>) {
 }
 
 /// Runs one program; `saw` is told what each load sees.
-fn run<I: Machine>(seed: u64, mut saw: impl FnMut(&[u8])) {
+fn run<I: Bare>(seed: u64, mut saw: impl FnMut(&[u8])) {
     let first = quiet::<I>(PAGE - BEFORE, SPAN);
     let cached = I::arena().cached.cast::<u8>().wrapping_add(first);
     let uncached = I::arena().uncached.cast::<u8>().wrapping_add(first);
@@ -74,7 +74,7 @@ fn run<I: Machine>(seed: u64, mut saw: impl FnMut(&[u8])) {
     }
 }
 
-fn flush<I: Machine>(lines: *mut u8) {
+fn flush<I: Bare>(lines: *mut u8) {
     for line in 0..LINES {
         I::by_va(ByVa::CleanInvalidate, lines.wrapping_add(line * LINE));
     }

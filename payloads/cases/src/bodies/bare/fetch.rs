@@ -2,8 +2,8 @@
 //! unification, behind the data cache that holds the store.
 
 use crate::{
+    bare::{Bare, ByVa, Expected},
     context::Context,
-    machine::{ByVa, Machine, Outcome},
 };
 
 const OLD: u8 = 11;
@@ -13,7 +13,7 @@ const NEW: u8 = 22;
 const FUNCTION: usize = 0x6000;
 
 /// Replaces a function by another, with or without cleaning it to the PoU, and calls it.
-pub fn replaced<I: Machine>(cx: &mut Context<I>, clean: bool) {
+pub fn replaced<I: Bare>(cx: &mut Context<I>, clean: bool) {
     let at = I::arena().cached.wrapping_byte_add(FUNCTION).cast::<u32>();
     write::<I>(at, OLD);
     I::by_va(ByVa::CleanToUnification, at.cast());
@@ -27,16 +27,16 @@ pub fn replaced<I: Machine>(cx: &mut Context<I>, clean: bool) {
     }
     I::barrier();
     I::invalidate_instructions();
-    let want = match cx.arguments().outcome {
-        Outcome::Fresh => NEW,
-        Outcome::Stale => OLD,
+    let want = match cx.arguments().expected {
+        Expected::Fresh => NEW,
+        Expected::Stale => OLD,
     };
     // SAFETY: a fetch finds the one function or the other.
     let got = unsafe { I::call(at) };
     cx.check("the function after it was replaced", want.into(), got);
 }
 
-fn write<I: Machine>(at: *mut u32, value: u8) {
+fn write<I: Bare>(at: *mut u32, value: u8) {
     // SAFETY: the arena is at least as large, and nothing else uses it.
     unsafe { at.cast::<[u32; 2]>().write_volatile(I::code(value)) }
 }

@@ -1,8 +1,8 @@
 //! What the cases do, a module for each family of rules.
 
+pub mod bare;
 pub mod coherence;
 pub mod exact;
-pub mod machine;
 pub mod random;
 pub mod set_way;
 pub mod toggle;

@@ -1,7 +1,18 @@
-//! What a payload offers to cases for the bare machine, besides what every case can do.
+//! Cases without a hypervisor: what a payload offers them besides what every case can do, and what they expect.
+//!
+//! They test the machine that the other cases stand on: what the caches themselves do, natively, to a program at
+//! EL1.
+
+mod expected;
 
 use crate::{isa::Isa, random::Form};
 use core::ops::Range;
+
+pub use expected::{BySchedule, Expectations, Expected};
+pub(crate) use expected::{
+    FRESH, IF_CLEAN, IF_CLEAN_BY_VA, IF_EVICTED, STALE, TO_SYSTEM_CACHE, UNLESS_MOVED,
+    UNLESS_REFILLED, WITHOUT_SYSTEM_CACHE,
+};
 
 /// A data cache maintenance op by VA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +41,7 @@ pub struct Window {
 }
 
 /// Cache maintenance at first hand. Everything here is complete when it returns.
-pub trait Machine: Isa {
+pub trait Bare: Isa {
     /// Issues one op by VA.
     fn by_va(op: ByVa, address: *const u8);
 

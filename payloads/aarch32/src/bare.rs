@@ -6,8 +6,8 @@ use core::{
     ops::Range,
 };
 use setway_cases::{
+    bare::{Bare, Buffer, ByVa, Window},
     forms_a32, forms_t32,
-    machine::{Buffer, ByVa, Machine, Window},
     random::Form,
 };
 
@@ -45,7 +45,7 @@ unsafe extern "C" {
     static runtime_end: u8;
 }
 
-impl<const IS_T32: bool> Machine for AArch32<IS_T32> {
+impl<const IS_T32: bool> Bare for AArch32<IS_T32> {
     fn by_va(op: ByVa, address: *const u8) {
         // SAFETY: cases do this to the arena, which is theirs, and to table entries in it.
         unsafe {

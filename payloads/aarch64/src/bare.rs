@@ -6,8 +6,8 @@ use core::{
     ops::Range,
 };
 use setway_cases::{
+    bare::{Bare, Buffer, ByVa, Window},
     forms_a64,
-    machine::{Buffer, ByVa, Machine, Window},
     random::Form,
 };
 
@@ -42,7 +42,7 @@ unsafe extern "C" {
     static runtime_end: u8;
 }
 
-impl Machine for A64 {
+impl Bare for A64 {
     fn by_va(op: ByVa, address: *const u8) {
         // SAFETY: cases do this to the arena, which is theirs, and to table entries in it.
         unsafe {

@@ -2,8 +2,8 @@
 
 use super::{NEW, OLD};
 use crate::{
+    bare::{Bare, ByVa, Expected},
     context::Context,
-    machine::{ByVa, Machine, Outcome},
 };
 
 /// The pages that the window shows before and after, as offsets in the arena. The tables are not there.
@@ -14,7 +14,7 @@ const OLDER: u64 = 0x0101_0101;
 
 /// Leads the window from one page to another by a cacheable store to its table entry, and looks which page it
 /// shows. A walk that goes past the caches does not see the store until it is cleaned.
-pub fn changed<I: Machine>(cx: &mut Context<I>, cached_walks: bool, clean: bool) {
+pub fn changed<I: Bare>(cx: &mut Context<I>, cached_walks: bool, clean: bool) {
     let arena = I::arena().cached;
     let window = I::window();
     let [before, after] = PAGES.map(|offset| arena.wrapping_byte_add(offset));
@@ -52,16 +52,16 @@ pub fn changed<I: Machine>(cx: &mut Context<I>, cached_walks: bool, clean: bool)
     I::invalidate_tlb();
     let changed = through::<I>();
     cx.check("the page before its entry was changed", OLD, again);
-    let want = match cx.arguments().outcome {
-        Outcome::Fresh => NEW,
-        Outcome::Stale => OLD,
+    let want = match cx.arguments().expected {
+        Expected::Fresh => NEW,
+        Expected::Stale => OLD,
     };
     cx.check("the page after its entry was changed", want, changed);
     I::set_walks(true);
 }
 
 /// Writes the window's entry, which leads to `page` from then on.
-fn set_entry<I: Machine>(table: *mut u64, page: *mut u64) {
+fn set_entry<I: Bare>(table: *mut u64, page: *mut u64) {
     let window = I::window();
     let entry = (window.entry)(page as usize);
     // SAFETY: the table lies in the arena.
@@ -74,7 +74,7 @@ fn set_entry<I: Machine>(table: *mut u64, page: *mut u64) {
 }
 
 /// What the window shows.
-fn through<I: Machine>() -> u64 {
+fn through<I: Bare>() -> u64 {
     // SAFETY: either entry is valid, and leads to memory that nothing else uses.
     unsafe { I::window().address.read_volatile() }
 }

@@ -12,8 +12,8 @@ mod forms_aarch32;
 pub use forms::{Direction, Form, forms};
 
 use crate::{
+    bare::ByVa,
     isa::{IsaName, SetWay},
-    machine::ByVa,
 };
 use core::fmt;
 

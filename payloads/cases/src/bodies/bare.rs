@@ -2,7 +2,7 @@
 //!
 //! Each case brings the same words of memory from [`OLD`] to [`NEW`] along one path, does something to
 //! the caches, and loads them along another. Whether it then sees the new words is up to the machine, and
-//! the command line says which outcome is the right one on this.
+//! the command line gives what is expected on this one.
 //!
 //! An invalidate by set/way that nobody upgrades destroys every dirty line that it meets, the payload's own
 //! among them. So the words lie in sets in which none of the payload's own memory does, but for what it
@@ -17,9 +17,9 @@ pub mod va;
 pub mod walk;
 
 use crate::{
+    bare::{Bare, ByVa, Expected},
     context::Context,
     isa::{Geometry, Isa, SetWay},
-    machine::{ByVa, Machine, Outcome},
 };
 use core::ops::Range;
 
@@ -38,23 +38,23 @@ const SPAN: usize = 4096 + 64;
 const QUIET: usize = 0x1_0000;
 
 /// Where the words are: an offset in the arena.
-fn place<I: Machine>() -> usize {
+fn place<I: Bare>() -> usize {
     quiet::<I>(0, SPAN)
 }
 
 #[inline(never)]
-fn cached<I: Machine>() -> *mut u64 {
+fn cached<I: Bare>() -> *mut u64 {
     I::arena().cached.wrapping_byte_add(place::<I>())
 }
 
 #[inline(never)]
-fn uncached<I: Machine>() -> *mut u64 {
+fn uncached<I: Bare>() -> *mut u64 {
     I::arena().uncached.wrapping_byte_add(place::<I>())
 }
 
-/// Old words at the point of coherence, with no line of them in any cache, and caches on.
+/// Old words at the point of coherency, with no line of them in any cache, and caches on.
 #[inline(never)]
-fn start<I: Machine>() {
+fn start<I: Bare>() {
     I::set_caches(false, false);
     by_va::<I>(ByVa::CleanInvalidate);
     store(cached::<I>(), OLD);
@@ -84,9 +84,9 @@ fn check<I: Isa>(cx: &mut Context<I>, name: &str, at: *mut u64) {
 
 #[inline(never)]
 fn compare<I: Isa>(cx: &mut Context<I>, name: &str, got: [u64; PLACES.len()]) {
-    let want = match cx.arguments().outcome {
-        Outcome::Fresh => NEW,
-        Outcome::Stale => OLD,
+    let want = match cx.arguments().expected {
+        Expected::Fresh => NEW,
+        Expected::Stale => OLD,
     };
     for (place, got) in PLACES.into_iter().zip(got) {
         cx.check(
@@ -99,7 +99,7 @@ fn compare<I: Isa>(cx: &mut Context<I>, name: &str, got: [u64; PLACES.len()]) {
 
 /// An op by VA on each of the words.
 #[inline(never)]
-fn by_va<I: Machine>(op: ByVa) {
+fn by_va<I: Bare>(op: ByVa) {
     for place in PLACES {
         I::by_va(op, cached::<I>().wrapping_add(place).cast());
     }
@@ -107,13 +107,13 @@ fn by_va<I: Machine>(op: ByVa) {
 
 /// An op by set/way on every line of every cache.
 #[inline(never)]
-fn everything<I: Machine>(op: SetWay) {
+fn everything<I: Bare>(op: SetWay) {
     super::set_way::each_line::<I>(|operand| I::set_way(op, operand));
     I::barrier();
 }
 
 /// An op by set/way on every way of every set of the last private cache that has one of the words.
-fn their_sets<I: Machine>(op: SetWay) {
+fn their_sets<I: Bare>(op: SetWay) {
     for place in PLACES {
         each_way::<I>(op, cached::<I>().wrapping_add(place) as usize);
     }
@@ -122,7 +122,7 @@ fn their_sets<I: Machine>(op: SetWay) {
 /// An op by set/way on every way of the set of `address` in the last cache that such ops reach. That is
 /// the one that the cache model models.
 #[inline(never)]
-pub fn each_way<I: Machine>(op: SetWay, address: usize) {
+pub fn each_way<I: Bare>(op: SetWay, address: usize) {
     let level = I::clidr() >> 24 & 7;
     let geometry = I::geometry(level.saturating_sub(1));
     let way_shift = (geometry.last_way as u32).leading_zeros() % 32;
@@ -149,7 +149,7 @@ fn sets(geometry: &Geometry) -> usize {
 ///
 /// If there is no such place: the payload has become too large for the cache.
 #[inline(never)]
-pub fn quiet<I: Machine>(from: usize, len: usize) -> usize {
+pub fn quiet<I: Bare>(from: usize, len: usize) -> usize {
     const PAGE: usize = 4096;
     let level = I::clidr() >> 24 & 7;
     let geometry = I::geometry(level.saturating_sub(1));

@@ -2,9 +2,9 @@
 
 use super::{NEW, PLACES, by_va, cached, check, compare, everything, load, start, store, uncached};
 use crate::{
+    bare::{Bare, ByVa},
     context::Context,
     isa::{Command, Isa, SetWay},
-    machine::{ByVa, Machine},
 };
 
 /// Where in the arena the second CPU leaves what it has loaded, past the caches.
@@ -15,7 +15,7 @@ fn report<I: Isa>() -> *mut u64 {
 }
 
 /// Does a command that is about the words, as the second CPU; false if it is none.
-pub fn obey<I: Machine>(command: u32) -> bool {
+pub fn obey<I: Bare>(command: u32) -> bool {
     match command {
         c if c == Command::Load as u32 => {
             for (place, word) in PLACES.into_iter().zip(load(cached::<I>())) {
@@ -31,7 +31,7 @@ pub fn obey<I: Machine>(command: u32) -> bool {
 }
 
 /// Runs `body` while a second CPU has its caches on.
-fn beside_another<I: Machine>(cx: &mut Context<I>, body: impl FnOnce(&mut Context<I>)) {
+fn beside_another<I: Bare>(cx: &mut Context<I>, body: impl FnOnce(&mut Context<I>)) {
     start::<I>();
     let started = I::start_secondary();
     cx.check("CPU_ON succeeds", 1, u64::from(started));
@@ -45,7 +45,7 @@ fn beside_another<I: Machine>(cx: &mut Context<I>, body: impl FnOnce(&mut Contex
 }
 
 /// CPU 0 stores, CPU 1 loads: caches are coherent.
-pub fn loaded_by_the_other<I: Machine>(cx: &mut Context<I>) {
+pub fn loaded_by_the_other<I: Bare>(cx: &mut Context<I>) {
     beside_another(cx, |cx| {
         store(cached::<I>(), NEW);
         I::barrier();
@@ -56,7 +56,7 @@ pub fn loaded_by_the_other<I: Machine>(cx: &mut Context<I>) {
 
 /// CPU 0 stores, CPU 1 cleans everything by set/way, CPU 0 loads past the cache: the ops were executed for
 /// CPU 1's caches alone.
-pub fn cleaned_by_the_other<I: Machine>(cx: &mut Context<I>) {
+pub fn cleaned_by_the_other<I: Bare>(cx: &mut Context<I>) {
     beside_another(cx, |cx| {
         store(cached::<I>(), NEW);
         I::barrier();
@@ -66,7 +66,7 @@ pub fn cleaned_by_the_other<I: Machine>(cx: &mut Context<I>) {
 }
 
 /// The same by VA: such ops act on the caches of all CPUs.
-pub fn cleaned_by_va_by_the_other<I: Machine>(cx: &mut Context<I>) {
+pub fn cleaned_by_va_by_the_other<I: Bare>(cx: &mut Context<I>) {
     beside_another(cx, |cx| {
         store(cached::<I>(), NEW);
         I::barrier();
@@ -77,7 +77,7 @@ pub fn cleaned_by_va_by_the_other<I: Machine>(cx: &mut Context<I>) {
 
 /// Load, caches off, clean and invalidate by VA, store, caches on, load: right but for the other CPU, whose
 /// mapping of the same memory is cacheable all the time.
-pub fn filled_by_the_other<I: Machine>(cx: &mut Context<I>) {
+pub fn filled_by_the_other<I: Bare>(cx: &mut Context<I>) {
     beside_another(cx, |cx| {
         load(cached::<I>());
         I::set_caches(false, false);

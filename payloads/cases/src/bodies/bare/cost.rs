@@ -1,6 +1,6 @@
 //! Loops to be timed: how long they take with the cache model and without is what it costs.
 
-use crate::{context::Context, isa::Isa, machine::Machine};
+use crate::{bare::Bare, context::Context, isa::Isa};
 use core::hint::black_box;
 
 /// Rounds of a computation without memory.
@@ -22,7 +22,7 @@ pub fn compute<I: Isa>(cx: &mut Context<I>) {
 }
 
 /// Loads and stores of 64 KiB, again and again.
-pub fn memory<I: Machine>(cx: &mut Context<I>) {
+pub fn memory<I: Bare>(cx: &mut Context<I>) {
     let at = I::arena().cached;
     for word in 0..WORDS {
         // SAFETY: the arena is at least as large, and nothing else uses it.

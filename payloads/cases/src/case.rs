@@ -1,0 +1,116 @@
+//! What a case is: a row of the [catalogue](crate::CASES).
+
+use crate::{bare::Expectations, isa::IsaName, rule::Rule};
+
+/// One test of one rule.
+#[derive(Debug)]
+pub struct Case {
+    /// The rule's id, and after a `/` the variant where there are several.
+    pub id: &'static str,
+    /// The rule it tests.
+    pub rule: &'static Rule,
+    /// The instruction sets it exists in.
+    pub isas: &'static [IsaName],
+    /// What runs beneath it.
+    pub setting: Setting,
+    /// How many CPUs it needs.
+    pub cpus: u32,
+    /// What must hold for it to say anything.
+    pub premises: &'static [Premise],
+    /// It is run only if it is asked for.
+    pub hidden: bool,
+}
+
+impl Case {
+    /// A guest's case of one CPU and all instruction sets, without a premise.
+    pub const fn plain(id: &'static str, rule: &'static Rule) -> Self {
+        Self {
+            id,
+            rule,
+            isas: &IsaName::ALL,
+            setting: Setting::Guest,
+            cpus: 1,
+            premises: &[],
+            hidden: false,
+        }
+    }
+
+    /// Whether the case says nothing, or less, where `premise` does not hold.
+    pub fn needs(&self, premise: Premise) -> bool {
+        self.premises.contains(&premise)
+    }
+
+    /// Whether it is a guest's, under a hypervisor.
+    pub const fn is_guest(&self) -> bool {
+        matches!(self.setting, Setting::Guest)
+    }
+
+    /// What its loads see; `None` if the case does not depend on the machine.
+    pub const fn expectations(&self) -> Option<&Expectations> {
+        match &self.setting {
+            Setting::Bare(Some(expectations)) => Some(expectations),
+            Setting::Bare(None) | Setting::Guest => None,
+        }
+    }
+}
+
+/// What runs beneath a case.
+#[derive(Debug)]
+pub enum Setting {
+    /// A hypervisor, whose guest the case is.
+    Guest,
+    /// Nothing: the case is at EL1 of a machine whose EL2 does not step in. What its loads see depends on what
+    /// the implementation does where the architecture leaves it free; `None` if that does not matter.
+    Bare(Option<Expectations>),
+}
+
+/// What must hold for a case to say anything. Machines, hypervisors' profiles and schedules say what does not
+/// hold with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Premise {
+    /// There are caches that can hold other data than memory: the cache model, or hardware's own. Checks of data
+    /// cannot fail without.
+    Caches,
+    /// A read of a set/way encoding traps before it is UNDEFINED. Otherwise the CPU decides before the hypervisor
+    /// can get it wrong.
+    TrappedReads,
+    /// Hardware evicts and fills nothing of its own accord. The case shows data that is old by right, and
+    /// hardware may have renewed it.
+    OnlyOwnEvictions,
+    /// Writes of VM registers trap once a set/way op has set TVM.
+    TvmTraps,
+    /// Stage 2 leaves memory attributes to stage 1, so that the non-cacheable mapping of the arena leads past the
+    /// caches.
+    UncachedAlias,
+    /// Instructions are fetched through the caches, at the point of unification.
+    FetchesThroughCaches,
+}
+
+impl Premise {
+    /// All of them.
+    pub const ALL: [Premise; 6] = [
+        Premise::Caches,
+        Premise::TrappedReads,
+        Premise::OnlyOwnEvictions,
+        Premise::TvmTraps,
+        Premise::UncachedAlias,
+        Premise::FetchesThroughCaches,
+    ];
+
+    /// The word for it in data files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Premise::Caches => "caches",
+            Premise::TrappedReads => "trapped-reads",
+            Premise::OnlyOwnEvictions => "only-own-evictions",
+            Premise::TvmTraps => "tvm-traps",
+            Premise::UncachedAlias => "uncached-alias",
+            Premise::FetchesThroughCaches => "fetches-through-caches",
+        }
+    }
+
+    /// The premise called `name`.
+    pub fn by_name(name: &str) -> Option<Premise> {
+        Self::ALL.into_iter().find(|premise| premise.name() == name)
+    }
+}
