@@ -11,11 +11,11 @@ use crate::evidence::exception_log::Exception;
 
 /// The names of exception classes in reports, beside those of set/way ops and VM registers.
 const CLASSES: [(u32, &str); 12] = [
-    (0x01, "wfx"),
-    (0x07, "simd"),
     (ec::UNKNOWN, "undefined"),
+    (ec::WFX, "wfx"),
     (ec::CP15_RT, "system_register"),
     (ec::CP15_RRT, "system_register"),
+    (ec::SIMD, "simd"),
     (ec::SYS64, "system_register"),
     (ec::HVC32, "hvc"),
     (ec::HVC64, "hvc"),

@@ -9,43 +9,8 @@ use fdt_rs::{
     base::{DevTree, DevTreeItem},
     prelude::*,
 };
+use setway_architecture::image::{Image, State};
 use setway_runtime::{board::Board, bootargs};
-
-/// What kind of image it is, and where it wants to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Image {
-    aarch64: bool,
-    /// From the start of memory.
-    offset: u64,
-    /// In memory, with everything that is not in the file.
-    size: u64,
-}
-
-/// Reads the header of an image (Linux Documentation/arch/arm64/booting.rst, and arch/arm's).
-fn identify(image: &[u8]) -> Option<Image> {
-    let word = |at: usize| Some(u32::from_le_bytes(image.get(at..at + 4)?.try_into().ok()?));
-    let double = |at: usize| Some(u64::from_le_bytes(image.get(at..at + 8)?.try_into().ok()?));
-    let file_size = image.len() as u64;
-    if word(0x38)? == u32::from_le_bytes(*b"ARM\x64") {
-        let (offset, size) = (double(8)?, double(16)?);
-        return Some(Image {
-            aarch64: true,
-            offset,
-            size: size.max(file_size),
-        });
-    }
-    if word(0x24)? == 0x016f_2818 {
-        let size = u64::from(word(0x2c)?.wrapping_sub(word(0x28)?));
-        // Behind the page tables and parameters that a kernel keeps at the start of memory, and at
-        // a multiple of 64 KiB.
-        return Some(Image {
-            aarch64: false,
-            offset: 0x1_0000,
-            size: size.max(file_size),
-        });
-    }
-    None
-}
 
 /// The most that a device tree may take. QEMU hands over a megabyte, nearly all of it empty.
 const DTB_SIZE: usize = 0x2_0000;
@@ -55,6 +20,10 @@ const DTB_SIZE: usize = 0x2_0000;
 struct Dtb([u8; DTB_SIZE]);
 
 static mut DTB: Dtb = Dtb([0; DTB_SIZE]);
+
+/// Where a zImage is put, from the start of memory: after the page tables and parameters that a kernel keeps
+/// there, and at a multiple of 64 KiB.
+const ZIMAGE_OFFSET: u64 = 0x1_0000;
 
 /// Copies image and device tree to where they belong, and says how the guest starts.
 pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
@@ -77,11 +46,15 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
             (initrd.end - initrd.start) as usize,
         )
     };
-    let Some(image) = identify(file) else {
+    let Some(image) = Image::read(file) else {
         panic!("the RAM disk is neither an arm64 Image nor a zImage")
     };
     let memory = stage2::guest_memory();
-    let start = memory.start + image.offset;
+    let start = memory.start
+        + match image.state {
+            State::AArch64 => image.text_offset,
+            State::AArch32 => ZIMAGE_OFFSET,
+        };
     // Where Linux's booting documents ask for it: out of the way of a kernel that unpacks itself, just
     // above 128 MiB from the start of memory, or in the last block if there is less.
     let tree = (memory.start + (128 << 20)).min(memory.end - (2 << 20)) & !((2 << 20) - 1);
@@ -107,7 +80,7 @@ pub fn load(board: &Board<'_>, dtb: u64) -> Entry {
     unsafe { core::arch::asm!("dsb sy", "ic ialluis", "dsb sy", "isb", options(nostack)) }
     stage2::map_in_pages(start + image.size, tree);
 
-    if image.aarch64 {
+    if image.state == State::AArch64 {
         Entry {
             aarch64: true,
             pc: start,

@@ -8,6 +8,7 @@
 //! the device tree is read.
 
 use core::{arch::global_asm, cell::UnsafeCell, ops::Range, sync::atomic::AtomicU64};
+use setway_architecture::registers::{Hcr, Sctlr};
 
 const ENTRIES: usize = 512;
 const GIB: u64 = 1 << 30;
@@ -36,8 +37,12 @@ const MAIR: u64 = 0x04 | 0xff << 8;
 /// 39 bits of VA, 4 KiB granule, walks write-back inner shareable, RES1 bits (DDI 0487, TCR_EL2).
 /// PS is added from ID_AA64MMFR0_EL1.
 const TCR: u64 = 25 | 0b01 << 8 | 0b01 << 10 | 0b11 << 12 | 1 << 23 | 1 << 31;
-/// M, C, SA, I and the RES1 bits of SCTLR_EL2.
-const SCTLR: u64 = 0x30c5_0830 | 1 << 0 | 1 << 2 | 1 << 3 | 1 << 12;
+/// SCTLR_EL2 with stage 1 and the caches on, and SP checked.
+const SCTLR: Sctlr = Sctlr::EL2_RESET
+    .union(Sctlr::M)
+    .union(Sctlr::C)
+    .union(Sctlr::SA)
+    .union(Sctlr::I);
 /// No trap of SIMD and floating point to EL2, and the RES1 bits.
 const CPTR: u64 = 0x33ff;
 
@@ -47,7 +52,7 @@ global_asm!(
     ".global enable_mmu",
     "enable_mmu:",
     // Without FEAT_VHE's E2H, which would change what the registers below mean.
-    "    mov     x8, #1 << 31",
+    "    mov     x8, #{rw}",
     "    msr     hcr_el2, x8",
     "    isb",
     "    adrp    x8, {table}",
@@ -102,6 +107,7 @@ global_asm!(
     "    isb",
     "    ret",
     "    .ltorg",
+    rw = const Hcr::RW.bits(),
     table = sym LEVEL1,
     filled = sym LEVEL1_FILLED,
     entries = const ENTRIES,
@@ -110,7 +116,7 @@ global_asm!(
     mair = const MAIR,
     tcr = const TCR,
     cptr = const CPTR,
-    sctlr = const SCTLR,
+    sctlr = const SCTLR.bits(),
 );
 
 /// Maps every whole gigabyte of `memory` as memory.

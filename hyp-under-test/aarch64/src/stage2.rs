@@ -11,6 +11,7 @@ use core::{
     ops::Range,
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
+use setway_architecture::registers::Ctr;
 use setway_policy::{Mutant, Policy};
 use setway_runtime::{mrs, msr};
 
@@ -313,9 +314,9 @@ impl Flush {
     }
 }
 
-/// The smallest line of any data or unified cache: CTR_EL0.DminLine.
+/// Bytes of the smallest line of any data or unified cache.
 fn line_size() -> u64 {
-    4 << (mrs!("ctr_el0") >> 16 & 0xf)
+    Ctr(mrs!("ctr_el0")).data_line()
 }
 
 /// Does `op` to every line of `range`, and says how many there are.

@@ -1,6 +1,6 @@
 //! The guest's EL1 registers, by the tables of `setway-architecture`.
 
-use setway_architecture::trap::sysreg::Backing;
+use setway_architecture::{registers::Sctlr, trap::sysreg::Backing};
 use setway_runtime::{mrs, msr};
 
 macro_rules! backing {
@@ -18,6 +18,11 @@ macro_rules! backing {
             }
         }
     };
+}
+
+/// The guest's SCTLR_EL1, or SCTLR.
+pub fn sctlr() -> Sctlr {
+    Sctlr::from_bits_retain(get(Backing::SctlrEl1))
 }
 
 backing! {

@@ -107,7 +107,7 @@ fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
     COUNTERS.set_way[op].add(1);
     let outcome = policy.set_way(vcpu.state);
     if outcome.flush {
-        let cache_on = policy.cache_on(sysreg::get(Backing::SctlrEl1));
+        let cache_on = policy.cache_on(sysreg::sctlr());
         flush(vcpu);
         EVENTS.push(Event::SetWayFlush {
             vcpu: vcpu.index,
@@ -132,7 +132,7 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     let policy = vcpu.policy;
     let reg = &VM_REGS[place];
     COUNTERS.vm_reg[place].add(1);
-    let was = sysreg::get(Backing::SctlrEl1);
+    let was = sysreg::sctlr();
     let mut value = transfer(vcpu, policy, esr.rt());
     if esr.class() == ec::CP15_RRT {
         let high = transfer(vcpu, policy, esr.rt2());
@@ -152,7 +152,7 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     if policy.is(Mutant::VmRegAliased) && reg.backing == Backing::AmairEl1 {
         sysreg::set(Backing::MairEl1, !sysreg::get(Backing::MairEl1));
     }
-    let outcome = policy.vm_reg_written(vcpu.state, was, sysreg::get(Backing::SctlrEl1));
+    let outcome = policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
     if outcome.flush {
         flush(vcpu);
     }
@@ -223,7 +223,7 @@ fn step(vcpu: &mut Vcpu, esr: Esr) {
 fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     let policy = vcpu.policy;
     COUNTERS.undef.add(1);
-    let sctlr = sysreg::get(Backing::SctlrEl1);
+    let sctlr = sysreg::sctlr();
     let vbar = mrs!("vbar_el1");
     let wrong_vector = policy.is(Mutant::UndefWrongVector);
     let return_after = policy.is(Mutant::UndefReturnAfter);

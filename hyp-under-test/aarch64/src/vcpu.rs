@@ -9,37 +9,21 @@ use core::{
     mem::{MaybeUninit, offset_of},
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
+use setway_architecture::registers::{Hcr, Mpidr, Sctlr};
 use setway_policy::{Mutant, Policy, VcpuState};
 use setway_runtime::board::MAX_CPUS;
 use setway_runtime::{mrs, msr};
 
-/// HCR_EL2 bits (DDI 0487, HCR_EL2).
-mod hcr {
-    /// Stage 2 on.
-    pub const VM: u64 = 1 << 0;
-    /// EL1's invalidate by set/way also cleans.
-    pub const SWIO: u64 = 1 << 1;
-    /// A barrier of the guest reaches at least the inner shareable domain (BSU).
-    pub const BSU_IS: u64 = 1 << 10;
-    /// The guest's TLB and instruction cache maintenance reaches all CPUs.
-    pub const FB: u64 = 1 << 9;
-    /// Reads of ID group 3 trap.
-    pub const TID3: u64 = 1 << 18;
-    /// SMC traps.
-    pub const TSC: u64 = 1 << 19;
-    /// Set/way ops trap.
-    pub const TSW: u64 = 1 << 22;
-    /// Writes of VM registers trap.
-    pub const TVM: u64 = 1 << 26;
-    /// EL1 is AArch64.
-    pub const RW: u64 = 1 << 31;
-    /// Pointer authentication does not trap (RES0 before FEAT_PAuth).
-    pub const API_APK: u64 = 0b11 << 40;
-}
-
 /// HCR_EL2 but for TVM and RW.
-const HCR: u64 =
-    hcr::VM | hcr::SWIO | hcr::FB | hcr::BSU_IS | hcr::TID3 | hcr::TSC | hcr::TSW | hcr::API_APK;
+const HCR: Hcr = Hcr::VM
+    .union(Hcr::SWIO)
+    .union(Hcr::FB)
+    .union(Hcr::BSU_INNER_SHAREABLE)
+    .union(Hcr::TID3)
+    .union(Hcr::TSC)
+    .union(Hcr::TSW)
+    .union(Hcr::API)
+    .union(Hcr::APK);
 /// MDCR_EL2.TPM: the guest has no PMU, so its registers trap; `ids` hides it.
 const MDCR_TPM: u64 = 1 << 6;
 
@@ -114,9 +98,6 @@ static MPIDR: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
 /// [`Power`] of each.
 static POWER: [AtomicU8; MAX_CPUS] = [const { AtomicU8::new(Power::Off as u8) }; MAX_CPUS];
 
-/// The affinity fields of MPIDR.
-const AFFINITY: u64 = 0xff_00ff_ffff;
-
 /// Learns which CPUs there are.
 pub fn init(cpus: &[u64]) {
     for (slot, mpidr) in MPIDR.iter().zip(cpus) {
@@ -153,18 +134,23 @@ pub fn set_power(index: usize, from: Power, to: Power) -> bool {
 
 /// Runs the first vCPU on this CPU.
 pub fn run_boot_cpu(entry: Entry) -> ! {
-    let own = mrs!("mpidr_el1") & AFFINITY;
+    let own = own_affinity();
     let Some(index) = by_mpidr(own) else {
         panic!("the device tree has no CPU {own:#x}")
     };
     run(index, entry)
 }
 
+/// The affinity of this CPU.
+fn own_affinity() -> u64 {
+    Mpidr(mrs!("mpidr_el1")).affinity()
+}
+
 /// Runs vCPU `index` on this CPU, from reset.
 pub fn run(index: usize, entry: Entry) -> ! {
     let policy = policy();
     let mut state = policy.reset();
-    if policy.is(Mutant::SecondaryTvmClear) && mrs!("mpidr_el1") & AFFINITY != mpidr(0) {
+    if policy.is(Mutant::SecondaryTvmClear) && own_affinity() != mpidr(0) {
         state.tvm = false;
     }
     let mut x = [0; 31];
@@ -209,15 +195,12 @@ fn reset_registers(vcpu: &Vcpu) {
         msr!("cntvoff_el2", 0);
         msr!("vpidr_el2", mrs!("midr_el1"));
         msr!("vmpidr_el2", mrs!("mpidr_el1"));
-        // SCTLR_EL1's RES1 bits of Armv8.0, and AArch32's SCTLR as a Cortex-A57 resets it.
-        msr!(
-            "sctlr_el1",
-            if vcpu.aarch64 {
-                0x30d0_0800
-            } else {
-                0x00c5_0838
-            }
-        );
+        let sctlr = if vcpu.aarch64 {
+            Sctlr::EL1_RESET
+        } else {
+            Sctlr::AARCH32_RESET
+        };
+        msr!("sctlr_el1", sctlr.bits());
         msr!("cpacr_el1", 0);
         msr!("vbar_el1", 0);
         msr!("tcr_el1", 0);
@@ -232,17 +215,17 @@ fn reset_registers(vcpu: &Vcpu) {
 
 /// Sets this CPU's HCR_EL2 as the vCPU's state has it.
 pub fn load_hcr(vcpu: &Vcpu) {
-    let tvm = if vcpu.state.tvm { hcr::TVM } else { 0 };
-    let rw = if vcpu.aarch64 { hcr::RW } else { 0 };
-    let mut without = 0;
+    let mut hcr = HCR;
+    hcr.set(Hcr::TVM, vcpu.state.tvm);
+    hcr.set(Hcr::RW, vcpu.aarch64);
     if !vcpu.policy.traps_set_way() {
-        without |= hcr::TSW;
+        hcr.remove(Hcr::TSW);
     }
     if vcpu.policy.is(Mutant::PassThroughNoSwio) {
-        without |= hcr::SWIO;
+        hcr.remove(Hcr::SWIO);
     }
     // SAFETY: governs the guest; the exception return that follows synchronizes it.
-    unsafe { msr!("hcr_el2", HCR & !without | tvm | rw) }
+    unsafe { msr!("hcr_el2", hcr.bits()) }
 }
 
 /// The one TVM that all vCPUs of the mutant `tvm-shared` have.

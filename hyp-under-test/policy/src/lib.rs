@@ -22,14 +22,10 @@ mod mutant;
 
 pub use mutant::Mutant;
 
-/// SCTLR.M and SCTLR_EL1.M: the stage 1 MMU is on.
-pub const SCTLR_M: u64 = 1 << 0;
-/// SCTLR.C and SCTLR_EL1.C: data accesses may be cached.
-pub const SCTLR_C: u64 = 1 << 2;
+use setway_architecture::registers::Sctlr;
 
 /// What the policy remembers of one vCPU: the HCR_EL2.TVM it runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
 pub struct VcpuState {
     /// Writes of VM registers trap.
     pub tvm: bool,
@@ -37,7 +33,7 @@ pub struct VcpuState {
 
 /// What the hypervisor has to do about a set/way op, besides stepping over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SetWay {
+pub struct SetWayResponse {
     /// Clean and invalidate by VA everything mapped to the VM.
     pub flush: bool,
     /// Execute the op on this CPU, an invalidate as a clean and invalidate. The policy never does; what
@@ -49,7 +45,7 @@ pub struct SetWay {
 
 /// What the hypervisor has to do about a trapped write of a VM register, once it has performed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Toggle {
+pub struct ToggleResponse {
     /// The cache was on before the write.
     pub was: bool,
     /// The cache is on after it.
@@ -62,7 +58,6 @@ pub struct Toggle {
 
 /// The policy, or one of its mutants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(transparent)]
 pub struct Policy {
     /// The defect, if this is a mutant.
     pub mutant: Option<Mutant>,
@@ -95,9 +90,9 @@ impl Policy {
     }
 
     /// Whether SCTLR value `sctlr` means that the guest's cache is on.
-    pub fn cache_on(self, sctlr: u64) -> bool {
-        let m = sctlr & SCTLR_M != 0;
-        let c = sctlr & SCTLR_C != 0;
+    pub fn cache_on(self, sctlr: Sctlr) -> bool {
+        let m = sctlr.contains(Sctlr::M);
+        let c = sctlr.contains(Sctlr::C);
         match self.mutant {
             Some(Mutant::EnabledByMAlone) => m,
             Some(Mutant::EnabledByCAlone) => c,
@@ -107,9 +102,9 @@ impl Policy {
 
     /// The guest issued a set/way op.
     #[inline]
-    pub fn set_way(self, state: VcpuState) -> SetWay {
+    pub fn set_way(self, state: VcpuState) -> SetWayResponse {
         let first = !state.tvm;
-        SetWay {
+        SetWayResponse {
             flush: match self.mutant {
                 Some(Mutant::NoFirstFlush | Mutant::Before2015) => false,
                 Some(Mutant::FlushEverySetWay) => true,
@@ -124,7 +119,7 @@ impl Policy {
 
     /// The guest wrote a VM register while TVM was set; `was` and `now` are the values of SCTLR
     /// before and after the write.
-    pub fn vm_reg_written(self, state: VcpuState, was: u64, now: u64) -> Toggle {
+    pub fn vm_reg_written(self, state: VcpuState, was: Sctlr, now: Sctlr) -> ToggleResponse {
         let (was, now) = (self.cache_on(was), self.cache_on(now));
         let flush = match self.mutant {
             Some(Mutant::FlushOnToOffOnly) => was && !now,
@@ -132,7 +127,7 @@ impl Policy {
             _ => was != now,
         };
         let clear = now && !self.is(Mutant::TvmNeverCleared);
-        Toggle {
+        ToggleResponse {
             was,
             now,
             flush,

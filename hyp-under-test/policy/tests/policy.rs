@@ -1,10 +1,13 @@
 //! The policy against the table of the 2015 change, and every policy mutant against the policy.
 use proptest::prelude::*;
-use setway_policy::{Mutant, Policy, SCTLR_C, SCTLR_M, VcpuState};
+use setway_architecture::registers::Sctlr;
+use setway_policy::{Mutant, Policy, VcpuState};
 
 const KVM: Policy = Policy { mutant: None };
 /// The four values of (M, C).
-const SCTLR: [u64; 4] = [0, SCTLR_M, SCTLR_C, SCTLR_M | SCTLR_C];
+const SCTLR: [Sctlr; 4] = [Sctlr::empty(), Sctlr::M, Sctlr::C, ON];
+/// The one of them with which the cache is on.
+const ON: Sctlr = Sctlr::M.union(Sctlr::C);
 
 #[test]
 fn a_vcpu_starts_watched() {
@@ -23,17 +26,17 @@ fn first_set_way_flushes_and_arms() {
 fn sixteen_transitions() {
     for was in SCTLR {
         for now in SCTLR {
-            let on = |sctlr| sctlr == SCTLR_M | SCTLR_C;
+            let on = |sctlr| sctlr == ON;
             let toggle = KVM.vm_reg_written(VcpuState { tvm: true }, was, now);
-            assert_eq!(toggle.flush, on(was) != on(now), "{was:#x} -> {now:#x}");
-            assert_eq!(toggle.state.tvm, !on(now), "{was:#x} -> {now:#x}");
+            assert_eq!(toggle.flush, on(was) != on(now), "{was:?} -> {now:?}");
+            assert_eq!(toggle.state.tvm, !on(now), "{was:?} -> {now:?}");
         }
     }
 }
 
 /// What a policy says to a sequence of events; `None` is a set/way op, `Some` a write of SCTLR.
-fn observe(policy: Policy, events: &[Option<u64>]) -> Vec<(bool, bool)> {
-    let (mut state, mut sctlr) = (policy.reset(), 0);
+fn observe(policy: Policy, events: &[Option<Sctlr>]) -> Vec<(bool, bool)> {
+    let (mut state, mut sctlr) = (policy.reset(), Sctlr::empty());
     let mut seen = Vec::new();
     for event in events {
         let flush = match *event {
@@ -59,17 +62,16 @@ fn observe(policy: Policy, events: &[Option<u64>]) -> Vec<(bool, bool)> {
 
 #[test]
 fn every_policy_mutant_differs() {
-    let m = Some;
     let everything = [
-        m(SCTLR_M),
-        m(SCTLR_M | SCTLR_C),
+        Some(Sctlr::M),
+        Some(ON),
         None,
         None,
-        m(SCTLR_C),
+        Some(Sctlr::C),
         None,
-        m(SCTLR_M | SCTLR_C),
+        Some(ON),
         None,
-        m(0),
+        Some(Sctlr::empty()),
     ];
     for mutant in [
         Mutant::NoFirstFlush,
@@ -95,7 +97,7 @@ proptest! {
     /// What the policy is for: while TVM is clear the cache is on, so no toggle goes unseen.
     #[test]
     fn tvm_clear_means_cache_on(events: Vec<Option<u8>>) {
-        let (mut state, mut sctlr) = (KVM.reset(), 0);
+        let (mut state, mut sctlr) = (KVM.reset(), Sctlr::empty());
         for event in events {
             match event {
                 None => state = KVM.set_way(state).state,

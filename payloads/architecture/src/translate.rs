@@ -18,6 +18,7 @@ mod stage1;
 mod stage2;
 mod walks;
 
+use crate::registers::{Hcr, Sctlr};
 use attributes::Attributes;
 pub use attributes::Memory;
 use regime::Regime;
@@ -56,6 +57,20 @@ pub struct Registers {
     pub vtcr_el2: u64,
     /// VTTBR_EL2.
     pub vttbr_el2: u64,
+}
+
+impl Registers {
+    fn hcr(&self) -> Hcr {
+        Hcr::from_bits_retain(self.hcr_el2)
+    }
+
+    fn sctlr_el1(&self) -> Sctlr {
+        Sctlr::from_bits_retain(self.sctlr_el1)
+    }
+
+    fn sctlr_el2(&self) -> Sctlr {
+        Sctlr::from_bits_retain(self.sctlr_el2)
+    }
 }
 
 /// The exception level and state in which an access is made.
@@ -186,38 +201,6 @@ impl From<Kind> for Purpose {
             Kind::Fetch => Purpose::Fetch,
         }
     }
-}
-
-/// SCTLR_ELx, and SCTLR of AArch32.
-mod sctlr {
-    /// Stage 1 is on.
-    pub const M: u64 = 1 << 0;
-    /// Data accesses and walks may be cached.
-    pub const C: u64 = 1 << 2;
-    /// Fetches may be cached.
-    pub const I: u64 = 1 << 12;
-    /// Tables are big-endian.
-    pub const EE: u64 = 1 << 25;
-    /// AArch32: PRRR and NMRR say what TEX, C and B mean.
-    pub const TRE: u64 = 1 << 28;
-}
-
-/// HCR_EL2.
-mod hcr {
-    /// Stage 2 is on.
-    pub const VM: u64 = 1 << 0;
-    /// Stage 1 is off and its output cacheable; implies VM.
-    pub const DC: u64 = 1 << 12;
-    /// EL2 hosts EL0; stage 1 of EL1&0 is off.
-    pub const TGE: u64 = 1 << 27;
-    /// Stage 2 lets no data access or walk be cached.
-    pub const CD: u64 = 1 << 32;
-    /// Stage 2 lets no fetch be cached.
-    pub const ID: u64 = 1 << 33;
-    /// EL2 has the regime of a host.
-    pub const E2H: u64 = 1 << 34;
-    /// Stage 2 may strengthen stage 1's attributes.
-    pub const FWB: u64 = 1 << 46;
 }
 
 /// Bits `high` to `low` of `value`.

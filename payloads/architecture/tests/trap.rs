@@ -1,10 +1,13 @@
 //! The tables and functions against the manual and against encodings that an assembler produced.
 use proptest::prelude::*;
-use setway_architecture::trap::{
-    aarch32::{self, psr},
-    esr::Esr,
-    sysreg::{self, Key, Part},
-    undef::{self, Features},
+use setway_architecture::{
+    registers::Sctlr,
+    trap::{
+        aarch32::{self, psr},
+        esr::Esr,
+        sysreg::{self, Key, Part},
+        undef::{self, Features},
+    },
 };
 
 fn op_name(esr: u32) -> Option<&'static str> {
@@ -154,7 +157,15 @@ proptest! {
 
 #[test]
 fn undef_aarch64() {
-    let entry = |spsr| undef::aarch64(0x8_0000, spsr, 0x10_0000, 0, Features::default());
+    let entry = |spsr| {
+        undef::aarch64(
+            0x8_0000,
+            spsr,
+            0x10_0000,
+            Sctlr::empty(),
+            Features::default(),
+        )
+    };
     for (spsr, vector) in [(0b0101, 0x200), (0b0100, 0), (0b0000, 0x400), (0x10, 0x600)] {
         assert_eq!(entry(spsr).pc, 0x10_0000 + vector);
     }
@@ -167,19 +178,22 @@ fn undef_aarch64() {
         ssbs: true,
         mte: true,
     };
-    let taken = undef::aarch64(0, 0b0101, 0, 1 << 44, all);
+    let taken = undef::aarch64(0, 0b0101, 0, Sctlr::from_bits_retain(1 << 44), all);
     assert_eq!(
         taken.pstate,
         0b0101 | 0xf << 6 | 1 << 22 | 1 << 12 | 1 << 25
     );
-    let taken = undef::aarch64(0, 0b0101, 0, 1 << 23, all);
+    let taken = undef::aarch64(0, 0b0101, 0, Sctlr::from_bits_retain(1 << 23), all);
     assert_eq!(taken.pstate & (1 << 22 | 1 << 12), 0);
 }
 
 #[test]
 fn undef_aarch32() {
     let svc = 0x13 | psr::FLAGS;
-    let entry = |spsr, sctlr| undef::aarch32(0x8000, spsr, 0x4_0000, sctlr, Features::default());
+    let entry = |spsr, sctlr| {
+        let sctlr = Sctlr::from_bits_retain(sctlr);
+        undef::aarch32(0x8000, spsr, 0x4_0000, sctlr, Features::default())
+    };
     let taken = entry(svc, 0);
     assert_eq!(
         (taken.pc, taken.lr_und, taken.spsr_und),

@@ -3,8 +3,7 @@
 use std::{ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
-
-use crate::layout::State;
+use setway_architecture::image::State;
 
 const EXAMPLES: &str = "\
 Example, with an image that `setway build` has made:
@@ -118,8 +117,8 @@ impl Isa {
     /// The state that it belongs to.
     pub fn state(self) -> State {
         match self {
-            Isa::A64 => State::A64,
-            Isa::A32 | Isa::T32 => State::A32,
+            Isa::A64 => State::AArch64,
+            Isa::A32 | Isa::T32 => State::AArch32,
         }
     }
 }
@@ -131,8 +130,8 @@ impl RunArgs {
             return line.clone();
         }
         let isa = self.isa.unwrap_or(match state {
-            State::A64 => Isa::A64,
-            State::A32 => Isa::A32,
+            State::AArch64 => Isa::A64,
+            State::AArch32 => Isa::A32,
         });
         let case = self.case.as_deref().unwrap_or("list");
         let line = format!("case={case} isa={} {}", isa.name(), self.arguments);
@@ -157,12 +156,12 @@ mod tests {
     #[test]
     fn the_guest_is_told_case_and_isa() {
         let cli = parse("setway-kvm image --case SW-LOOP --isa t32 --arguments seed=1").unwrap();
-        let line = cli.run.command_line(State::A32);
+        let line = cli.run.command_line(State::AArch32);
         assert_eq!(line, "case=SW-LOOP isa=t32 seed=1");
         let cli = parse("setway-kvm image --case SW-LOOP").unwrap();
-        assert_eq!(cli.run.command_line(State::A32), "case=SW-LOOP isa=a32");
+        assert_eq!(cli.run.command_line(State::AArch32), "case=SW-LOOP isa=a32");
         let cli = parse("setway-kvm image --command-line misbehave=hang").unwrap();
-        assert_eq!(cli.run.command_line(State::A64), "misbehave=hang");
+        assert_eq!(cli.run.command_line(State::AArch64), "misbehave=hang");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use kvm_bindings::{
     KVM_API_VERSION, KVM_CAP_ARM_NISV_TO_USER, kvm_enable_cap, kvm_userspace_memory_region,
 };
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
+use setway_architecture::image::{Image, State};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 use vmm_sys_util::{
     errno,
@@ -30,7 +31,7 @@ use uart::UartPage;
 use crate::{
     console::Console,
     end::{End, Kind},
-    layout::{IMAGE_BASE, Image, MEMORY_BASE, State, TREE_BASE},
+    layout::{IMAGE_BASE, MEMORY_BASE, TREE_BASE},
     pl011::Pl011,
     tree,
 };
@@ -145,7 +146,7 @@ impl Machine {
             let error = errno::Error::new(rustix::io::Errno::NOTSUP.raw_os_error());
             return Err(kvm("be used: its interface has another version")(error));
         }
-        if guest.image.state == State::A32 && !host.check_extension(Cap::ArmEl132bit) {
+        if guest.image.state == State::AArch32 && !host.check_extension(Cap::ArmEl132bit) {
             return Err(MachineError::NoAArch32);
         }
         let bits = ADDRESS_BITS.min(host.get_host_ipa_limit());

@@ -9,7 +9,7 @@ use crate::{
     cli::RunArgs,
     end::{End, Kind},
     fingerprint,
-    layout::{Image, LayoutError, MEMORY_BASE},
+    layout::{self, LayoutError, MEMORY_BASE},
     machine::{Guest, Machine, MachineError},
     phases::Phases,
     report,
@@ -75,7 +75,7 @@ pub fn run(args: &RunArgs) -> Result<End, RunError> {
         source,
     })?;
     let memory = MEMORY_BASE..MEMORY_BASE + (args.memory << 20);
-    let image = Image::read(&file).and_then(|image| image.fits(&memory).map(|()| image));
+    let image = layout::placed(&file, &memory);
     let image = image.map_err(|source| RunError::Layout {
         path: path.clone(),
         source,

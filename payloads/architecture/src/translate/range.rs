@@ -5,9 +5,9 @@ use super::{
     AARCH32_BITS, ADDRESS_BITS, Attributes, Fault, Kind, bits, long,
     long::Tables,
     regime::{Format, Regime},
-    sctlr,
     walks::Walks,
 };
+use crate::registers::Sctlr;
 
 /// Where TCR_ELx keeps the parameters of a range. A bit that it does not have is 0.
 pub struct Range {
@@ -118,7 +118,7 @@ impl Range {
         let outer = bits(regime.tcr, self.regions + 3, self.regions + 2);
         Walks::new(
             Attributes::of_regions(inner, outer),
-            regime.sctlr & sctlr::C != 0,
+            regime.sctlr.contains(Sctlr::C),
             regime.sctlr,
         )
     }

@@ -1,11 +1,12 @@
 //! Translation regimes: which registers, in which layout, speak for an access's stage 1, and whether
 //! there is a stage 2 behind it.
 
-use super::{Context, Registers, hcr, sctlr};
+use super::{Context, Registers};
+use crate::registers::{Hcr, Sctlr};
 
 /// Stage 1 of the regime that an access is made in. Registers go by the names of EL1's.
 pub struct Regime {
-    pub sctlr: u64,
+    pub sctlr: Sctlr,
     /// TTBCR in AArch32.
     pub tcr: u64,
     pub ttbr: [u64; 2],
@@ -38,8 +39,7 @@ const EAE: u64 = 1 << 31;
 impl Regime {
     /// The regime of accesses made in `context` (TranslationRegime()), or `None` if it is not covered.
     pub fn of(registers: &Registers, context: Context) -> Option<Self> {
-        let host = hcr::E2H | hcr::TGE;
-        let is_host = registers.hcr_el2 & host == host;
+        let is_host = registers.hcr().contains(Hcr::E2H | Hcr::TGE);
         match (context.el, context.aarch64) {
             (0, _) if is_host => Some(Self::el2(registers)),
             (0 | 1, true) => Some(Self::el10(registers, Format::TwoRanges)),
@@ -54,32 +54,33 @@ impl Regime {
 
     /// EL1&0. HCR_EL2.DC and TGE turn its stage 1 off (AArch64.S1Enabled()).
     fn el10(registers: &Registers, format: Format) -> Self {
-        let hcr = registers.hcr_el2;
+        let (hcr, sctlr) = (registers.hcr(), registers.sctlr_el1());
         Self {
-            sctlr: registers.sctlr_el1,
+            sctlr,
             tcr: registers.tcr_el1,
             ttbr: [registers.ttbr0_el1, registers.ttbr1_el1],
             mair: registers.mair_el1,
             format,
-            enabled: registers.sctlr_el1 & sctlr::M != 0 && hcr & (hcr::DC | hcr::TGE) == 0,
-            default_cacheable: hcr & hcr::DC != 0,
-            nested: hcr & (hcr::VM | hcr::DC) != 0,
+            enabled: sctlr.contains(Sctlr::M) && !hcr.intersects(Hcr::DC | Hcr::TGE),
+            default_cacheable: hcr.contains(Hcr::DC),
+            nested: hcr.intersects(Hcr::VM | Hcr::DC),
         }
     }
 
     /// EL2, or EL2&0 of a host.
     fn el2(registers: &Registers) -> Self {
+        let sctlr = registers.sctlr_el2();
         Self {
-            sctlr: registers.sctlr_el2,
+            sctlr,
             tcr: registers.tcr_el2,
             ttbr: [registers.ttbr0_el2, registers.ttbr1_el2],
             mair: registers.mair_el2,
-            format: if registers.hcr_el2 & hcr::E2H != 0 {
+            format: if registers.hcr().contains(Hcr::E2H) {
                 Format::TwoRanges
             } else {
                 Format::OneRange
             },
-            enabled: registers.sctlr_el2 & sctlr::M != 0,
+            enabled: sctlr.contains(Sctlr::M),
             default_cacheable: false,
             nested: false,
         }

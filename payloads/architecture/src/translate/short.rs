@@ -3,10 +3,10 @@
 use super::{
     Attributes, Fault, Output, bits,
     regime::Regime,
-    sctlr,
     stage2::{Descriptor, IpaSpace},
     walks::Walks,
 };
+use crate::registers::Sctlr;
 
 /// TTBCR.PD0 and PD1: what is TTBR0's or TTBR1's is not translated.
 const PD0: u64 = 1 << 4;
@@ -46,7 +46,7 @@ pub fn translate(regime: &Regime, va: u64, ipas: &mut IpaSpace) -> Result<Output
     let outer = bits(ttbr, 4, 3);
     let walks = Walks::new(
         Attributes::of_regions(inner, outer),
-        regime.sctlr & sctlr::C != 0,
+        regime.sctlr.contains(Sctlr::C),
         regime.sctlr,
     );
     let mut read = |address, level| {
@@ -81,7 +81,7 @@ pub fn translate(regime: &Regime, va: u64, ipas: &mut IpaSpace) -> Result<Output
     let tex_c_b = bits(descriptor, leaf.tex + 2, leaf.tex) << 2 | bits(descriptor, 3, 2);
     Ok(Output {
         address: base | bits(va, leaf.size - 1, 0),
-        attributes: if regime.sctlr & sctlr::TRE != 0 {
+        attributes: if regime.sctlr.contains(Sctlr::TRE) {
             let (prrr, nmrr) = (regime.mair, regime.mair >> 32);
             Attributes::of_remapped_tex(tex_c_b, prrr, nmrr)
         } else {

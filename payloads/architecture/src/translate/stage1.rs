@@ -4,9 +4,10 @@ use super::{
     AARCH32_BITS, ADDRESS_BITS, Attributes, Fault, Kind, Output, bits,
     range::Range,
     regime::{Format, Regime},
-    sctlr, short,
+    short,
     stage2::{Descriptor, IpaSpace},
 };
+use crate::registers::Sctlr;
 
 /// AArch64.S1Translate(), AArch32.S1TranslateLD() and AArch32.S1TranslateSD().
 pub fn translate(
@@ -16,8 +17,8 @@ pub fn translate(
     ipas: &mut IpaSpace,
 ) -> Result<Output, Fault> {
     let cached = match kind {
-        Kind::Data => regime.sctlr & sctlr::C != 0,
-        Kind::Fetch => regime.sctlr & sctlr::I != 0,
+        Kind::Data => regime.sctlr.contains(Sctlr::C),
+        Kind::Fetch => regime.sctlr.contains(Sctlr::I),
     };
     if !regime.enabled {
         return untranslated(regime, kind, cached, va);

@@ -2,9 +2,10 @@
 //! tables, which are at intermediate addresses too.
 
 use super::{
-    ADDRESS_BITS, Attributes, Fault, Output, Purpose, Registers, Step, bits, hcr, long::Tables,
+    ADDRESS_BITS, Attributes, Fault, Output, Purpose, Registers, Step, bits, long::Tables,
     regime::Regime, walks::Walks,
 };
+use crate::registers::Hcr;
 
 /// Intermediate addresses and what is behind them.
 pub struct IpaSpace<'a> {
@@ -24,7 +25,7 @@ pub struct Descriptor {
 struct Stage2 {
     tables: Tables,
     walks: Walks,
-    hcr: u64,
+    hcr: Hcr,
 }
 
 /// The granules that VTCR_EL2.TG0 means; the reserved value is taken for 4 KiB.
@@ -105,25 +106,25 @@ impl Stage2 {
             tables,
             walks: Walks::new(
                 Attributes::of_regions(bits(vtcr, 9, 8), bits(vtcr, 11, 10)),
-                registers.hcr_el2 & hcr::CD == 0,
-                registers.sctlr_el2,
+                !registers.hcr().contains(Hcr::CD),
+                registers.sctlr_el2(),
             ),
-            hcr: registers.hcr_el2,
+            hcr: registers.hcr(),
         })
     }
 
     /// Stage 1's attributes and those of stage 2's descriptor combined.
     fn attributes(&self, stage1: Attributes, descriptor: u64, purpose: Purpose) -> Attributes {
         let mem_attr = bits(descriptor, 5, 2);
-        let both = if self.hcr & hcr::FWB != 0 {
+        let both = if self.hcr.contains(Hcr::FWB) {
             stage1.forced(mem_attr)
         } else {
             stage1.combined(Attributes::of_mem_attr(mem_attr))
         };
         let uncached = match purpose {
-            Purpose::Data | Purpose::Walk => hcr::CD,
-            Purpose::Fetch => hcr::ID,
+            Purpose::Data | Purpose::Walk => Hcr::CD,
+            Purpose::Fetch => Hcr::ID,
         };
-        both.seen_by(purpose, self.hcr & uncached == 0)
+        both.seen_by(purpose, !self.hcr.contains(uncached))
     }
 }

@@ -1,6 +1,7 @@
 //! How a stage's walker reads descriptors: with which attributes, and in which byte order.
 
-use super::{Attributes, Fault, Purpose, Step, sctlr};
+use super::{Attributes, Fault, Purpose, Step};
+use crate::registers::Sctlr;
 
 /// How a stage's walker reads descriptors.
 #[derive(Clone, Copy)]
@@ -12,10 +13,10 @@ pub struct Walks {
 impl Walks {
     /// With TCR's IRGN and ORGN of the range, where `cached` lets them count, and the byte order of
     /// SCTLR.EE.
-    pub fn new(attributes: Attributes, cached: bool, sctlr: u64) -> Self {
+    pub fn new(attributes: Attributes, cached: bool, sctlr: Sctlr) -> Self {
         Self {
             attributes: attributes.seen_by(Purpose::Walk, cached),
-            big_endian: sctlr & sctlr::EE != 0,
+            big_endian: sctlr.contains(Sctlr::EE),
         }
     }
 

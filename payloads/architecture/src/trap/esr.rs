@@ -4,10 +4,14 @@
 pub mod ec {
     /// Unknown reason: the instruction is UNDEFINED.
     pub const UNKNOWN: u32 = 0x00;
+    /// WFI, WFE and their relatives.
+    pub const WFX: u32 = 0x01;
     /// AArch32 MCR or MRC to coprocessor 15.
     pub const CP15_RT: u32 = 0x03;
     /// AArch32 MCRR or MRRC to coprocessor 15.
     pub const CP15_RRT: u32 = 0x04;
+    /// SIMD, floating point or SVE.
+    pub const SIMD: u32 = 0x07;
     /// AArch32 VMRS of an ID register (MVFR0 to MVFR2).
     pub const VMRS: u32 = 0x08;
     /// AArch32 HVC.

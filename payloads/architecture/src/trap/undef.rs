@@ -1,22 +1,7 @@
 //! Entry to the guest's Undefined Instruction exception, taken to EL1 as the CPU would take it.
 
 use super::aarch32::{self, psr};
-
-/// SCTLR bits that decide the state after exception entry.
-mod sctlr {
-    /// AArch32: hivecs, the vectors are at 0xffff0000.
-    pub const V: u64 = 1 << 13;
-    /// SPAN: PAN is left alone on entry.
-    pub const SPAN: u64 = 1 << 23;
-    /// Data at EL1 is big-endian.
-    pub const EE: u64 = 1 << 25;
-    /// AArch32: exceptions are taken in T32 state.
-    pub const TE: u64 = 1 << 30;
-    /// AArch32: the value of SSBS on entry.
-    pub const DSSBS32: u64 = 1 << 31;
-    /// AArch64: the value of SSBS on entry.
-    pub const DSSBS64: u64 = 1 << 44;
-}
+use crate::registers::Sctlr;
 
 /// PSTATE of an AArch64 guest in SPSR_EL2 (DDI 0487, SPSR_EL2, "taken from AArch64 state").
 mod pstate {
@@ -73,7 +58,7 @@ pub struct Entry32 {
 
 /// AArch64.TakeException() to EL1 for an exception of unknown reason (DDI 0487, shared pseudocode and
 /// the table of vector offsets).
-pub const fn aarch64(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Features) -> Entry64 {
+pub const fn aarch64(pc: u64, spsr: u64, vbar: u64, sctlr: Sctlr, features: Features) -> Entry64 {
     let vector = if spsr & psr::AARCH32 != 0 {
         0x600
     } else {
@@ -85,10 +70,10 @@ pub const fn aarch64(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Featur
     };
     let mut new = pstate::EL1H | pstate::DAIF;
     new |= spsr & (pstate::FLAGS | pstate::DIT);
-    if features.pan && (sctlr & sctlr::SPAN == 0 || spsr & pstate::PAN != 0) {
+    if features.pan && (!sctlr.contains(Sctlr::SPAN) || spsr & pstate::PAN != 0) {
         new |= pstate::PAN;
     }
-    if features.ssbs && sctlr & sctlr::DSSBS64 != 0 {
+    if features.ssbs && sctlr.contains(Sctlr::DSSBS) {
         new |= pstate::SSBS;
     }
     if features.mte {
@@ -105,24 +90,24 @@ pub const fn aarch64(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Featur
 }
 
 /// AArch32.TakeUndefInstrException() (DDI 0487, shared pseudocode).
-pub const fn aarch32(pc: u64, spsr: u64, vbar: u64, sctlr: u64, features: Features) -> Entry32 {
-    let base = if sctlr & sctlr::V != 0 {
+pub const fn aarch32(pc: u64, spsr: u64, vbar: u64, sctlr: Sctlr, features: Features) -> Entry32 {
+    let base = if sctlr.contains(Sctlr::V) {
         0xffff_0000
     } else {
         vbar & 0xffff_ffe0
     };
     let mut cpsr = spsr & !(psr::MODE | psr::T | psr::E | psr::SS | psr::SSBS);
     cpsr = aarch32::with_itstate(cpsr, 0) | psr::UND | psr::AARCH32 | psr::I;
-    if sctlr & sctlr::TE != 0 {
+    if sctlr.contains(Sctlr::TE) {
         cpsr |= psr::T;
     }
-    if sctlr & sctlr::EE != 0 {
+    if sctlr.contains(Sctlr::EE) {
         cpsr |= psr::E;
     }
-    if features.pan && sctlr & sctlr::SPAN == 0 {
+    if features.pan && !sctlr.contains(Sctlr::SPAN) {
         cpsr |= psr::PAN;
     }
-    if features.ssbs && sctlr & sctlr::DSSBS32 != 0 {
+    if features.ssbs && sctlr.contains(Sctlr::DSSBS_AARCH32) {
         cpsr |= psr::SSBS;
     }
     // An AArch32 SPSR has DIT where SPSR_EL2 has SS.

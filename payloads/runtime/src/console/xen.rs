@@ -5,6 +5,7 @@
 //! text waits here until its line is whole.
 
 use core::{arch::asm, cell::UnsafeCell};
+use setway_architecture::registers::Ctr;
 
 /// What fits in one hypercall; records are shorter.
 const SIZE: usize = 256;
@@ -72,23 +73,22 @@ fn send(bytes: &[u8]) {
 
 /// CTR, which tells the length of lines.
 #[cfg(target_arch = "aarch64")]
-fn ctr() -> usize {
-    crate::mrs!("ctr_el0") as usize
+fn ctr() -> Ctr {
+    Ctr(crate::mrs!("ctr_el0"))
 }
 
 /// CTR, which tells the length of lines.
 #[cfg(target_arch = "arm")]
-fn ctr() -> usize {
-    let ctr;
+fn ctr() -> Ctr {
+    let ctr: u32;
     // SAFETY: reading CTR changes nothing.
     unsafe { asm!("mrc p15, 0, {}, c0, c0, 1", out(reg) ctr, options(nomem, nostack)) }
-    ctr
+    Ctr(ctr.into())
 }
 
 /// Cleans and invalidates by VA, to the point of coherency, the lines that hold `bytes`.
 fn clean_invalidate(bytes: &[u8]) {
-    // DminLine is the logarithm of the smallest line's words.
-    let line = 4 << (ctr() >> 16 & 0xf);
+    let line = ctr().data_line() as usize;
     let range = bytes.as_ptr_range();
     // SAFETY: a barrier, so that what was stored is maintained.
     unsafe { asm!("dsb sy", options(nostack)) }

@@ -13,11 +13,12 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{VcpuExit, VcpuFd, VmFd};
 use rustix::thread::CpuSet;
+use setway_architecture::{image::State, registers::Mpidr};
 
 use super::{MachineError, Shared, kvm};
 use crate::{
     end::{End, Kind},
-    layout::{IMAGE_BASE, State, TREE_BASE, UART},
+    layout::{IMAGE_BASE, TREE_BASE, UART},
     pl011,
 };
 
@@ -35,19 +36,16 @@ const fn gpr(n: usize) -> u64 {
 const PC: u64 = core(offset_of!(kvm_regs, regs.pc));
 
 /// KVM's number of MPIDR_EL1, that is (3, 0, 0, 0, 5).
-const MPIDR: u64 = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG as u64 | 3 << 14 | 5;
-
-/// The affinity fields of MPIDR.
-const AFFINITY: u64 = 0xff_00ff_ffff;
+const MPIDR_EL1: u64 = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG as u64 | 3 << 14 | 5;
 
 /// What the Linux boot protocols want in registers, besides the program counter. PSTATE is right from
 /// reset: EL1h or SVC, with exceptions masked.
 const fn entry(state: State) -> [(u64, u64); 4] {
     match state {
         // Linux Documentation/arch/arm64/booting.rst.
-        State::A64 => [(gpr(0), TREE_BASE), (gpr(1), 0), (gpr(2), 0), (gpr(3), 0)],
+        State::AArch64 => [(gpr(0), TREE_BASE), (gpr(1), 0), (gpr(2), 0), (gpr(3), 0)],
         // Linux Documentation/arch/arm/booting.rst; r1 names no board.
-        State::A32 => [
+        State::AArch32 => [
             (gpr(0), 0),
             (gpr(1), 0xffff_ffff),
             (gpr(2), TREE_BASE),
@@ -62,7 +60,7 @@ pub fn create(vm: &VmFd, count: u64, state: State) -> Result<Vec<VcpuFd>, Machin
     vm.get_preferred_target(&mut target)
         .map_err(kvm("say what CPU its guests have"))?;
     target.features[0] |= 1 << KVM_ARM_VCPU_PSCI_0_2;
-    if state == State::A32 {
+    if state == State::AArch32 {
         target.features[0] |= 1 << KVM_ARM_VCPU_EL1_32BIT;
     }
     let mut vcpus = Vec::new();
@@ -93,7 +91,7 @@ fn register(vcpu: &VcpuFd, number: u64) -> Result<u64, MachineError> {
 
 /// The affinity by which the device tree and PSCI name a vCPU.
 pub fn affinity(vcpu: &VcpuFd) -> Result<u64, MachineError> {
-    Ok(register(vcpu, MPIDR)? & AFFINITY)
+    Ok(Mpidr(register(vcpu, MPIDR_EL1)?).affinity())
 }
 
 /// The body of the thread of vCPU `n`. Sends how the guest ended, if this vCPU is where; gives its own
