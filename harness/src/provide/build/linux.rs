@@ -18,7 +18,7 @@ const SOURCES: [&str; 8] = [
     ".cargo",
     "Cargo.lock",
     "Cargo.toml",
-    "harness/src/build",
+    "harness/src/provide/build",
     "hyp-under-test",
     "payloads",
     "runners",
