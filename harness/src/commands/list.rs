@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use setway_cases::{CASES, Case, Premise, RULES};
+use setway_policy::Mutant;
 
 use crate::{
     Error,
@@ -19,6 +20,7 @@ struct Listing {
     rules: Vec<RuleEntry>,
     cases: Vec<CaseEntry>,
     hypervisors: Vec<HypervisorEntry>,
+    mutants: Vec<MutantEntry>,
     findings: Vec<FindingEntry>,
     machines: Vec<MachineEntry>,
 }
@@ -48,6 +50,14 @@ struct HypervisorEntry {
     about: String,
     profile: String,
     versions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct MutantEntry {
+    name: &'static str,
+    site: &'static str,
+    shows: &'static str,
+    defect: &'static str,
 }
 
 #[derive(Serialize)]
@@ -90,6 +100,7 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
         hypervisors: hypervisors
             .map(hypervisor_entry)
             .collect::<Result<_, _>>()?,
+        mutants: Mutant::ALL.iter().map(mutant_entry).collect(),
         findings: Finding::all()?
             .into_iter()
             .map(|it| FindingEntry {
@@ -125,6 +136,15 @@ fn hypervisor_entry(it: Hypervisor) -> Result<HypervisorEntry, Error> {
         about: it.about,
         profile: it.profile,
     })
+}
+
+fn mutant_entry(mutant: &Mutant) -> MutantEntry {
+    MutantEntry {
+        name: mutant.name(),
+        site: mutant.site().name(),
+        shows: mutant.shows().name(),
+        defect: mutant.defect(),
+    }
 }
 
 fn case_entry(case: &Case) -> CaseEntry {
@@ -177,6 +197,18 @@ fn human(listing: &Listing) -> String {
             "  {:<16} {} (profile {}{versions})",
             it.name, it.about, it.profile
         );
+    }
+    text.push_str(
+        "\nMutants of the reference hypervisor: where the mistake is made, what is wrong\n",
+    );
+    for it in &listing.mutants {
+        let MutantEntry {
+            name,
+            site,
+            shows,
+            defect,
+        } = it;
+        let _ = writeln!(text, "  {name:<24} {site:<9} {shows:<15} {defect}");
     }
     text.push_str("\nFindings\n");
     for it in &listing.findings {

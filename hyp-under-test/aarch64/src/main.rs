@@ -8,6 +8,7 @@
 #![no_std]
 #![no_main]
 
+mod emulation;
 mod guest;
 mod ids;
 mod mmu;

@@ -1,6 +1,7 @@
 //! The guest's synchronous exceptions to EL2, one arm of [`synchronous`] each.
 
 use crate::{
+    emulation::{self, inject_undef, read, step, transfer},
     ids, psci, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
@@ -10,20 +11,17 @@ use setway_architecture::{
     trap::{
         aarch32::{self, psr},
         esr::{Esr, ec},
-        sysreg::{Backing, Key, Part, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
-        undef::{self, Features},
+        sysreg::{Key, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
     },
 };
 use setway_policy::{Mutant, Policy};
-use setway_runtime::{mrs, msr};
+use setway_runtime::mrs;
 
 /// A synchronous exception of the guest. Called by the vector, with this CPU's vCPU.
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
     let before = vcpu.state;
     handle(vcpu);
-    if vcpu.policy.is(Mutant::TvmShared) {
-        vcpu::share_tvm(vcpu, before);
-    }
+    vcpu::after_trap(vcpu, before);
 }
 
 #[inline]
@@ -92,21 +90,13 @@ fn vmrs(vcpu: &mut Vcpu, esr: Esr) {
     }
 }
 
-/// Completes a read that trapped; a read to XZR only steps.
-fn read(vcpu: &mut Vcpu, esr: Esr, value: u64) {
-    if let Some(rt) = vcpu.x.get_mut(esr.rt()) {
-        *rt = value;
-    }
-    step(vcpu, esr);
-}
-
 /// A set/way op: what it means is the policy's business.
 #[inline]
 fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
     let policy = vcpu.policy;
     COUNTERS.set_way[op].add(1);
-    let outcome = policy.set_way(vcpu.state);
-    if outcome.flush {
+    let response = policy.set_way(vcpu.state);
+    if response.flush {
         let cache_on = policy.cache_on(sysreg::sctlr());
         flush(vcpu);
         EVENTS.push(Event::SetWayFlush {
@@ -115,12 +105,12 @@ fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
             cache_on,
         });
     }
-    if outcome.state != vcpu.state {
-        vcpu.state = outcome.state;
+    if response.state != vcpu.state {
+        vcpu.state = response.state;
         vcpu::load_hcr(vcpu);
     }
-    if outcome.execute {
-        execute(SET_WAY_OPS[op].op, transfer(vcpu, policy, esr.rt()));
+    if response.execute {
+        execute(SET_WAY_OPS[op].op, transfer(vcpu, esr.rt()));
     }
     if policy.mutant.is_some() {
         clobber(vcpu, policy);
@@ -129,42 +119,21 @@ fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
 
 /// A write of a VM register: performed first, so that the flush sees what the guest sees next.
 fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
-    let policy = vcpu.policy;
-    let reg = &VM_REGS[place];
     COUNTERS.vm_reg[place].add(1);
     let was = sysreg::sctlr();
-    let mut value = transfer(vcpu, policy, esr.rt());
-    if esr.class() == ec::CP15_RRT {
-        let high = transfer(vcpu, policy, esr.rt2());
-        value = value & 0xffff_ffff | high << 32;
-        if policy.is(Mutant::McrrHighHalfLost) {
-            value &= 0xffff_ffff;
-        }
-    }
-    let dropped = policy.is(Mutant::VmRegWriteDropped) && reg.backing == Backing::ContextidrEl1;
-    if !dropped {
-        let old = match reg.part {
-            Part::Low | Part::High if policy.is(Mutant::HalfWriteClobbers) => 0,
-            _ => sysreg::get(reg.backing),
-        };
-        sysreg::set(reg.backing, reg.part.insert(old, value));
-    }
-    if policy.is(Mutant::VmRegAliased) && reg.backing == Backing::AmairEl1 {
-        sysreg::set(Backing::MairEl1, !sysreg::get(Backing::MairEl1));
-    }
-    let outcome = policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
-    if outcome.flush {
+    emulation::write_vm_reg(vcpu, &VM_REGS[place], esr);
+    let response = vcpu.policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
+    if response.flush {
         flush(vcpu);
     }
-    let (was, now) = (outcome.was, outcome.now);
     EVENTS.push(Event::ToggleCache {
         vcpu: vcpu.index,
         pc: vcpu.pc,
-        was,
-        now,
+        was: response.was,
+        now: response.now,
     });
-    if outcome.state != vcpu.state {
-        vcpu.state = outcome.state;
+    if response.state != vcpu.state {
+        vcpu.state = response.state;
         vcpu::load_hcr(vcpu);
     }
 }
@@ -187,85 +156,6 @@ fn execute(op: SetWayOp, operand: u64) {
                 core::arch::asm!("dc cisw, {}", in(reg) operand, options(nostack, preserves_flags))
             }
         }
-    }
-}
-
-/// The value of transfer register `rt`; 31 is the zero register.
-fn transfer(vcpu: &Vcpu, policy: Policy, rt: usize) -> u64 {
-    let rt = match policy.mutant {
-        Some(Mutant::XzrIsX30) => rt.min(30),
-        // x16 to x30 are the banks of IRQ, SVC, ABT, UND and FIQ.
-        Some(Mutant::BankedRtIgnored) if !vcpu.aarch64 => match rt {
-            16 | 18 | 20 | 22 | 30 => 14,
-            17 | 19 | 21 | 23 | 29 => 13,
-            24..=28 => rt - 16,
-            rt => rt,
-        },
-        _ => rt,
-    };
-    vcpu.x.get(rt).copied().unwrap_or(0)
-}
-
-/// Steps over the instruction that trapped.
-#[inline]
-fn step(vcpu: &mut Vcpu, esr: Esr) {
-    let policy = vcpu.policy;
-    let t32 = vcpu.spsr & (psr::AARCH32 | psr::T) == psr::AARCH32 | psr::T;
-    if !(t32 && policy.is(Mutant::PcNotAdvancedT32)) {
-        vcpu.pc += esr.length();
-    }
-    if !policy.is(Mutant::ItstateNotAdvanced) {
-        vcpu.spsr = aarch32::step(vcpu.spsr);
-    }
-}
-
-/// Makes the instruction that trapped UNDEFINED.
-fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
-    let policy = vcpu.policy;
-    COUNTERS.undef.add(1);
-    let sctlr = sysreg::sctlr();
-    let vbar = mrs!("vbar_el1");
-    let wrong_vector = policy.is(Mutant::UndefWrongVector);
-    let return_after = policy.is(Mutant::UndefReturnAfter);
-    if vcpu.aarch64 {
-        let entry = undef::aarch64(vcpu.pc, vcpu.spsr, vbar, sctlr, features());
-        let elr = entry.elr_el1 + if return_after { esr.length() } else { 0 };
-        // SAFETY: the guest's registers of an exception taken to EL1.
-        unsafe {
-            msr!("elr_el1", elr);
-            msr!("spsr_el1", entry.spsr_el1);
-            msr!("esr_el1", entry.esr_el1);
-        }
-        vcpu.pc = entry.pc + if wrong_vector { 0x400 } else { 0 };
-        vcpu.spsr = entry.pstate;
-        if policy.is(Mutant::UndefVectorSp0) {
-            vcpu.pc = vbar;
-        }
-    } else {
-        let entry = undef::aarch32(vcpu.pc, vcpu.spsr, vbar, sctlr, features());
-        // LR_und is x22.
-        vcpu.x[22] = entry.lr_und + if return_after { esr.length() } else { 0 };
-        // SAFETY: the guest's register of an exception taken to Undefined mode.
-        unsafe { msr!("spsr_und", entry.spsr_und) }
-        vcpu.pc = entry.pc + if wrong_vector { 4 } else { 0 };
-        vcpu.spsr = entry.cpsr;
-    }
-    if policy.is(Mutant::UndefInterruptsOpen) {
-        // PSTATE.I stands at the same place in both states.
-        vcpu.spsr &= !psr::I;
-    }
-    if policy.is(Mutant::UndefAdvancesPc) {
-        vcpu.pc += 4;
-    }
-}
-
-/// What exception entry depends on, from the ID registers.
-fn features() -> Features {
-    let field = |reg: u64, at: u32| reg >> at & 0xf;
-    Features {
-        pan: field(mrs!("id_aa64mmfr1_el1"), 20) != 0,
-        ssbs: field(mrs!("id_aa64pfr1_el1"), 4) != 0,
-        mte: field(mrs!("id_aa64pfr1_el1"), 8) >= 2,
     }
 }
 

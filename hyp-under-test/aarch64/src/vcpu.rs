@@ -231,9 +231,18 @@ pub fn load_hcr(vcpu: &Vcpu) {
 /// The one TVM that all vCPUs of the mutant `tvm-shared` have.
 static SHARED_TVM: AtomicU8 = AtomicU8::new(1);
 
-/// For the mutant `tvm-shared`, after each trap: what this vCPU's TVM has become, all become; if the
-/// trap left it as it was, it becomes what another vCPU's has.
-pub fn share_tvm(vcpu: &mut Vcpu, before: VcpuState) {
+/// A trap has been handled; the policy's state was `before`.
+#[inline]
+pub fn after_trap(vcpu: &mut Vcpu, before: VcpuState) {
+    if vcpu.policy.is(Mutant::TvmShared) {
+        share_tvm(vcpu, before);
+    }
+}
+
+/// What this vCPU's TVM has become, all become; if the trap left it as it was, it becomes what another vCPU's
+/// has.
+#[cold]
+fn share_tvm(vcpu: &mut Vcpu, before: VcpuState) {
     if vcpu.state != before {
         SHARED_TVM.store(vcpu.state.tvm.into(), Ordering::Relaxed);
     } else {

@@ -20,7 +20,7 @@
 
 mod mutant;
 
-pub use mutant::Mutant;
+pub use mutant::{Mutant, Shows, Site};
 
 use setway_architecture::registers::Sctlr;
 

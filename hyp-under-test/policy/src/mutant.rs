@@ -1,14 +1,78 @@
 //! The mutants: the reference hypervisor with one named defect each.
 //!
 //! A conformance suite is only as good as the defects it catches. Each mutant is a mistake that a
-//! real hypervisor could make; each must be killed by some case, and each case must kill one. A
-//! defect of the state machine is implemented in [`crate::Policy`], a defect of the emulation where
-//! the hypervisor emulates.
+//! real hypervisor could make; each must be killed by some case, and each case must kill one. The table
+//! says all that is known of a mutant, so the order of its rows means nothing.
 
+/// Where a hypervisor makes the mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// What is decided: [`crate::Policy`].
+    Policy,
+    /// What a trapped instruction does: its operands, the step over it, an injected UNDEF.
+    Emulation,
+    /// What is mapped, and what a flush reaches.
+    Stage2,
+    /// The way into the hypervisor and out again.
+    Traps,
+    /// What is kept of each vCPU.
+    Vcpu,
+}
+
+impl Site {
+    /// All of them.
+    pub const ALL: [Site; 5] = [
+        Site::Policy,
+        Site::Emulation,
+        Site::Stage2,
+        Site::Traps,
+        Site::Vcpu,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Site::Policy => "policy",
+            Site::Emulation => "emulation",
+            Site::Stage2 => "stage2",
+            Site::Traps => "traps",
+            Site::Vcpu => "vcpu",
+        }
+    }
+}
+
+/// What is wrong where the mistake shows, and so what kills the mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// How often the guest traps, or its memory is flushed.
+    Counts,
+    /// The guest's registers, PC or PSTATE.
+    State,
+    /// What the guest loads from memory, where caches are not coherent. Counts that are wrong as well do not
+    /// kill the mutant: it is there to show that data does.
+    Data,
+    /// Counts, and data where caches are not coherent: either kills the mutant.
+    CountsAndData,
+}
+
+impl Shows {
+    /// The words for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Shows::Counts => "counts",
+            Shows::State => "state",
+            Shows::Data => "data",
+            Shows::CountsAndData => "counts and data",
+        }
+    }
+}
+
+/// Makes [`Mutant`] of a table: the variant, the name it is chosen by, where the mistake is made, what is
+/// wrong, and the mistake.
 macro_rules! mutants {
-    ($($name:literal $variant:ident $defect:literal)*) => {
+    ($($variant:ident: $name:literal, $site:ident, $shows:ident, $defect:literal;)*) => {
         /// A defect that can be put into the reference hypervisor at boot.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Mutant {
             $(#[doc = $defect] $variant,)*
@@ -23,66 +87,104 @@ macro_rules! mutants {
                 match self { $(Mutant::$variant => $name,)* }
             }
 
-            /// What is wrong with it.
+            /// Where the mistake is made.
+            pub const fn site(self) -> Site {
+                match self { $(Mutant::$variant => Site::$site,)* }
+            }
+
+            /// What is wrong.
+            pub const fn shows(self) -> Shows {
+                match self { $(Mutant::$variant => Shows::$shows,)* }
+            }
+
+            /// The mistake.
             pub const fn defect(self) -> &'static str {
                 match self { $(Mutant::$variant => $defect,)* }
+            }
+
+            /// Whether data that a guest loads must find it, so that counts alone do not count.
+            pub const fn spoils_data(self) -> bool {
+                matches!(self.shows(), Shows::Data)
+            }
+
+            /// The mutant called `name`.
+            pub fn by_name(name: &str) -> Option<Mutant> {
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|mutant| mutant.name() == name)
             }
         }
     };
 }
 
 mutants! {
-    "no-first-flush" NoFirstFlush "the first set/way op sets TVM but flushes nothing"
-    "flush-every-set-way" FlushEverySetWay "every set/way op flushes, not only the first"
-    "tvm-never-set" TvmNeverSet "a set/way op does not set TVM"
-    "tvm-never-cleared" TvmNeverCleared "TVM stays set when the cache is turned on"
-    "flush-on-to-off-only" FlushOnToOffOnly "turning the cache on does not flush"
-    "flush-off-to-on-only" FlushOffToOnOnly "turning the cache off does not flush"
-    "enabled-by-m-alone" EnabledByMAlone "the cache counts as on when M is set, whatever C"
-    "enabled-by-c-alone" EnabledByCAlone "the cache counts as on when C is set, whatever M"
-    "vm-reg-write-dropped" VmRegWriteDropped "a trapped write of CONTEXTIDR is not performed"
-    "vm-reg-aliased" VmRegAliased "a trapped write of AMAIR also changes MAIR"
-    "mcrr-high-half-lost" McrrHighHalfLost "a trapped 64-bit MCRR writes only the low half"
-    "half-write-clobbers" HalfWriteClobbers "a trapped 32-bit write of half a register zeroes the other half"
-    "pc-not-advanced-t32" PcNotAdvancedT32 "a trapped T32 instruction is not stepped over"
-    "itstate-not-advanced" ItstateNotAdvanced "ITSTATE is not advanced over a trapped instruction"
-    "callee-saved-clobbered" CalleeSavedClobbered "x19 (AArch32: r4) is lost in every set/way trap"
-    "flags-clobbered" FlagsClobbered "the condition flags are lost in every set/way trap"
-    "simd-clobbered" SimdClobbered "the hypervisor uses v8 in every set/way trap without saving it"
-    "xzr-is-x30" XzrIsX30 "a transfer from XZR takes the value of x30"
-    "banked-rt-ignored" BankedRtIgnored "the transfer register is taken as one of the user bank's"
-    "undef-advances-pc" UndefAdvancesPc "an injected UNDEF is delivered and the PC then advanced by 4"
-    "undef-wrong-vector" UndefWrongVector "an injected UNDEF goes to the vector of a lower exception level (AArch32: to SVC's)"
-    "undef-interrupts-open" UndefInterruptsOpen "an injected UNDEF arrives with interrupts unmasked"
-    "undef-vector-sp0" UndefVectorSp0 "an injected UNDEF goes to the vector for SP_EL0, whichever SP the guest used"
-    "undef-return-after" UndefReturnAfter "the return address of an injected UNDEF is the next instruction's"
-    "tvm-shared" TvmShared "one TVM for all vCPUs"
-    "secondary-tvm-clear" SecondaryTvmClear "a vCPU that CPU_ON starts runs with TVM clear"
-    "flush-misses-first-line" FlushMissesFirstLine "a flush begins one line late in every page and block"
-    "flush-misses-last-page" FlushMissesLastPage "a flush ends one page early in every table and block"
-    "flush-misses-blocks" FlushMissesBlocks "a flush skips 2 MiB mappings"
-    "flush-misses-pages" FlushMissesPages "a flush skips 4 KiB mappings"
-    "flush-misses-new" FlushMissesNew "a flush skips what was mapped since the last one"
-    "flush-misses-others" FlushMissesOthers "a flush skips what another vCPU was the first to touch"
-    "clean-without-invalidate" CleanWithoutInvalidate "a flush cleans and does not invalidate"
-    "invalidate-without-clean" InvalidateWithoutClean "a flush invalidates and does not clean"
-    "pass-through" PassThrough "nothing traps: set/way ops do what the hardware does"
-    "pass-through-no-swio" PassThroughNoSwio "nothing traps, and SWIO is clear as well"
-    "before-2015" Before2015 "set/way ops are executed on this CPU, and nothing else is done (KVM's policy until 2015)"
+    NoFirstFlush: "no-first-flush", Policy, CountsAndData, "the first set/way op sets TVM but flushes nothing";
+    FlushEverySetWay: "flush-every-set-way", Policy, Counts, "every set/way op flushes, not only the first";
+    TvmNeverSet: "tvm-never-set", Policy, CountsAndData, "a set/way op does not set TVM";
+    TvmNeverCleared: "tvm-never-cleared", Policy, Counts, "TVM stays set when the cache is turned on";
+    FlushOnToOffOnly: "flush-on-to-off-only", Policy, CountsAndData, "turning the cache on does not flush";
+    FlushOffToOnOnly: "flush-off-to-on-only", Policy, CountsAndData, "turning the cache off does not flush";
+    EnabledByMAlone: "enabled-by-m-alone", Policy, CountsAndData, "the cache counts as on when M is set, whatever C";
+    EnabledByCAlone: "enabled-by-c-alone", Policy, CountsAndData, "the cache counts as on when C is set, whatever M";
+    VmRegWriteDropped: "vm-reg-write-dropped", Emulation, State, "a trapped write of CONTEXTIDR is not performed";
+    VmRegAliased: "vm-reg-aliased", Emulation, State, "a trapped write of AMAIR also changes MAIR";
+    McrrHighHalfLost: "mcrr-high-half-lost", Emulation, State, "a trapped 64-bit MCRR writes only the low half";
+    HalfWriteClobbers: "half-write-clobbers", Emulation, State, "a trapped 32-bit write of half a register zeroes the other half";
+    PcNotAdvancedT32: "pc-not-advanced-t32", Emulation, State, "a trapped T32 instruction is not stepped over";
+    ItstateNotAdvanced: "itstate-not-advanced", Emulation, State, "ITSTATE is not advanced over a trapped instruction";
+    CalleeSavedClobbered: "callee-saved-clobbered", Traps, State, "x19 (AArch32: r4) is lost in every set/way trap";
+    FlagsClobbered: "flags-clobbered", Traps, State, "the condition flags are lost in every set/way trap";
+    SimdClobbered: "simd-clobbered", Traps, State, "the hypervisor uses v8 in every set/way trap without saving it";
+    XzrIsX30: "xzr-is-x30", Emulation, State, "a transfer from XZR takes the value of x30";
+    BankedRtIgnored: "banked-rt-ignored", Emulation, State, "the transfer register is taken as one of the user bank's";
+    UndefAdvancesPc: "undef-advances-pc", Emulation, State, "an injected UNDEF is delivered and the PC then advanced by 4";
+    UndefWrongVector: "undef-wrong-vector", Emulation, State, "an injected UNDEF goes to the vector of a lower exception level (AArch32: to SVC's)";
+    UndefInterruptsOpen: "undef-interrupts-open", Emulation, State, "an injected UNDEF arrives with interrupts unmasked";
+    UndefVectorSp0: "undef-vector-sp0", Emulation, State, "an injected UNDEF goes to the vector for SP_EL0, whichever SP the guest used";
+    UndefReturnAfter: "undef-return-after", Emulation, State, "the return address of an injected UNDEF is the next instruction's";
+    TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
+    SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
+    FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";
+    FlushMissesLastPage: "flush-misses-last-page", Stage2, Data, "a flush ends one page early in every table and block";
+    FlushMissesBlocks: "flush-misses-blocks", Stage2, Data, "a flush skips 2 MiB mappings";
+    FlushMissesPages: "flush-misses-pages", Stage2, Data, "a flush skips 4 KiB mappings";
+    FlushMissesNew: "flush-misses-new", Stage2, Data, "a flush skips what was mapped since the last one";
+    FlushMissesOthers: "flush-misses-others", Stage2, Data, "a flush skips what another vCPU was the first to touch";
+    CleanWithoutInvalidate: "clean-without-invalidate", Stage2, Data, "a flush cleans and does not invalidate";
+    InvalidateWithoutClean: "invalidate-without-clean", Stage2, Data, "a flush invalidates and does not clean";
+    PassThrough: "pass-through", Policy, Data, "nothing traps: set/way ops do what the hardware does";
+    PassThroughNoSwio: "pass-through-no-swio", Policy, Data, "nothing traps, and SWIO is clear as well";
+    Before2015: "before-2015", Policy, Data, "set/way ops are executed on this CPU, and nothing else is done (KVM's policy until 2015)";
 }
 
-impl Mutant {
-    /// Whether the defect is one of data: it must be found by data that a guest loads, and only counts to
-    /// be wrong does not count.
-    pub fn spoils_data(self) -> bool {
-        self >= Mutant::FlushMissesFirstLine
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same table with a row of data first, and one of state appended after all.
+    #[expect(dead_code, reason = "it is there for its columns")]
+    mod another {
+        use super::{Shows, Site};
+        mutants! {
+            AppendedFirst: "appended-first", Stage2, Data, "what stands first";
+            NoFirstFlush: "no-first-flush", Policy, CountsAndData, "what stood first";
+            FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "what stood in the middle";
+            AppendedLast: "appended-last", Emulation, State, "what stands last";
+        }
     }
 
-    /// The mutant called `name`.
-    pub fn by_name(name: &str) -> Option<Mutant> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|mutant| mutant.name() == name)
+    #[test]
+    fn a_row_means_the_same_wherever_it_stands() {
+        for mutant in another::Mutant::ALL {
+            let spoils_data = matches!(mutant.name(), "appended-first" | "flush-misses-first-line");
+            assert_eq!(mutant.spoils_data(), spoils_data, "{}", mutant.name());
+            assert_eq!(another::Mutant::by_name(mutant.name()), Some(*mutant));
+            if let Some(here) = Mutant::by_name(mutant.name()) {
+                let columns = (mutant.site(), mutant.shows());
+                assert_eq!(columns, (here.site(), here.shows()), "{}", mutant.name());
+            }
+        }
+        assert_eq!(another::Mutant::AppendedLast.site(), Site::Emulation);
     }
 }

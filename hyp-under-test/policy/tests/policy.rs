@@ -118,11 +118,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn names_are_unique_and_found() {
-    for mutant in Mutant::ALL {
-        assert_eq!(Mutant::by_name(mutant.name()), Some(*mutant));
-    }
-    assert_eq!(Mutant::by_name("none"), None);
-}
