@@ -13,7 +13,7 @@ use std::{
 };
 
 use setway_cases::Premise;
-use setway_protocol::{Stream, kind, parse};
+use setway_protocol::{Channel, Key, parse, record::End as LastRecord};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
         judge,
     },
     lab::{
-        capture::{Capture, End, Inherited, Limits, Line, Setup, capture},
+        capture::{Capture, End, Inherited, Limits, Line, Setup, capture, fresh_key},
         recipe::Boot,
         session::{NoSession, Request, Session},
     },
@@ -171,6 +171,7 @@ impl Bench {
 
     /// Boots for this run alone.
     fn run_alone(&self, run: &Run, limits: Limits) -> Result<Capture, String> {
+        let key = self.key()?;
         let tree = self
             .boot
             .device_tree(run)
@@ -180,6 +181,7 @@ impl Bench {
         let path = tree.as_ref().map(|file| file.path().display().to_string());
         let command = |inherited: &Inherited| {
             let inherited = Inherited {
+                key,
                 device_tree: path.clone().unwrap_or_default(),
                 ..inherited.clone()
             };
@@ -202,10 +204,17 @@ impl Bench {
         }
         let mut capture = capture(command, setup, limits)
             .map_err(|error| format!("QEMU cannot be started: {error}"))?;
+        capture.key = key;
         if let Some(prefix) = &hypervisor.cuts_behind {
             capture.console = transcript::joined(&capture.console, prefix);
         }
         Ok(capture)
+    }
+
+    /// A key for one boot, if somebody there needs one.
+    fn key(&self) -> Result<Option<Key>, String> {
+        let key = self.boot.needs_key().then(fresh_key).transpose();
+        key.map_err(|error| format!("there is no random number for a key: {error}"))
     }
 
     /// Makes the run in the worker's session, or in a new one if there is none for such caches.
@@ -235,7 +244,8 @@ impl Bench {
             Some((_, session)) => session,
             None => {
                 worker.boots += 1;
-                match self.boot_session(run, limits, &crash) {
+                let key = self.key()?.unwrap_or_default();
+                match self.boot_session(run, key, limits, &crash) {
                     Ok(session) => session,
                     Err(capture) => return Ok(*capture),
                 }
@@ -249,7 +259,7 @@ impl Bench {
             .map_err(|error| error.to_string())?;
         let request = Request {
             image: &image,
-            isa: run.isa.name(),
+            isa: run.isa.into(),
             vcpus: run.case.cpus,
             arguments: &arguments,
         };
@@ -264,13 +274,19 @@ impl Bench {
     fn boot_session(
         &self,
         run: &Run,
+        key: Key,
         limits: Limits,
         crash: &dyn Fn(&str) -> bool,
     ) -> Result<Session, Box<Capture>> {
-        let command =
-            |inherited: &Inherited| self.boot.command(run, inherited).map_err(io::Error::other);
+        let command = |inherited: &Inherited| {
+            let inherited = Inherited {
+                key: Some(key),
+                ..inherited.clone()
+            };
+            self.boot.command(run, &inherited).map_err(io::Error::other)
+        };
         let memory = self.boot.memory_file(run);
-        let session = Session::start(command, memory, limits, crash);
+        let session = Session::start(command, memory, key, limits, crash);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match session {
             Ok(session) => {
@@ -370,8 +386,9 @@ fn kept(bytes: &[u8]) -> io::Result<NamedTempFile> {
 
 /// Whether `line` is the last record of a guest.
 fn is_the_guests_last(line: &str) -> bool {
-    let record = parse(line).and_then(Result::ok);
-    record.is_some_and(|it| it.stream == Stream::Guest && it.kind == kind::END)
+    let record = parse(line, Channel::Console(None)).and_then(Result::ok);
+    // Nobody else writes records where there is no key.
+    record.is_some_and(|it| LastRecord::try_from(it).is_ok())
 }
 
 impl Outcome {

@@ -271,6 +271,8 @@ pub(crate) mod tests {
                 span: 0..0,
             }],
             checks: vec![Check {
+                of: setway_protocol::word::CheckKind::Register,
+                from: None,
                 name: "x19".to_owned(),
                 want: "0x11".to_owned(),
                 got: "0x11".to_owned(),

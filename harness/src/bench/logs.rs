@@ -42,6 +42,7 @@ fn write(dir: &Path, boot: &Boot, run: &Run, capture: &Capture) -> io::Result<()
     fs::write(dir.join("stderr.txt"), &capture.stderr)?;
     // The file for the memory has to be made first: `truncate -s 256M memory`, say.
     let files = Inherited {
+        key: capture.key,
         log: "exceptions.log".to_owned(),
         memory: "memory".to_owned(),
         device_tree: "device-tree.dtb".to_owned(),

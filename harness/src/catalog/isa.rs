@@ -5,6 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use setway_cases::IsaName;
+use setway_protocol::word::InstructionSet;
 
 /// An instruction set.
 #[derive(
@@ -37,6 +38,16 @@ impl Isa {
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl From<Isa> for InstructionSet {
+    fn from(isa: Isa) -> Self {
+        match isa {
+            Isa::A64 => Self::A64,
+            Isa::A32 => Self::A32,
+            Isa::T32 => Self::T32,
+        }
     }
 }
 

@@ -186,6 +186,8 @@ mod tests {
         machine.quirks = vec![quirk()];
         let excused = |name: &str, got: &str| {
             let check = Check {
+                of: setway_protocol::word::CheckKind::Register,
+                from: None,
                 name: name.to_owned(),
                 want: "0x1".to_owned(),
                 got: got.to_owned(),

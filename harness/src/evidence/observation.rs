@@ -6,17 +6,19 @@
 mod gap;
 mod gather;
 mod modelled;
-mod program;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use setway_protocol::{
+    record,
+    word::{CacheType, CheckKind},
+};
 
 use crate::{evidence::traps::Trapped, lab::capture::End};
 
 pub use gap::Gap;
 pub use modelled::{Flush, Modelled, Notice, Ops, Place};
-pub use program::Program;
 
 /// Counts of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +51,28 @@ pub struct Step {
     pub span: std::ops::Range<usize>,
 }
 
+impl Step {
+    /// What the guest says of a step, of which nothing has been counted yet.
+    fn demanding(step: &record::Step) -> Self {
+        Self {
+            name: step.name.to_string(),
+            expected: Counts {
+                set_way: step.set_way,
+                vm_reg: step.vm_reg,
+                flush: Some(step.flush),
+            },
+            observed: Counts {
+                set_way: 0,
+                vm_reg: 0,
+                flush: None,
+            },
+            hypervisor: None,
+            maintained: None,
+            span: 0..0,
+        }
+    }
+}
+
 /// Maintenance by VA on behalf of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Maintained {
@@ -67,18 +91,35 @@ pub struct Maintained {
 /// A value that the guest compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
+    /// What it is a value of.
+    pub of: CheckKind,
     /// What was compared.
     pub name: String,
     /// What it should be.
     pub want: String,
     /// What it was.
     pub got: String,
+    /// What the right value was computed from, if it is no constant of the case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Why a wrong value is the machine's own doing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excuse: Option<String>,
 }
 
 impl Check {
+    /// What the guest says of a comparison.
+    fn of(check: &record::Check) -> Self {
+        Self {
+            of: check.of,
+            name: check.name.to_string(),
+            want: check.want.to_string(),
+            got: check.got.to_string(),
+            from: check.from.map(|from| from.to_string()),
+            excuse: None,
+        }
+    }
+
     /// Whether the value was right.
     pub fn is_right(&self) -> bool {
         self.want == self.got
@@ -95,11 +136,22 @@ impl Check {
 pub struct Cache {
     /// 1 is the nearest.
     pub level: u64,
-    /// `i`, `d` or `u`: for instructions, for data, unified.
+    /// What it holds.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: CacheType,
     /// CCSIDR_EL1.
     pub ccsidr: u64,
+}
+
+impl Cache {
+    /// What the guest says of a cache.
+    fn of(cache: &record::Cache) -> Self {
+        Self {
+            level: cache.level,
+            kind: cache.kind,
+            ccsidr: cache.ccsidr.0,
+        }
+    }
 }
 
 /// What the hypervisor says of itself.
@@ -109,8 +161,9 @@ pub struct Account {
     pub events: Vec<String>,
     /// How often it flushed.
     pub flushes: u64,
-    /// How many lines that cleaned.
-    pub lines: u64,
+    /// How many lines that cleaned, if it counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
     /// Events that did not fit its trace.
     pub lost: u64,
 }
@@ -122,6 +175,8 @@ pub struct Builds {
     pub guest: u64,
     /// The hypervisor's, if it writes records.
     pub hypervisor: Option<u64>,
+    /// The mutant that it has to be, if it is to be one.
+    pub mutant: Option<&'static str>,
     /// Classes of exits that these records do not count.
     pub unseen_exits: Vec<u64>,
     /// A host's kernel runs beside the guest.
@@ -157,7 +212,7 @@ pub struct Observation {
     /// What the cache model noticed, if there was one.
     pub modelled: Option<Modelled>,
     /// The random programs that the guest ran, if any.
-    pub programs: Vec<Program>,
+    pub programs: Vec<record::Program>,
     /// What the loads of the one saw that was asked for in detail.
     pub seen: Vec<u8>,
     /// All traps of the run by class, from QEMU's log.

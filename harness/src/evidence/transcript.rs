@@ -4,80 +4,93 @@
 //! repetition and damage is a [`Fault`] with the raw line. Reading goes on behind a fault, because a
 //! later record may say that somebody crashed, which is the better reason.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use setway_protocol::{Fields, ParseError, Stream, kind, parse};
+use setway_protocol::{
+    Channel, Key, PREFIX, ParseError, Stream, parse,
+    record::{End, Message},
+};
 
-/// A record of which nothing is borrowed.
+/// A line that may hold a record, and where it was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// One of [`kind`].
-    pub kind: String,
-    /// Names and values, unescaped, as on the line.
-    pub fields: Vec<(String, String)>,
-    /// The line.
-    pub line: String,
+pub struct Line<'a> {
+    text: Cow<'a, str>,
+    channel: Channel,
+    /// How many traps of the guest there had been, where that is known.
+    after: usize,
 }
 
-impl Record {
-    /// The text of a field.
-    pub fn text(&self, name: &str) -> Result<&str, Fault> {
-        let found = self.fields.iter().find(|(field, _)| field == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .ok_or_else(|| self.lacks(name))
+impl<'a> Line<'a> {
+    /// The lines of a console, whatever bytes are on it. `key` is that of the hypervisor or agent that also
+    /// writes there, if one does.
+    pub fn of_console(bytes: &'a [u8], key: Option<Key>) -> impl Iterator<Item = Self> {
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines.map(String::from_utf8_lossy).filter_map(move |text| {
+            text.contains(PREFIX).then_some(Self {
+                text,
+                channel: Channel::Console(key),
+                after: 0,
+            })
+        })
     }
 
-    /// The number in a field.
-    pub fn number(&self, name: &str) -> Result<u64, Fault> {
-        let text = self.text(name)?;
-        let number = match text.strip_prefix("0x") {
-            Some(hex) => u64::from_str_radix(hex, 16),
-            None => text.parse(),
-        };
-        number.map_err(|_| self.lacks(name))
+    /// The lines of QEMU's log that its plugin wrote, each with the number of traps before it.
+    pub fn of_log(lines: &'a [(usize, String)]) -> impl Iterator<Item = Self> {
+        lines.iter().map(|(after, text)| Self {
+            text: text.into(),
+            channel: Channel::Log,
+            after: *after,
+        })
     }
+}
 
-    fn lacks(&self, name: &str) -> Fault {
-        Fault::Field {
-            name: name.to_owned(),
-            line: self.line.clone(),
-        }
-    }
+/// A record in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What it says.
+    pub message: Message<'a>,
+    /// The line.
+    pub line: &'a str,
+    /// How many traps of the guest there had been, where that is known.
+    pub after: usize,
 }
 
 /// The records of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
+pub struct Records<'a> {
     /// As they came.
-    pub records: Vec<Record>,
+    pub records: Vec<Record<'a>>,
     next: u64,
     ended: bool,
 }
 
-impl Records {
+impl<'a> Records<'a> {
     /// Whether its `end` record has been read.
-    pub fn ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.ended
     }
 
+    /// All records of one kind, each with its place.
+    pub fn placed<T: TryFrom<Message<'a>>>(&self) -> impl Iterator<Item = (T, &Record<'a>)> {
+        let records = self.records.iter();
+        records.filter_map(|record| Some((T::try_from(record.message).ok()?, record)))
+    }
+
     /// All records of one kind.
-    pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Record> {
-        self.records
-            .iter()
-            .filter(move |record| record.kind == kind)
+    pub fn of<T: TryFrom<Message<'a>>>(&self) -> impl Iterator<Item = T> {
+        self.placed().map(|(record, _)| record)
     }
 }
 
-/// A console, read.
+/// All that was said of a run, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Console {
+pub struct Transcript<'a> {
     /// The payload's stream.
-    pub guest: Records,
+    pub guest: Records<'a>,
     /// The hypervisor's stream; empty if it has none.
-    pub hypervisor: Records,
+    pub hypervisor: Records<'a>,
     /// The cache model's stream, which is in QEMU's log; empty if there are no caches.
-    pub model: Records,
+    pub model: Records<'a>,
     /// What is wrong with the records and their order, in the order found.
     pub faults: Vec<Fault>,
 }
@@ -106,7 +119,7 @@ pub enum Fault {
         line: String,
     },
     /// A record came again, or out of order.
-    #[error("record {seq} of {} is a duplicate or out of order: `{line}`", name(*stream))]
+    #[error("record {seq} of {stream} is a duplicate or out of order: `{line}`")]
     Duplicate {
         /// Of which stream.
         stream: Stream,
@@ -116,7 +129,7 @@ pub enum Fault {
         line: String,
     },
     /// A record after the last.
-    #[error("{} goes on after its end: `{line}`", name(*stream))]
+    #[error("{stream} goes on after its end: `{line}`")]
     AfterEnd {
         /// Of which stream.
         stream: Stream,
@@ -124,7 +137,7 @@ pub enum Fault {
         line: String,
     },
     /// The `end` record does not agree with what came before it.
-    #[error("the end of {} counts {counted} records before it, and {seen} came: `{line}`", name(*stream))]
+    #[error("the end of {stream} counts {counted} records before it, and {seen} came: `{line}`")]
     EndCount {
         /// Of which stream.
         stream: Stream,
@@ -135,25 +148,14 @@ pub enum Fault {
         /// The line.
         line: String,
     },
-    /// A record lacks a field or has one that cannot be read.
-    #[error("the record has no usable field `{name}`: `{line}`")]
-    Field {
-        /// The field.
-        name: String,
+    /// A record is of no known kind, or not as its kind has to be.
+    #[error("{why}: `{line}`")]
+    Malformed {
+        /// What is wrong with it.
+        why: String,
         /// The line.
         line: String,
     },
-}
-
-/// A stream's name in reports.
-pub const fn name(stream: Stream) -> &'static str {
-    match stream {
-        Stream::Guest => "the guest's stream",
-        Stream::Hypervisor => "the hypervisor's stream",
-        Stream::Model => "the cache model's stream",
-        Stream::Agent => "the agent's stream",
-        Stream::Requester => "the requester's stream",
-    }
 }
 
 struct Missing(Stream, u64, u64);
@@ -162,41 +164,31 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Missing(stream, from, to) = *self;
         match to - from {
-            1 => write!(f, "record {from} of {}", name(stream)),
-            _ => write!(
-                f,
-                "what {} said from record {from} to {}",
-                name(stream),
-                to - 1
-            ),
+            1 => write!(f, "record {from} of {}", stream),
+            _ => write!(f, "what {} said from record {from} to {}", stream, to - 1),
         }
     }
 }
 
-impl Console {
-    /// Reads a whole console, whatever bytes are on it.
-    pub fn read(bytes: &[u8]) -> Self {
-        let mut console = Self::default();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            console.line(String::from_utf8_lossy(line).trim_end());
-        }
-        console
+impl<'a> Transcript<'a> {
+    /// Reads all lines.
+    pub fn read(lines: &'a [Line<'_>]) -> Self {
+        let mut transcript = Self::default();
+        lines.iter().for_each(|line| transcript.line(line));
+        transcript
     }
 
-    /// Reads one line more.
-    pub fn line(&mut self, line: &str) {
-        let record = match parse(line) {
+    fn line(&mut self, line: &'a Line<'_>) {
+        let text = line.text.trim_end();
+        let record = match parse(text, line.channel) {
             None => return,
             Some(Ok(record)) => record,
             Some(Err(error)) => {
-                self.faults.push(Fault::Damaged {
-                    error,
-                    line: line.to_owned(),
-                });
+                let line = text.to_owned();
+                self.faults.push(Fault::Damaged { error, line });
                 return;
             }
         };
-        let line = line.to_owned();
         let (stream, seq) = (record.stream, record.seq);
         let records = match stream {
             Stream::Guest => &mut self.guest,
@@ -205,43 +197,54 @@ impl Console {
             // What starts the guests, and what asks for them, speak of more than one run.
             Stream::Agent | Stream::Requester => return,
         };
-        let new = Record {
-            kind: record.kind.to_owned(),
-            fields: unescape(record.fields),
-            line: line.clone(),
-        };
-        if records.ended {
-            self.faults.push(Fault::AfterEnd { stream, line });
-        } else if seq < records.next {
-            self.faults.push(Fault::Duplicate { stream, seq, line });
-        } else {
-            if seq > records.next {
-                let from = records.next;
-                self.faults.push(Fault::Gap {
-                    stream,
-                    from,
-                    to: seq,
-                    line: line.clone(),
+        self.faults.extend(records.places(stream, seq, text));
+        match Message::try_from(record) {
+            Ok(message) => {
+                if let Message::End(end) = message {
+                    self.faults.extend(records.end(stream, seq, end, text));
+                }
+                records.records.push(Record {
+                    message,
+                    line: text,
+                    after: line.after,
                 });
             }
-            records.next = seq.saturating_add(1);
-            if new.kind == kind::END {
-                records.ended = true;
-                match new.number("records") {
-                    Ok(counted) if counted == seq => {}
-                    Ok(counted) => {
-                        self.faults.push(Fault::EndCount {
-                            stream,
-                            counted,
-                            seen: seq,
-                            line,
-                        });
-                    }
-                    Err(fault) => self.faults.push(fault),
-                }
-            }
+            Err(error) => self.faults.push(Fault::Malformed {
+                why: error.to_string(),
+                line: text.to_owned(),
+            }),
         }
-        records.records.push(new);
+    }
+}
+
+impl Records<'_> {
+    /// Takes in that record `seq` has come, on the line `text`; returns what is wrong with that.
+    fn places(&mut self, stream: Stream, seq: u64, text: &str) -> Option<Fault> {
+        let line = text.to_owned();
+        if self.ended {
+            return Some(Fault::AfterEnd { stream, line });
+        }
+        if seq < self.next {
+            return Some(Fault::Duplicate { stream, seq, line });
+        }
+        let from = std::mem::replace(&mut self.next, seq.saturating_add(1));
+        (seq > from).then_some(Fault::Gap {
+            stream,
+            from,
+            to: seq,
+            line,
+        })
+    }
+
+    /// Takes in that the last record has come, as record `seq`; returns what is wrong with it.
+    fn end(&mut self, stream: Stream, seq: u64, end: End, text: &str) -> Option<Fault> {
+        self.ended = true;
+        (end.records != seq).then(|| Fault::EndCount {
+            stream,
+            counted: end.records,
+            seen: seq,
+            line: text.to_owned(),
+        })
     }
 }
 
@@ -271,52 +274,54 @@ pub fn joined(console: &[u8], prefix: &str) -> Vec<u8> {
     whole
 }
 
-fn unescape(fields: Fields<'_>) -> Vec<(String, String)> {
-    let text = |name| {
-        let bytes: Vec<u8> = fields.bytes(name).into_iter().flatten().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
-    fields
-        .iter()
-        .map(|(name, _)| (name.to_owned(), text(name)))
-        .collect()
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
-    use setway_protocol::{RecordWriter, Value};
+    use setway_protocol::{Guest, Hypervisor, RecordWriter, record};
 
-    /// A guest's stream: begin, two checks, end.
+    const KEY: Key = Key::new([3; 16]);
+
+    /// A guest's stream: three cases, and the end.
     fn lines() -> Vec<String> {
-        let mut writer = RecordWriter::new(Stream::Guest);
-        let lines = [kind::BEGIN, kind::CHECK, kind::CHECK, kind::END].map(|kind| {
+        let mut writer = RecordWriter::<Guest>::new();
+        let mut lines = Vec::new();
+        for _ in 0..3 {
             let mut line = String::new();
-            match kind {
-                kind::END => writer.end(&mut line).unwrap(),
-                _ => writer
-                    .write(&mut line, kind, &[("name", Value::Text("a b"))])
-                    .unwrap(),
-            }
-            line
-        });
-        lines.to_vec()
+            writer
+                .write(&mut line, &record::Case { id: "a b".into() })
+                .unwrap();
+            lines.push(line);
+        }
+        let mut line = String::new();
+        writer.end(&mut line).unwrap();
+        lines.push(line);
+        lines
     }
 
-    fn read(lines: &[String]) -> Console {
-        Console::read(lines.concat().as_bytes())
+    /// What is wrong with a console, and whether the guest's stream has an end.
+    fn read_bytes(bytes: &[u8]) -> (Vec<Fault>, bool) {
+        let lines: Vec<_> = Line::of_console(bytes, Some(KEY)).collect();
+        let transcript = Transcript::read(&lines);
+        let ended = transcript.guest.has_ended();
+        (transcript.faults, ended)
+    }
+
+    fn read(lines: &[String]) -> (Vec<Fault>, bool) {
+        read_bytes(lines.concat().as_bytes())
     }
 
     #[test]
     fn a_whole_stream_has_no_fault() {
-        let console = read(&lines());
-        assert_eq!(console.faults, []);
-        assert!(console.guest.ended());
-        assert_eq!(console.guest.records.len(), 4);
-        assert_eq!(console.guest.records[1].text("name"), Ok("a b"));
-        assert!(console.guest.records[1].number("name").is_err());
-        assert!(console.guest.records[1].text("other").is_err());
+        let text = lines().concat();
+        let lines: Vec<_> = Line::of_console(text.as_bytes(), None).collect();
+        let transcript = Transcript::read(&lines);
+        assert_eq!(transcript.faults, []);
+        assert!(transcript.guest.has_ended());
+        assert_eq!(transcript.guest.records.len(), 4);
+        let cases: Vec<record::Case> = transcript.guest.of().collect();
+        assert_eq!(cases.len(), 3);
+        assert_eq!(cases[0].id, "a b");
     }
 
     #[test]
@@ -325,15 +330,51 @@ pub(crate) mod tests {
         let mut bytes = b"U-Boot\r\n\xff\xfe\x00 no newline".to_vec();
         bytes.extend(lines.concat().bytes());
         bytes.extend(b"\x80\x81 bye");
-        assert_eq!(Console::read(&bytes), Console::read(&bytes));
-        assert_eq!(Console::read(&bytes).faults, []);
+        assert_eq!(read_bytes(&bytes), (Vec::new(), true));
+    }
+
+    #[test]
+    fn a_hypervisor_is_known_by_its_key() {
+        let mark = record::Mark {
+            n: 0,
+            set_way: 0,
+            vm_reg: 0,
+            flush: 0,
+        };
+        let mut line = String::new();
+        let mut writer = RecordWriter::<Hypervisor>::keyed(KEY);
+        writer.write(&mut line, &mark).unwrap();
+        assert_eq!(read(&[line.clone()]), (Vec::new(), false));
+        // Without the key nobody is a hypervisor.
+        let lines: Vec<_> = Line::of_console(line.as_bytes(), None).collect();
+        assert!(matches!(
+            Transcript::read(&lines).faults[..],
+            [Fault::Damaged {
+                error: ParseError::NotHere(Stream::Hypervisor),
+                ..
+            }]
+        ));
+    }
+
+    #[test]
+    fn the_cache_model_is_heard_in_the_log_alone() {
+        let mut line = String::new();
+        let mut writer = RecordWriter::<setway_protocol::Model>::new();
+        writer.end(&mut line).unwrap();
+        let faults = read(&[line.clone()]).0;
+        assert!(faults[0].to_string().contains("forged"), "{faults:?}");
+        let log = [(7, line)];
+        let lines: Vec<_> = Line::of_log(&log).collect();
+        let transcript = Transcript::read(&lines);
+        assert_eq!(transcript.faults, []);
+        assert_eq!(transcript.model.records[0].after, 7);
     }
 
     #[test]
     fn a_missing_record_is_a_gap() {
         let mut lines = lines();
         lines.remove(1);
-        let faults = read(&lines).faults;
+        let faults = read(&lines).0;
         assert!(
             matches!(faults[..], [Fault::Gap { from: 1, to: 2, .. }]),
             "{faults:?}"
@@ -349,7 +390,7 @@ pub(crate) mod tests {
     fn a_repeated_record_is_a_duplicate() {
         let mut lines = lines();
         lines.insert(2, lines[1].clone());
-        let faults = read(&lines).faults;
+        let faults = read(&lines).0;
         assert!(
             matches!(faults[..], [Fault::Duplicate { seq: 1, .. }]),
             "{faults:?}"
@@ -360,7 +401,7 @@ pub(crate) mod tests {
     fn exchanged_records_are_out_of_order() {
         let mut lines = lines();
         lines.swap(1, 2);
-        let faults = read(&lines).faults;
+        let faults = read(&lines).0;
         assert!(
             matches!(
                 faults[..],
@@ -375,36 +416,33 @@ pub(crate) mod tests {
         let mut lines = lines();
         let cut = lines[3].len() - 8;
         lines[3].truncate(cut);
-        let console = read(&lines);
+        let (faults, ended) = read(&lines);
         assert!(matches!(
-            console.faults[..],
+            faults[..],
             [Fault::Damaged {
-                error: ParseError::NoChecksum,
+                error: ParseError::NoSeal,
                 ..
             }]
         ));
-        assert!(!console.guest.ended());
+        assert!(!ended);
     }
 
     #[test]
     fn nothing_may_follow_the_end() {
         let mut lines = lines();
         lines.push(lines[3].replace("g 3", "g 4"));
-        assert!(matches!(read(&lines).faults[..], [Fault::Damaged { .. }]));
+        assert!(matches!(read(&lines).0[..], [Fault::Damaged { .. }]));
         lines[4] = lines[3].clone();
-        assert!(matches!(read(&lines).faults[..], [Fault::AfterEnd { .. }]));
+        assert!(matches!(read(&lines).0[..], [Fault::AfterEnd { .. }]));
     }
 
     #[test]
     fn the_end_must_count_right() {
-        let mut writer = RecordWriter::new(Stream::Hypervisor);
+        let mut writer = RecordWriter::<Hypervisor>::keyed(KEY);
         let mut line = String::new();
-        writer
-            .write(&mut line, kind::END, &[("records", Value::Count(7))])
-            .unwrap();
-        let console = Console::read(line.as_bytes());
+        writer.write(&mut line, &End { records: 7 }).unwrap();
         assert!(matches!(
-            console.faults[..],
+            read(&[line]).0[..],
             [Fault::EndCount {
                 counted: 7,
                 seen: 0,
@@ -433,13 +471,13 @@ pub(crate) mod tests {
             } else {
                 lines.remove(at);
             }
-            let console = read(&lines);
-            prop_assert!(!console.faults.is_empty() || !console.guest.ended());
+            let (faults, ended) = read(&lines);
+            prop_assert!(!faults.is_empty() || !ended);
         }
 
         #[test]
         fn any_bytes_are_survived(bytes: Vec<u8>) {
-            Console::read(&bytes);
+            read_bytes(&bytes);
         }
     }
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use rustix::fs::MemfdFlags;
+use setway_protocol::Key;
 
 use crate::{
     evidence::{exception_log::ExceptionLog, excerpt::Excerpt},
@@ -88,18 +89,29 @@ pub struct Capture {
     pub end: End,
     /// From start to end.
     pub duration: Duration,
+    /// The key that the boot's hypervisor or agent was given, if it was to seal records with one.
+    pub key: Option<Key>,
 }
 
-/// Where QEMU finds what it inherits: paths that, in QEMU, open its descriptors. So there is no file
-/// that could fill the disk or be left behind.
+/// What only this boot of QEMU has. Paths open descriptors that QEMU inherits, so there is no file that could
+/// fill the disk or be left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inherited {
+    /// The key that its hypervisor or agent seals records with, if it does.
+    pub key: Option<Key>,
     /// The pipe for its log.
     pub log: String,
     /// The file to keep the machine's memory in, if it is to be in one.
     pub memory: String,
     /// The device tree, if it is not QEMU's own.
     pub device_tree: String,
+}
+
+/// A key that nobody knows yet.
+pub fn fresh_key() -> io::Result<Key> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(Key::new(bytes))
 }
 
 /// Starts the command that `command` makes, with `stdin`, and with pipes for its other outputs. Returns as well
@@ -231,6 +243,7 @@ pub fn capture(
         stderr,
         end,
         duration,
+        key: None,
     })
 }
 

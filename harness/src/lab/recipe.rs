@@ -216,6 +216,7 @@ impl Boot {
             ("case", run.case.id.to_owned()),
             ("isa", run.isa.name().to_owned()),
             ("arguments", run.arguments()),
+            ("key", inherited.key.unwrap_or_default().to_string()),
             ("vcpus", cpus.to_string()),
             ("memory_size", format!("{}M", self.memory())),
             ("exception_log", inherited.log.clone()),
@@ -263,6 +264,12 @@ impl Boot {
         (self.guest(run).and_then(elf), kernel.and_then(elf))
     }
 
+    /// Whether a hypervisor or an agent writes records, and needs a key for that.
+    pub fn needs_key(&self) -> bool {
+        let hypervisor = &self.target.hypervisor;
+        hypervisor.records || hypervisor.agent.is_some()
+    }
+
     /// The builds that must be heard from in a run. Where an agent starts guests, it is what speaks for the
     /// hypervisor.
     pub fn builds(&self, run: &Run) -> Builds {
@@ -272,6 +279,8 @@ impl Boot {
         Builds {
             guest: self.guest(run).map_or(0, build),
             hypervisor: speaker.filter(|_| hypervisor.records),
+            // Where the harness tests itself, the defect is the guest's.
+            mutant: run.defect.filter(|_| !hypervisor.self_test),
             unseen_exits: hypervisor.unseen_exits.clone(),
             hosted: hypervisor.is_hosted(),
         }

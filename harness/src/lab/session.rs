@@ -16,7 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use setway_protocol::{RecordWriter, Stream, Value, kind, parse};
+use setway_protocol::{
+    Channel, Key, RecordWriter, Requester, Stream, parse,
+    record::{self, Message, Over},
+    word::{GuestEnd, InstructionSet},
+};
 
 use super::capture::{self, Capture, End, Inherited, Limit, Limits};
 use crate::{
@@ -32,8 +36,8 @@ use crate::{
 pub struct Request<'a> {
     /// The image, as a file of the agent's system.
     pub image: &'a str,
-    /// The name of the instruction set.
-    pub isa: &'a str,
+    /// The instruction set.
+    pub isa: InstructionSet,
     /// How many vCPUs.
     pub vcpus: u32,
     /// The guest's command line.
@@ -46,7 +50,9 @@ pub struct Session {
     child: Child,
     stdin: ChildStdin,
     heard: Receiver<Heard>,
-    requests: RecordWriter,
+    requests: RecordWriter<Requester>,
+    /// What the agent seals its records with.
+    key: Key,
     asked: u64,
     /// What the console showed before the first run.
     pub boot: Vec<u8>,
@@ -94,10 +100,11 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const NO_BOUNDARIES: &str = "QEMU's log does not say which part of it belongs to the run";
 
 impl Session {
-    /// Boots what `command` makes, and waits until its agent is ready.
+    /// Boots what `command` makes, and waits until its agent, which has this `key`, is ready.
     pub fn start(
         command: impl FnOnce(&Inherited) -> io::Result<Command>,
         memory: Option<u64>,
+        key: Key,
         limits: Limits,
         crash: &dyn Fn(&str) -> bool,
     ) -> Result<Self, NoSession> {
@@ -107,7 +114,7 @@ impl Session {
             duration: Duration::ZERO,
         };
         let started = Instant::now();
-        let mut session = Self::spawn(command, memory, limits).map_err(cannot)?;
+        let mut session = Self::spawn(command, memory, key, limits).map_err(cannot)?;
         let deadline = started + limits.boot;
         let mut console = Vec::new();
         let reason = loop {
@@ -115,9 +122,9 @@ impl Session {
                 Next::Console(line) => {
                     console.extend_from_slice(&line);
                     let line = String::from_utf8_lossy(&line);
-                    match agent_says(&line) {
-                        Some((kind::READY, _)) => break None,
-                        Some((kind::FAILED, message)) => break Some(message),
+                    match agent_says(&line, key) {
+                        Some(Message::Ready(_)) => break None,
+                        Some(Message::Failed(failed)) => break Some(failed.msg.to_string()),
                         _ if crash(&line) => break Some(line.trim_end().to_owned()),
                         _ => {}
                     }
@@ -148,6 +155,7 @@ impl Session {
     fn spawn(
         command: impl FnOnce(&Inherited) -> io::Result<Command>,
         memory: Option<u64>,
+        key: Key,
         limits: Limits,
     ) -> io::Result<Self> {
         let (mut child, log_reader) = capture::spawn(command, memory, Stdio::piped())?;
@@ -165,7 +173,8 @@ impl Session {
             child,
             stdin,
             heard,
-            requests: RecordWriter::new(Stream::Requester),
+            requests: RecordWriter::new(),
+            key,
             asked: 0,
             boot: Vec::new(),
             booted_in: Duration::ZERO,
@@ -202,6 +211,7 @@ impl Session {
             stderr,
             end,
             duration,
+            key: Some(self.key),
         };
         (capture, flow)
     }
@@ -213,15 +223,14 @@ impl Session {
         // Writing to a string cannot fail.
         let _ = self.requests.write(
             &mut line,
-            kind::RUN,
-            &[
-                ("n", Value::Count(self.asked)),
-                ("image", Value::Text(request.image)),
-                ("isa", Value::Text(request.isa)),
-                ("vcpus", Value::Count(request.vcpus.into())),
-                ("seconds", Value::Count(seconds)),
-                ("arguments", Value::Text(request.arguments)),
-            ],
+            &record::Run {
+                n: self.asked,
+                image: request.image.into(),
+                isa: request.isa,
+                vcpus: request.vcpus.into(),
+                seconds,
+                arguments: request.arguments.into(),
+            },
         );
         line
     }
@@ -243,14 +252,15 @@ impl Session {
             match self.next_of(run, deadline) {
                 Next::Console(line) => {
                     let line = String::from_utf8_lossy(&line);
-                    if let Some((kind::OVER, said)) = agent_says(&line) {
+                    if let Some(Message::Over(over)) = agent_says(&line, self.key) {
                         run.over = true;
-                        if !is_about(&line, self.asked) {
+                        if over.n != self.asked {
+                            let said = said(&over);
                             break End::Failed(format!(
                                 "the agent answers another request: {said}"
                             ));
                         }
-                        end = Some(guest_end(&said, limits));
+                        end = Some(guest_end(&over, limits));
                         deadline = Instant::now() + LOG;
                     } else if end.is_none() && crash(&line) {
                         // What follows says more.
@@ -337,34 +347,31 @@ enum Next {
     Ended(Option<ExitStatus>),
 }
 
-/// A record of the agent's on `line`: its kind, and how it says that a run ended or why it gave up.
-fn agent_says(line: &str) -> Option<(&str, String)> {
-    let record = parse(line)?.ok()?;
-    if record.stream != Stream::Agent {
-        return None;
-    }
-    let text = |name| {
-        let bytes = record.fields.bytes(name)?;
-        let bytes: Vec<u8> = bytes.collect();
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let words: Vec<String> = ["end", "msg"].into_iter().filter_map(text).collect();
-    Some((record.kind, words.join(": ")))
+/// What the agent, which has this `key`, says on `line`, if it does.
+fn agent_says(line: &str, key: Key) -> Option<Message<'_>> {
+    let record = parse(line, Channel::Console(Some(key)))?.ok()?;
+    let message = Message::try_from(record).ok()?;
+    let is_agents = record.stream == Stream::Agent;
+    is_agents.then_some(message)
 }
 
-/// Whether the agent's record on `line` is about request `n`.
-fn is_about(line: &str, n: u64) -> bool {
-    let record = parse(line).and_then(Result::ok);
-    record.is_some_and(|it| it.fields.number("n") == Some(n))
+/// How the agent says that a run ended.
+fn said(over: &Over<'_>) -> String {
+    match over.msg {
+        Some(message) => format!("{}: {message}", over.end),
+        None => over.end.to_string(),
+    }
 }
 
 /// What the agent's word for the end of a guest means.
-fn guest_end(said: &str, limits: Limits) -> End {
-    match said.split(':').next() {
-        Some("off") => End::Over,
-        Some("timeout") => End::Stopped(Limit::Time(limits.time)),
-        Some("error") => End::Failed(format!("the guest could not be run: {said}")),
-        _ => End::Failed(format!("the guest ended by {said}")),
+fn guest_end(over: &Over<'_>, limits: Limits) -> End {
+    match over.end {
+        GuestEnd::Off => End::Over,
+        GuestEnd::Timeout => End::Stopped(Limit::Time(limits.time)),
+        GuestEnd::Error => End::Failed(format!("the guest could not be run: {}", said(over))),
+        GuestEnd::Reset | GuestEnd::Crash => {
+            End::Failed(format!("the guest ended by {}", said(over)))
+        }
     }
 }
 

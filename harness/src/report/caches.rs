@@ -2,6 +2,11 @@
 
 use std::cell::OnceCell;
 
+use setway_protocol::{
+    Whereabouts, Word as _,
+    word::{Access, Maintenance},
+};
+
 use crate::{
     bench::{Bench, Outcome},
     evidence::observation::{Bases, Flush, Modelled, Notice, Observation, Place},
@@ -51,18 +56,12 @@ impl Names<'_> {
             let store = notice
                 .store
                 .as_ref()
-                .map(|(place, path)| (function(*place), path.clone()));
+                .map(|(place, path)| (function(*place), *path));
             let then = notice
                 .then
                 .as_ref()
-                .map(|(place, what)| (function(*place), what.clone()));
-            (
-                function(notice.by),
-                notice.path.clone(),
-                notice.place.clone(),
-                store,
-                then,
-            )
+                .map(|(place, what)| (function(*place), *what));
+            (function(notice.by), notice.path, notice.place, store, then)
         };
         a.after == b.after && fate(a) == fate(b)
     }
@@ -158,18 +157,18 @@ fn flushed(names: &Names, flush: &Flush) -> String {
 
 /// "load at … saw …; the newer … sits dirty in CPU 1's cache since …; nothing cleaned it".
 fn stale(names: &Names, read: &Notice) -> String {
-    let what = match read.path.as_deref() {
+    let what = match read.path {
         _ if read.walk => "table walk for",
-        Some("fetch") => "fetch at",
-        Some("uncached") => "load past the cache at",
+        Some(Access::Fetch) => "fetch at",
+        Some(Access::Uncached) => "load past the cache at",
         _ => "load at",
     };
     let newest = format!("the newer {:#x}", read.newest);
-    let place = match (read.place.as_str(), read.in_cpu) {
-        ("cache", Some(cpu)) => format!("{newest} is in CPU {cpu}'s cache"),
-        ("system-cache", _) => format!("{newest} is in the system cache"),
-        ("memory", _) => format!("{newest} is in memory, behind an older line in a cache"),
-        _ => format!("{newest} is gone"),
+    let place = match read.place {
+        Whereabouts::Cache(cpu) => format!("{newest} is in CPU {cpu}'s cache"),
+        Whereabouts::SystemCache => format!("{newest} is in the system cache"),
+        Whereabouts::Memory => format!("{newest} is in memory, behind an older line in a cache"),
+        Whereabouts::Lost => format!("{newest} is gone"),
     };
     format!(
         "{what} {} saw {:#x} at {:#x}; {place}, stored by {}; {}",
@@ -196,7 +195,7 @@ fn destroyed(names: &Names, lost: &Notice) -> String {
 
 fn stored(names: &Names, notice: &Notice) -> String {
     match &notice.store {
-        Some((place, path)) if path == "uncached" => {
+        Some((place, Access::Uncached)) => {
             format!("{} past the cache", names.place(*place))
         }
         Some((place, _)) => names.place(*place),
@@ -206,24 +205,29 @@ fn stored(names: &Names, notice: &Notice) -> String {
 
 /// Which op was missing, or did not do.
 fn missing(names: &Names, read: &Notice) -> String {
-    let Some((place, what)) = &read.then else {
-        return match read.place.as_str() {
-            "memory" => "nothing invalidated the old line".to_owned(),
+    let Some((place, what)) = read.then else {
+        return match read.place {
+            Whereabouts::Memory => "nothing invalidated the old line".to_owned(),
             _ => "nothing cleaned it".to_owned(),
         };
     };
-    let at = names.place(*place);
-    match (what.as_str(), read.place.as_str()) {
-        ("moved", _) => format!(
+    let at = names.place(place);
+    match (what, read.place) {
+        (Maintenance::Moved, _) => format!(
             "the op by set/way at {at} missed it, because the line had moved to another CPU"
         ),
-        (what, "system-cache") if what.ends_with("set-way") => {
+        (what, Whereabouts::SystemCache) if what.is_set_way() => {
             format!("the op by set/way at {at} cleaned it no further than that")
         }
-        ("clean-va-pou", _) => format!("the clean to the PoU at {at} went no further than that"),
-        (what, "memory") if what.starts_with("clean-va") => {
+        (Maintenance::CleanVaPou, _) => {
+            format!("the clean to the PoU at {at} went no further than that")
+        }
+        (Maintenance::CleanVa, Whereabouts::Memory) => {
             format!("the clean at {at} left the old line where it was")
         }
-        (what, _) => format!("the {} at {at} did not help", what.replace('-', " ")),
+        (what, _) => {
+            let what = what.name().replace('-', " ");
+            format!("the {what} at {at} did not help")
+        }
     }
 }

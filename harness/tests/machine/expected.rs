@@ -38,7 +38,7 @@ pub fn digest(loads: &[Load]) -> u64 {
     for load in loads {
         digest.add(&load.bytes);
     }
-    digest.0
+    digest.sum()
 }
 
 /// The lines, each in a set of its own, as a CPU with another beside it has them.

@@ -16,10 +16,11 @@ mod secondary;
 mod stage1;
 
 use setway_cases::IsaName;
-use setway_protocol::Stream;
+use setway_protocol::Guest;
 use setway_runtime::{
     board::{Board, Port},
-    console, head,
+    console::{self, Records},
+    head,
     payload::{self, Identity},
     psci,
 };
@@ -63,6 +64,6 @@ fn identity() -> Identity {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    console::panic(Stream::Guest, info);
+    console::panic(Records::<Guest>::new(), info);
     psci::system_off()
 }

@@ -12,11 +12,12 @@ mod stage1;
 
 use aarch64_rt::entry;
 use setway_cases::IsaName;
-use setway_protocol::Stream;
+use setway_protocol::Guest;
 use setway_runtime::mrs;
 use setway_runtime::{
     board::Board,
-    console, head,
+    console::{self, Records},
+    head,
     payload::{self, Identity},
     psci,
 };
@@ -59,6 +60,6 @@ fn identity() -> Identity {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    console::panic(Stream::Guest, info);
+    console::panic(Records::<Guest>::new(), info);
     psci::system_off()
 }

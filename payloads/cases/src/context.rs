@@ -7,6 +7,7 @@ use crate::{
 };
 use core::{fmt::Write, marker::PhantomData, ops::Range};
 use heapless::{String, Vec};
+use setway_protocol::word::CheckKind;
 
 /// What the policy demands of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,12 +32,16 @@ pub struct Step {
 /// A comparison.
 #[derive(Clone, Debug)]
 pub struct Check {
+    /// What it is a value of.
+    pub of: CheckKind,
     /// What was compared.
     pub name: String<64>,
     /// The right value.
     pub want: u64,
     /// The value found.
     pub got: u64,
+    /// What the right value was computed from, if it is no constant of the case.
+    pub from: Option<u64>,
 }
 
 /// What the command line says besides the case's name. Only cases for the bare machine ask.
@@ -105,12 +110,19 @@ impl<I: Isa> Context<I> {
         let mut text = String::new();
         // A name that does not fit is cut: the values are what counts.
         let _ = write!(text, "{name}");
+        let of = if text.starts_with("load") {
+            CheckKind::Data
+        } else {
+            CheckKind::Register
+        };
         self.lost += u64::from(
             self.checks
                 .push(Check {
+                    of,
                     name: text,
                     want,
                     got,
+                    from: None,
                 })
                 .is_err(),
         );

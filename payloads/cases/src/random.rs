@@ -15,7 +15,8 @@ use crate::{
     bare::ByVa,
     isa::{IsaName, SetWay},
 };
-use core::fmt;
+use core::{fmt, hash::Hasher};
+use setway_protocol::Fnv;
 
 /// Bytes of a line.
 pub const LINE: usize = 64;
@@ -144,21 +145,18 @@ pub fn initial(line: usize) -> [u8; LINE] {
 }
 
 /// Sums up what loads have seen (FNV-1a).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest(pub u64);
-
-impl Default for Digest {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest(Fnv);
 
 impl Digest {
     /// Adds the bytes of a load.
     pub fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.0.write(bytes);
+    }
+
+    /// The sum.
+    pub fn sum(&self) -> u64 {
+        self.0.finish()
     }
 }
 

@@ -7,7 +7,11 @@
 
 use aarch64_rt::entry;
 use core::fmt::Write;
-use setway_protocol::{RecordWriter, Stream, VERSION, Value::*, kind};
+use setway_protocol::{
+    Guest, Hex, RecordWriter, VERSION,
+    record::{Check, GuestBegin},
+    word::{CheckKind, InstructionSet},
+};
 use setway_runtime::{
     board::Board,
     bootargs,
@@ -52,28 +56,37 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     psci::system_off()
 }
 
-/// The fields of a good first record.
-fn begin_fields() -> [(&'static str, setway_protocol::Value<'static>); 8] {
-    [
-        ("proto", Count(VERSION)),
-        ("build", Hex(head::build_id())),
-        ("isa", Text("a64")),
-        ("case", Text("misbehave")),
-        ("mark", Hex(0)),
-        ("midr", Hex(0)),
-        ("clidr", Hex(0)),
-        ("ctr", Hex(0)),
-    ]
+/// A good first record.
+fn begin() -> GuestBegin<'static> {
+    GuestBegin {
+        proto: VERSION,
+        build: Hex(head::build_id()),
+        base: Hex(head::base()),
+        isa: InstructionSet::A64,
+        case: "misbehave".into(),
+        mark: Hex(0),
+        midr: Hex(0),
+        clidr: Hex(0),
+        ctr: Hex(0),
+    }
+}
+
+/// A good check.
+fn check() -> Check<'static> {
+    Check {
+        of: CheckKind::State,
+        name: "one".into(),
+        want: Hex(1),
+        got: Hex(1),
+        from: None,
+    }
 }
 
 /// A stream that has begun and made one good check.
-fn begun() -> Records {
-    let mut records = Records::new(Stream::Guest);
-    records.emit(kind::BEGIN, &begin_fields());
-    records.emit(
-        kind::CHECK,
-        &[("name", Text("one")), ("want", Hex(1)), ("got", Hex(1))],
-    );
+fn begun() -> Records<Guest> {
+    let mut records = Records::new();
+    records.emit(&begin());
+    records.emit(&check());
     records
 }
 
@@ -100,16 +113,12 @@ fn truncated() {
 
 /// Says the same record twice.
 fn duplicate() {
-    let mut writer = RecordWriter::new(Stream::Guest);
-    let _ = writer.write(&mut Console, kind::BEGIN, &begin_fields());
+    let mut writer = RecordWriter::<Guest>::new();
+    let _ = writer.write(&mut Console, &begin());
     for _ in 0..2 {
-        let mut again = RecordWriter::new(Stream::Guest);
-        let _ = again.write(&mut Nowhere, kind::BEGIN, &[]);
-        let _ = again.write(
-            &mut Console,
-            kind::CHECK,
-            &[("name", Text("one")), ("want", Hex(1)), ("got", Hex(1))],
-        );
+        let mut again = RecordWriter::<Guest>::new();
+        let _ = again.write(&mut Nowhere, &begin());
+        let _ = again.write(&mut Console, &check());
     }
 }
 
@@ -160,6 +169,6 @@ fn trap_storm() {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    console::panic(Stream::Guest, info);
+    console::panic(Records::<Guest>::new(), info);
     psci::system_off()
 }

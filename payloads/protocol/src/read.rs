@@ -1,16 +1,47 @@
 //! Reading records: one line at a time, without allocation. Order is the reader's caller's business.
 
-use crate::{CRC, PREFIX, Stream};
 use core::fmt;
 
-/// One whole record, its CRC checked.
+use crate::{
+    KindSpec, PREFIX, Stream,
+    seal::{Key, Seal},
+    value::{Form, Value},
+};
+
+/// Where a line was read, which decides who can have written it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// A console, which a guest writes, and, where there is a key, also those who speak about it.
+    Console(Option<Key>),
+    /// QEMU's log, which the cache model writes and nobody else.
+    Log,
+    /// What an agent reads.
+    Requests,
+}
+
+impl Channel {
+    /// How lines of `stream` are sealed here.
+    fn seal(self, stream: Stream) -> Result<Seal, ParseError> {
+        match (self, stream) {
+            (Self::Console(_), Stream::Guest)
+            | (Self::Log, Stream::Model)
+            | (Self::Requests, Stream::Requester) => Ok(Seal::Checksum),
+            // What a terminal shows of the requests is no news.
+            (Self::Console(_), Stream::Requester) => Ok(Seal::Checksum),
+            (Self::Console(Some(key)), Stream::Hypervisor | Stream::Agent) => Ok(Seal::Keyed(key)),
+            _ => Err(ParseError::NotHere(stream)),
+        }
+    }
+}
+
+/// One whole record, its seal checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Who emitted it.
     pub stream: Stream,
     /// Its place in that stream.
     pub seq: u64,
-    /// One of [`crate::kind`].
+    /// Its kind: a word of [`crate::record::KINDS`], if it is known.
     pub kind: &'a str,
     /// What it says.
     pub fields: Fields<'a>,
@@ -23,15 +54,19 @@ pub struct Fields<'a>(&'a str);
 /// Why a line that claims to be a record is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// There is no ` ~` with eight digits at its end: it was cut off, or something was written into it.
-    NoChecksum,
+    /// There is no ` ~` with the seal's digits at its end: it was cut off, or something was written into it.
+    NoSeal,
     /// The checksum on the line is not that of the line.
     BadChecksum {
         /// Of the text.
-        computed: u32,
+        computed: u64,
         /// On the line.
-        written: u32,
+        written: u64,
     },
+    /// The line is not sealed with the key of this run.
+    Forged(Stream),
+    /// Who is said to speak cannot do so here.
+    NotHere(Stream),
     /// Stream, sequence number or kind is missing or unknown.
     BadHeader,
     /// A word after the kind is not `name=value`.
@@ -41,59 +76,52 @@ pub enum ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ParseError::NoChecksum => f.write_str("the record is cut off: it has no checksum"),
-            ParseError::BadChecksum { computed, written } => write!(
+            Self::NoSeal => f.write_str("the record is cut off: it has no checksum"),
+            Self::BadChecksum { computed, written } => write!(
                 f,
                 "the record is damaged: its checksum is {computed:08x}, the line says {written:08x}"
             ),
-            ParseError::BadHeader => {
-                f.write_str("the record's stream, number or kind is not valid")
-            }
-            ParseError::BadField => f.write_str("the record has a word that is not name=value"),
+            Self::Forged(stream) => write!(
+                f,
+                "the record is forged or damaged: it claims to be of {stream}, and is not sealed with this run's key"
+            ),
+            Self::NotHere(stream) => write!(
+                f,
+                "the record is forged: it claims to be of {stream}, and {} does not write here",
+                stream.speaker()
+            ),
+            Self::BadHeader => f.write_str("the record's stream, number or kind is not valid"),
+            Self::BadField => f.write_str("the record has a word that is not name=value"),
         }
     }
 }
 
 impl core::error::Error for ParseError {}
 
-/// Reads one console line.
+/// Reads one line of `channel`.
 ///
 /// `None` if the line holds no record. Text before the prefix is ignored: firmware does not always
 /// end its lines.
-pub fn parse(line: &str) -> Option<Result<Record<'_>, ParseError>> {
+pub fn parse(line: &str, channel: Channel) -> Option<Result<Record<'_>, ParseError>> {
     let start = line.rfind(PREFIX)?;
-    Some(parse_record(line[start..].trim_end()))
+    Some(parse_record(line[start..].trim_end(), channel))
 }
 
-fn parse_record(text: &str) -> Result<Record<'_>, ParseError> {
-    let (body, sum) = text.rsplit_once(" ~").ok_or(ParseError::NoChecksum)?;
-    if sum.len() != 8 {
-        return Err(ParseError::NoChecksum);
-    }
-    let written = u32::from_str_radix(sum, 16).map_err(|_| ParseError::NoChecksum)?;
-    let computed = CRC.checksum(body.as_bytes());
-    if computed != written {
-        return Err(ParseError::BadChecksum { computed, written });
-    }
+fn parse_record(text: &str, channel: Channel) -> Result<Record<'_>, ParseError> {
+    let (body, written) = text.rsplit_once(" ~").ok_or(ParseError::NoSeal)?;
     let mut words = body[PREFIX.len()..].splitn(4, ' ');
-    let stream = match words.next() {
-        Some("g") => Stream::Guest,
-        Some("h") => Stream::Hypervisor,
-        Some("m") => Stream::Model,
-        Some("a") => Stream::Agent,
-        Some("r") => Stream::Requester,
-        _ => return Err(ParseError::BadHeader),
+    let stream = words.next().and_then(Stream::by_letter);
+    let Some(stream) = stream else {
+        return Err(ParseError::BadHeader);
     };
-    let seq = words.next().and_then(|word| word.parse().ok());
+    is_sealed(body, written, stream, channel.seal(stream)?)?;
+    let seq = words.next().and_then(u64::read);
     let seq = seq.ok_or(ParseError::BadHeader)?;
-    let kind = words.next().ok_or(ParseError::BadHeader)?;
+    let kind = words.next().filter(|kind| !kind.is_empty());
+    let kind = kind.ok_or(ParseError::BadHeader)?;
     let fields = Fields(words.next().unwrap_or(""));
-    if kind.is_empty() || fields.words().any(|word| !word.contains('=')) {
-        return Err(if kind.is_empty() {
-            ParseError::BadHeader
-        } else {
-            ParseError::BadField
-        });
+    if !fields.words().all(|word| word.contains('=')) {
+        return Err(ParseError::BadField);
     }
     Ok(Record {
         stream,
@@ -103,42 +131,136 @@ fn parse_record(text: &str) -> Result<Record<'_>, ParseError> {
     })
 }
 
+/// Checks the seal of a line against the `written` one.
+fn is_sealed(body: &str, written: &str, stream: Stream, seal: Seal) -> Result<(), ParseError> {
+    let computed = seal.of(body);
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_seal = written.len() == seal.digits() && written.bytes().all(is_digit);
+    let number = is_seal.then(|| u64::from_str_radix(written, 16).ok());
+    match (seal, number.flatten()) {
+        (_, Some(written)) if written == computed => Ok(()),
+        (Seal::Keyed(_), _) => Err(ParseError::Forged(stream)),
+        (Seal::Checksum, Some(written)) => Err(ParseError::BadChecksum { computed, written }),
+        (Seal::Checksum, None) => Err(ParseError::NoSeal),
+    }
+}
+
 impl<'a> Fields<'a> {
     fn words(self) -> impl Iterator<Item = &'a str> {
-        self.0.split(' ').filter(|word| !word.is_empty())
+        let is_empty = self.0.is_empty();
+        self.0.split(' ').filter(move |_| !is_empty)
     }
 
-    /// All fields in order, values still escaped.
+    /// All fields in order, values still as written.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.words().filter_map(|word| word.split_once('='))
     }
+}
 
-    /// The value of `name` as written, still escaped.
-    pub fn raw(self, name: &str) -> Option<&'a str> {
-        self.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
+/// Why a whole record cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed<'a> {
+    /// Whose it is.
+    pub stream: Stream,
+    /// Its kind.
+    pub kind: &'a str,
+    /// Why not.
+    pub why: Why<'a>,
+}
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why<'a> {
+    /// The stream has no records of this kind.
+    Kind,
+    /// A field is missing.
+    Missing(&'static str),
+    /// A field is there twice.
+    Doubled(&'a str),
+    /// The kind has no such field.
+    Field(&'a str),
+    /// A field's value is not written as it must be.
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What it is.
+        found: &'a str,
+        /// What it must be.
+        must_be: Form,
+    },
+}
+
+impl fmt::Display for Malformed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, kind, why } = self;
+        match why {
+            Why::Kind => write!(f, "{} has no record `{kind}`", stream.speaker()),
+            Why::Missing(field) => write!(f, "the record `{kind}` has no field `{field}`"),
+            Why::Doubled(field) => write!(f, "the record `{kind}` has two fields `{field}`"),
+            Why::Field(field) => write!(
+                f,
+                "the record `{kind}` has a field `{field}`, which does not belong there"
+            ),
+            Why::Value {
+                field,
+                found,
+                must_be,
+            } => write!(
+                f,
+                "the field `{field}` of the record `{kind}` is `{found}`, and must be {must_be}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Malformed<'_> {}
+
+impl<'a> Record<'a> {
+    /// Whether it is of this kind.
+    pub(crate) fn is_of(&self, spec: &KindSpec) -> bool {
+        self.kind == spec.kind && spec.is_spoken_by(self.stream)
     }
 
-    /// The value of `name` as a number.
-    pub fn number(self, name: &str) -> Option<u64> {
-        let text = self.raw(name)?;
-        match text.strip_prefix("0x") {
-            Some(hex) => u64::from_str_radix(hex, 16).ok(),
-            None => text.parse().ok(),
+    /// That it is of no kind that its stream has.
+    pub(crate) fn is_unknown(&self) -> Malformed<'a> {
+        self.because(Why::Kind)
+    }
+
+    /// Checks that it is of this kind and has no field that it should not have, and none twice.
+    pub(crate) fn is_like(&self, spec: &KindSpec) -> Result<(), Malformed<'a>> {
+        if !self.is_of(spec) {
+            return Err(self.is_unknown());
+        }
+        for (n, (name, _)) in self.fields.iter().enumerate() {
+            if !spec.fields.iter().any(|field| field.name == name) {
+                return Err(self.because(Why::Field(name)));
+            }
+            if self.fields.iter().take(n).any(|(before, _)| before == name) {
+                return Err(self.because(Why::Doubled(name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a field.
+    pub(crate) fn field<T: Value<'a>>(&self, name: &'static str) -> Result<T, Malformed<'a>> {
+        match self.fields.iter().find(|(field, _)| *field == name) {
+            Some((_, found)) => T::read(found).ok_or_else(|| {
+                self.because(Why::Value {
+                    field: name,
+                    found,
+                    must_be: T::FORM,
+                })
+            }),
+            None => T::absent().ok_or_else(|| self.because(Why::Missing(name))),
         }
     }
 
-    /// The bytes of the value of `name`, unescaped.
-    pub fn bytes(self, name: &str) -> Option<impl Iterator<Item = u8> + 'a> {
-        let mut rest = self.raw(name)?.bytes();
-        let digit = |byte: Option<u8>| char::from(byte.unwrap_or(b'0')).to_digit(16).unwrap_or(0);
-        Some(core::iter::from_fn(move || {
-            let byte = rest.next()?;
-            if byte != b'%' {
-                return Some(byte);
-            }
-            Some((digit(rest.next()) * 16 + digit(rest.next())) as u8)
-        }))
+    fn because(&self, why: Why<'a>) -> Malformed<'a> {
+        Malformed {
+            stream: self.stream,
+            kind: self.kind,
+            why,
+        }
     }
 }

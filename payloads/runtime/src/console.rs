@@ -9,7 +9,7 @@ use core::{
     fmt::{self, Write},
     sync::atomic::{AtomicU8, Ordering},
 };
-use setway_protocol::{RecordWriter, Stream, Value, kind};
+use setway_protocol::{Key, Kind, RecordWriter, Speaker, record};
 
 /// What carries the console: one of the constants.
 static CARRIER: AtomicU8 = AtomicU8::new(NOTHING);
@@ -57,18 +57,29 @@ impl Write for Console {
 }
 
 /// One stream of records on the console.
-pub struct Records(RecordWriter);
+pub struct Records<S>(RecordWriter<S>);
 
-impl Records {
+impl<S: Speaker> Default for Records<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Speaker> Records<S> {
     /// A stream with no record yet.
-    pub const fn new(stream: Stream) -> Self {
-        Self(RecordWriter::new(stream))
+    pub const fn new() -> Self {
+        Self(RecordWriter::new())
+    }
+
+    /// A stream with no record yet, whose lines are sealed with `key`.
+    pub const fn keyed(key: Key) -> Self {
+        Self(RecordWriter::keyed(key))
     }
 
     /// Emits a record.
-    pub fn emit(&mut self, kind: &str, fields: &[(&str, Value<'_>)]) {
+    pub fn emit(&mut self, record: &impl Kind) {
         // The console cannot fail; formatting does not.
-        let _ = self.0.write(&mut Console, kind, fields);
+        let _ = self.0.write(&mut Console, record);
     }
 
     /// Emits the record that closes the stream.
@@ -78,8 +89,10 @@ impl Records {
 }
 
 /// Says, as a stream of its own, that the speaker gave up. Whatever was said before is incomplete.
-pub fn panic(stream: Stream, info: &core::panic::PanicInfo<'_>) {
+pub fn panic<S: Speaker>(mut records: Records<S>, info: &core::panic::PanicInfo<'_>) {
     // The line that was interrupted ends here.
     let _ = Console.write_str("\r\n");
-    Records::new(stream).emit(kind::PANIC, &[("msg", Value::Args(format_args!("{info}")))]);
+    records.emit(&record::Panic {
+        msg: format_args!("{info}").into(),
+    });
 }

@@ -1,14 +1,17 @@
 //! The common main program of the guests: find the case, run it, report.
 
 use crate::{board::Board, bootargs, console::Records, head};
-use core::fmt;
 use setway_cases::{
     Arguments, CASES, Context, Isa, IsaName,
     bare::{Bare, Expected},
     body,
     random::Programs,
 };
-use setway_protocol::{Stream, VERSION, Value::*, kind};
+use setway_protocol::{
+    Guest, Hex, VERSION,
+    record::{self, GuestBegin},
+    word::{CacheType, CheckKind, InstructionSet},
+};
 
 /// What the CPU and the image say of themselves, for the first record.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +28,6 @@ pub struct Identity {
 
 /// Bytes that a record shows.
 const SEEN: usize = 64;
-
-/// Bytes in hexadecimal, the first one first.
-struct HexBytes<'a>(&'a [u8]);
-
-impl fmt::Display for HexBytes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// The instruction set that the command line asks for, if any.
 pub fn requested_isa(board: &Board<'_>) -> Option<IsaName> {
@@ -73,99 +67,97 @@ fn arguments(bootargs: &str) -> Arguments {
     }
 }
 
-fn begin<I: Isa>(records: &mut Records, id: &str, identity: Identity) {
-    records.emit(
-        kind::BEGIN,
-        &[
-            ("proto", Count(VERSION)),
-            ("build", Hex(identity.build)),
-            ("base", Hex(head::base())),
-            ("isa", Text(I::NAME.name())),
-            ("case", Text(id)),
-            ("mark", Hex(identity.mark)),
-            ("midr", Hex(identity.midr)),
-            ("clidr", Hex(I::clidr())),
-            ("ctr", Hex(identity.ctr)),
-        ],
-    );
+fn begin<I: Isa>(records: &mut Records<Guest>, id: &str, identity: Identity) {
+    records.emit(&GuestBegin {
+        proto: VERSION,
+        build: Hex(identity.build),
+        base: Hex(head::base()),
+        isa: match I::NAME {
+            IsaName::A64 => InstructionSet::A64,
+            IsaName::A32 => InstructionSet::A32,
+            IsaName::T32 => InstructionSet::T32,
+        },
+        case: id.into(),
+        mark: Hex(identity.mark),
+        midr: Hex(identity.midr),
+        clidr: Hex(I::clidr()),
+        ctr: Hex(identity.ctr),
+    });
 }
 
 fn list<I: Isa>(identity: Identity) {
-    let mut records = Records::new(Stream::Guest);
+    let mut records = Records::new();
     begin::<I>(&mut records, "list", identity);
     for case in CASES.iter().filter(|case| case.isas.contains(&I::NAME)) {
-        records.emit(kind::CASE, &[("id", Text(case.id))]);
+        records.emit(&record::Case { id: case.id.into() });
     }
     records.end();
 }
 
 fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
-    let mut records = Records::new(Stream::Guest);
+    let mut records = Records::new();
     begin::<I>(&mut records, id, identity);
-    let clidr = I::clidr();
-    for level in 0..7 {
-        let class = clidr >> (3 * level) & 7;
-        // CLIDR.Ctype: 1 instruction, 2 data, 3 both, 4 unified.
-        for (instruction, present) in [(false, class >= 2), (true, class & 5 == 1)] {
-            if present {
-                let ccsidr = I::ccsidr(level, instruction);
-                let which = if instruction {
-                    "i"
-                } else if class == 4 {
-                    "u"
-                } else {
-                    "d"
-                };
-                let fields = [
-                    ("level", Count(level + 1)),
-                    ("type", Text(which)),
-                    ("ccsidr", Hex(ccsidr)),
-                ];
-                records.emit(kind::CACHE, &fields);
-            }
-        }
-    }
+    caches::<I>(&mut records);
     for (n, step) in (0..).zip(cx.steps()) {
-        records.emit(
-            kind::STEP,
-            &[
-                ("n", Count(n)),
-                ("name", Text(step.name)),
-                ("set_way", Count(step.demanded.set_way)),
-                ("vm_reg", Count(step.demanded.vm_reg)),
-                ("flush", Count(step.demanded.flush)),
-            ],
-        );
+        records.emit(&record::Step {
+            n,
+            name: step.name.into(),
+            set_way: step.demanded.set_way,
+            vm_reg: step.demanded.vm_reg,
+            flush: step.demanded.flush,
+        });
     }
     let (checks, lost) = cx.checks();
     for check in checks {
-        records.emit(
-            kind::CHECK,
-            &[
-                ("name", Text(&check.name)),
-                ("want", Hex(check.want)),
-                ("got", Hex(check.got)),
-            ],
-        );
+        records.emit(&record::Check {
+            of: check.of,
+            name: check.name.as_str().into(),
+            want: Hex(check.want),
+            got: Hex(check.got),
+            from: check.from.map(Hex),
+        });
     }
     let (programs, seen) = cx.programs();
     for (seed, digest) in (cx.arguments().programs.first..).zip(programs) {
-        let fields = [("seed", Count(seed)), ("digest", Hex(digest.0))];
-        records.emit(kind::PROGRAM, &fields);
+        records.emit(&record::Program {
+            seed,
+            digest: Hex(digest.sum()),
+        });
     }
     for bytes in seen.chunks(SEEN) {
-        records.emit(
-            kind::SEEN,
-            &[("bytes", Args(format_args!("{}", HexBytes(bytes))))],
-        );
+        let bytes = bytes.into();
+        records.emit(&record::Seen { bytes });
     }
     if lost > 0 {
-        let fields = [
-            ("name", Text("records that did not fit")),
-            ("want", Hex(0)),
-            ("got", Hex(lost)),
-        ];
-        records.emit(kind::CHECK, &fields);
+        records.emit(&record::Check {
+            of: CheckKind::State,
+            name: "records that did not fit".into(),
+            want: Hex(0),
+            got: Hex(lost),
+            from: None,
+        });
     }
     records.end();
+}
+
+/// The caches that the CPU reports.
+fn caches<I: Isa>(records: &mut Records<Guest>) {
+    let clidr = I::clidr();
+    for level in 0..7 {
+        // CLIDR.Ctype: 1 instruction, 2 data, 3 both, 4 unified.
+        let kinds: &[CacheType] = match clidr >> (3 * level) & 7 {
+            1 => &[CacheType::Instruction],
+            2 => &[CacheType::Data],
+            3 => &[CacheType::Data, CacheType::Instruction],
+            4 => &[CacheType::Unified],
+            _ => &[],
+        };
+        for &kind in kinds {
+            records.emit(&record::Cache {
+                level: level + 1,
+                kind,
+                ccsidr: Hex(I::ccsidr(level, kind == CacheType::Instruction)),
+            });
+        }
+    }
 }

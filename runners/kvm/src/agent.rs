@@ -16,4 +16,4 @@ mod serve;
 mod system;
 
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
-pub use serve::{over_fields, serve};
+pub use serve::serve;

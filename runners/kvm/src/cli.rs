@@ -4,6 +4,7 @@ use std::{ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 use setway_architecture::image::State;
+use setway_protocol::Key;
 
 const EXAMPLES: &str = "\
 Example, with an image that `setway build` has made:
@@ -88,6 +89,9 @@ pub struct RunArgs {
     /// From the agent: the instance of tracefs to use.
     #[arg(long, hide = true)]
     pub instance: Option<String>,
+    /// What seals the records, in 32 hexadecimal digits: who reads them has to know it.
+    #[arg(long, value_name = "KEY", default_value_t, hide_default_value = true)]
+    pub key: Key,
     /// From the agent: the hash of this program.
     #[arg(long, hide = true)]
     pub build: Option<u64>,
@@ -139,10 +143,25 @@ impl RunArgs {
     }
 }
 
+/// The key among the words that the kernel gives its first process: those after `--` on its command line.
+pub fn first_process_key(words: impl IntoIterator<Item = String>) -> Key {
+    let key = |word: String| word.strip_prefix("key=")?.parse().ok();
+    words.into_iter().find_map(key).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn the_first_process_is_given_a_key() {
+        let key = Key::new([0xab; 16]);
+        let words = ["/init".into(), "quiet".into(), format!("key={key}")];
+        assert_eq!(first_process_key(words), key);
+        let none = ["/init".into(), "key=ab".into()];
+        assert_eq!(first_process_key(none), Key::default());
+    }
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(line.split(' '))

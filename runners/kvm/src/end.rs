@@ -2,70 +2,51 @@
 
 use std::fmt;
 
-/// What ended the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It powered itself off.
-    Off,
-    /// It asked for a reset.
-    Reset,
-    /// It did what cannot be done, or KVM could not go on with it.
-    Crash,
-    /// Its time was over.
-    Timeout,
-    /// We failed, not the guest.
-    Error,
-}
-
-/// Each kind's name in records.
-const NAMES: [(Kind, &str); 5] = [
-    (Kind::Off, "off"),
-    (Kind::Reset, "reset"),
-    (Kind::Crash, "crash"),
-    (Kind::Timeout, "timeout"),
-    (Kind::Error, "error"),
-];
-
-impl Kind {
-    /// The name in records.
-    pub fn name(self) -> &'static str {
-        let found = NAMES.iter().find(|(kind, _)| *kind == self);
-        found.map_or("error", |(_, name)| name)
-    }
-
-    /// The kind whose name is `name`.
-    pub fn by_name(name: &str) -> Option<Self> {
-        let found = NAMES.iter().find(|(_, known)| *known == name);
-        found.map(|(kind, _)| *kind)
-    }
-}
+use setway_protocol::{record::Over, word::GuestEnd};
 
 /// How a guest ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
     /// In one word.
-    pub kind: Kind,
+    pub kind: GuestEnd,
     /// What more there is to say.
     pub message: Option<String>,
 }
 
 impl End {
     /// An end that its kind says all of.
-    pub fn plain(kind: Kind) -> Self {
+    pub fn plain(kind: GuestEnd) -> Self {
         let message = None;
         Self { kind, message }
     }
 
     /// An end with more to say.
-    pub fn because(kind: Kind, message: impl fmt::Display) -> Self {
+    pub fn because(kind: GuestEnd, message: impl fmt::Display) -> Self {
         let message = Some(message.to_string());
         Self { kind, message }
+    }
+
+    /// The record that says that request `n` ended so.
+    pub fn over(&self, n: u64) -> Over<'_> {
+        Over {
+            n,
+            end: self.kind,
+            msg: self.message.as_deref().map(Into::into),
+        }
+    }
+
+    /// The end that a record tells.
+    pub fn of(over: &Over<'_>) -> Self {
+        Self {
+            kind: over.end,
+            message: over.msg.map(|message| message.to_string()),
+        }
     }
 }
 
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.name())?;
+        write!(f, "{}", self.kind)?;
         match &self.message {
             Some(message) => write!(f, ": {message}"),
             None => Ok(()),
@@ -78,18 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_name_of_its_own() {
-        for (kind, name) in NAMES {
-            assert_eq!(kind.name(), name);
-            assert_eq!(Kind::by_name(name), Some(kind));
-        }
-        assert_eq!(Kind::by_name("of"), None);
-    }
-
-    #[test]
     fn an_end_says_why() {
-        let end = End::because(Kind::Timeout, "10 s are over");
+        let end = End::because(GuestEnd::Timeout, "10 s are over");
         assert_eq!(end.to_string(), "timeout: 10 s are over");
-        assert_eq!(End::plain(Kind::Off).to_string(), "off");
+        assert_eq!(End::plain(GuestEnd::Off).to_string(), "off");
+        for end in [end, End::plain(GuestEnd::Reset)] {
+            assert_eq!(End::of(&end.over(1)), end);
+        }
     }
 }

@@ -20,6 +20,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 use setway_architecture::image::{Image, State};
+use setway_protocol::word::GuestEnd;
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 use vmm_sys_util::{
     errno,
@@ -30,7 +31,7 @@ use uart::UartPage;
 
 use crate::{
     console::Console,
-    end::{End, Kind},
+    end::End,
     layout::{IMAGE_BASE, MEMORY_BASE, TREE_BASE},
     pl011::Pl011,
     tree,
@@ -193,7 +194,7 @@ impl Machine {
         let interrupts = ends.clone();
         // Only the first handler of a process is set; there is only one guest in one.
         let _ = ctrlc::set_handler(move || {
-            let _ = interrupts.send(End::because(Kind::Error, "interrupted"));
+            let _ = interrupts.send(End::because(GuestEnd::Error, "interrupted"));
         });
         let start = |(n, vcpu): (usize, VcpuFd)| {
             let (shared, ends) = (shared.clone(), ends.clone());
@@ -205,9 +206,9 @@ impl Machine {
             .unwrap_or_else(|error| match error {
                 RecvTimeoutError::Timeout => {
                     let seconds = limit.as_secs_f64();
-                    End::because(Kind::Timeout, format_args!("{seconds} s are over"))
+                    End::because(GuestEnd::Timeout, format_args!("{seconds} s are over"))
                 }
-                RecvTimeoutError::Disconnected => End::because(Kind::Error, "no vCPU is left"),
+                RecvTimeoutError::Disconnected => End::because(GuestEnd::Error, "no vCPU is left"),
             });
         shared.stop.store(true, Ordering::Relaxed);
         let threads = threads.into_iter().map(|thread| finish(thread, signal));

@@ -5,19 +5,25 @@ use std::process::ExitCode;
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
 fn main() -> ExitCode {
     use clap::Parser;
-    use setway_kvm::{agent, cli::Cli, run};
+    use setway_kvm::{
+        agent,
+        cli::{self, Cli},
+        run,
+    };
 
-    // The kernel gives its first process words that are not meant for us.
+    // The kernel gives its first process words that are not meant for it.
     let cli = (std::process::id() != 1).then(Cli::parse);
-    match cli {
-        Some(cli) if cli.command.is_none() => run::tell(&cli.run).into(),
-        cli => match agent::serve(cli.map(|cli| cli.run.trace_buffer)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("setway-kvm: cannot use stdin or stdout: {error}");
-                ExitCode::from(2)
-            }
-        },
+    let (buffer, key) = match cli {
+        Some(cli) if cli.command.is_none() => return run::tell(&cli.run).into(),
+        Some(cli) => (Some(cli.run.trace_buffer), cli.run.key),
+        None => (None, cli::first_process_key(std::env::args())),
+    };
+    match agent::serve(buffer, key) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("setway-kvm: cannot use stdin or stdout: {error}");
+            ExitCode::from(2)
+        }
     }
 }
 

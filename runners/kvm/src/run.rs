@@ -2,12 +2,11 @@
 
 use std::{fs, io, io::Write, path::PathBuf, time::Duration};
 
-use setway_protocol::{RecordWriter, Stream, kind};
+use setway_protocol::{Agent, RecordWriter, word::GuestEnd};
 
 use crate::{
-    agent::over_fields,
     cli::RunArgs,
-    end::{End, Kind},
+    end::End,
     fingerprint,
     layout::{self, LayoutError, MEMORY_BASE},
     machine::{Guest, Machine, MachineError},
@@ -116,7 +115,7 @@ pub fn run(args: &RunArgs) -> Result<End, RunError> {
         let tally = tally(&taken.events, &over.threads, said.mark, taken.lost);
         phases.over("trace off");
         // A string takes everything, so formatting cannot fail.
-        let records = report::records(&tally, build).unwrap_or_default();
+        let records = report::records(&tally, build, args.key).unwrap_or_default();
         // What the guest left unfinished must not be part of the first record's line.
         let gap = match over.console.last() {
             None | Some(b'\n') => "",
@@ -147,16 +146,15 @@ pub fn tell(args: &RunArgs) -> u8 {
         eprintln!("setway-kvm: {error}");
     }
     let code = match &result {
-        Ok(end) if end.kind == Kind::Off => 0,
+        Ok(end) if end.kind == GuestEnd::Off => 0,
         Ok(_) => 1,
         Err(_) => 2,
     };
     if let Some(n) = args.request {
-        let end = result.unwrap_or_else(|error| End::because(Kind::Error, error));
+        let end = result.unwrap_or_else(|error| End::because(GuestEnd::Error, error));
         let mut line = String::new();
         // A string takes everything.
-        let _ =
-            RecordWriter::new(Stream::Agent).write(&mut line, kind::OVER, &over_fields(n, &end));
+        let _ = RecordWriter::<Agent>::keyed(args.key).write(&mut line, &end.over(n));
         eprint!("{line}");
     }
     code

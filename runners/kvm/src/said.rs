@@ -3,7 +3,7 @@
 //! The harness judges; here it is read only for what the trace is to be told by, the address of the
 //! mark, and for the summary.
 
-use setway_protocol::{Fields, Stream, kind};
+use setway_protocol::{Channel, parse, record::Message};
 
 /// Counts of what KVM did, or should do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,71 +62,86 @@ impl Said {
     pub fn read(console: &[u8]) -> Self {
         let mut said = Self::default();
         for line in String::from_utf8_lossy(console).lines() {
-            match setway_protocol::parse(line) {
-                Some(Ok(record)) if record.stream == Stream::Guest => {
-                    said.learn(record.kind, record.fields);
-                }
+            // Nobody but the guest writes to this console, whatever a line claims.
+            match parse(line, Channel::Console(None)) {
+                Some(Ok(record)) => match Message::try_from(record) {
+                    Ok(message) => said.learn(&message),
+                    Err(_) => said.damaged += 1,
+                },
                 Some(Err(_)) => said.damaged += 1,
-                _ => {}
+                None => {}
             }
         }
         said
     }
 
-    fn learn(&mut self, kind: &str, fields: Fields<'_>) {
-        let number = |name| fields.number(name).unwrap_or_default();
-        match kind {
-            kind::BEGIN => self.mark = fields.number("mark"),
-            kind::STEP => self.steps.push(Step {
-                n: number("n"),
-                name: text(fields, "name"),
+    fn learn(&mut self, message: &Message<'_>) {
+        match message {
+            Message::GuestBegin(begin) => self.mark = Some(begin.mark.0),
+            Message::Step(step) => self.steps.push(Step {
+                n: step.n,
+                name: step.name.to_string(),
                 demanded: Counts {
-                    set_way: number("set_way"),
-                    vm_reg: number("vm_reg"),
-                    flush: number("flush"),
+                    set_way: step.set_way,
+                    vm_reg: step.vm_reg,
+                    flush: step.flush,
                 },
             }),
-            kind::CHECK if fields.raw("want") == fields.raw("got") => self.right += 1,
-            kind::CHECK => self.wrong.push(Wrong {
-                name: text(fields, "name"),
-                want: number("want"),
-                got: number("got"),
+            Message::Check(check) if check.want == check.got => self.right += 1,
+            Message::Check(check) => self.wrong.push(Wrong {
+                name: check.name.to_string(),
+                want: check.want.0,
+                got: check.got.0,
             }),
-            kind::PANIC => self.panic = Some(text(fields, "msg")),
-            kind::END => self.ended = true,
+            Message::Panic(panic) => self.panic = Some(panic.msg.to_string()),
+            Message::End(_) => self.ended = true,
             _ => {}
         }
     }
 }
 
-/// The field called `name` as text; empty if there is none.
-pub fn text(fields: Fields<'_>, name: &str) -> String {
-    let bytes: Vec<u8> = fields.bytes(name).into_iter().flatten().collect();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use setway_protocol::{RecordWriter, Value::*};
+    use setway_protocol::{
+        Guest, Hex, RecordWriter, VERSION, record,
+        word::{CheckKind, InstructionSet},
+    };
 
     #[test]
     fn the_guest_s_records_are_read() {
         let mut console = String::from("noise\r\n");
-        let mut records = RecordWriter::new(Stream::Guest);
-        let mut write = |kind, fields: &[_]| records.write(&mut console, kind, fields).unwrap();
-        write(kind::BEGIN, &[("mark", Hex(0x4021_0004))]);
-        let step = [
-            ("n", Count(0)),
-            ("name", Text("CSW twice")),
-            ("set_way", Count(2)),
-            ("vm_reg", Count(0)),
-            ("flush", Count(1)),
-        ];
-        write(kind::STEP, &step);
-        let check = |got| [("name", Text("x 1")), ("want", Hex(1)), ("got", Hex(got))];
-        write(kind::CHECK, &check(1));
-        write(kind::CHECK, &check(2));
+        let mut records = RecordWriter::<Guest>::new();
+        let begin = record::GuestBegin {
+            proto: VERSION,
+            build: Hex(0),
+            base: Hex(0),
+            isa: InstructionSet::A64,
+            case: "SW-TRAP/csw".into(),
+            mark: Hex(0x4021_0004),
+            midr: Hex(0),
+            clidr: Hex(0),
+            ctr: Hex(0),
+        };
+        records.write(&mut console, &begin).unwrap();
+        let step = record::Step {
+            n: 0,
+            name: "CSW twice".into(),
+            set_way: 2,
+            vm_reg: 0,
+            flush: 1,
+        };
+        records.write(&mut console, &step).unwrap();
+        for got in [1, 2] {
+            let check = record::Check {
+                of: CheckKind::Register,
+                name: "x 1".into(),
+                want: Hex(1),
+                got: Hex(got),
+                from: None,
+            };
+            records.write(&mut console, &check).unwrap();
+        }
         records.end(&mut console).unwrap();
         console += "%sw g 5 check name=";
 

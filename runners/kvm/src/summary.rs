@@ -89,7 +89,8 @@ fn counts(counts: Counts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{end::Kind, said::Step, trace::tally::tally};
+    use crate::{said::Step, trace::tally::tally};
+    use setway_protocol::word::GuestEnd;
 
     #[test]
     fn what_differs_is_marked() {
@@ -114,7 +115,7 @@ mod tests {
             ..Counts::default()
         };
         tally.marks = vec![Counts::default(), one];
-        let end = End::plain(Kind::Off);
+        let end = End::plain(GuestEnd::Off);
         let summary = Summary {
             end: &end,
             said: &said,

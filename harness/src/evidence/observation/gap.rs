@@ -2,7 +2,7 @@
 
 use setway_protocol::Stream;
 
-use crate::evidence::transcript::{Fault, name};
+use crate::evidence::transcript::Fault;
 
 /// Why an observation proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,10 +11,10 @@ pub enum Gap {
     #[error(transparent)]
     Records(#[from] Fault),
     /// A stream without a record.
-    #[error("there is no record of {}", name(*.0))]
+    #[error("there is no record of {0}")]
     Silent(Stream),
     /// A stream that does not start with `begin`.
-    #[error("{} does not begin with `begin`: `{line}`", name(*stream))]
+    #[error("{stream} does not begin with `begin`: `{line}`")]
     NoBegin {
         /// Which.
         stream: Stream,
@@ -22,7 +22,7 @@ pub enum Gap {
         line: String,
     },
     /// A stream that does not end with `end`.
-    #[error("{} has no end; its last record is `{last}`", name(*stream))]
+    #[error("{stream} has no end; its last record is `{last}`")]
     NoEnd {
         /// Which.
         stream: Stream,
@@ -30,7 +30,7 @@ pub enum Gap {
         last: String,
     },
     /// Something else was run than was asked for.
-    #[error("{} was asked for {what} `{asked}` and says `{said}`", name(*stream))]
+    #[error("{stream} was asked for {what} `{asked}` and says `{said}`")]
     NotAsked {
         /// Which stream.
         stream: Stream,
@@ -41,9 +41,6 @@ pub enum Gap {
         /// What it says.
         said: String,
     },
-    /// A record of a kind that the protocol does not have.
-    #[error("the record has an unknown kind: `{0}`")]
-    UnknownKind(String),
     /// Steps that are not numbered from 0 on.
     #[error("step {expected} is due and another comes: `{line}`")]
     StepOrder {

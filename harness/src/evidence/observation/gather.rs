@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use setway_cases::{Kind, Premise};
-use setway_protocol::{Stream, VERSION, kind};
-
-use super::{
-    Account, Bases, Builds, Cache, Check, Counts, Gap, Observation, Program, Step, modelled,
-    program,
+use setway_protocol::{
+    Hex, Stream, VERSION,
+    record::{
+        self, Exits, GuestBegin, HypervisorBegin, HypervisorTotals, Mark, Message, ModelBegin,
+        Traps,
+    },
 };
+
+use super::{Account, Bases, Builds, Cache, Check, Gap, Observation, Step, modelled};
 use crate::{
     evidence::{
         exception_log::Exception,
-        transcript::{Console, Fault, Record, Records},
+        transcript::{Line, Record, Records, Transcript},
         traps::{self, Trapped},
     },
     lab::capture::Capture,
@@ -22,48 +25,56 @@ use crate::{
 impl Observation {
     /// Puts together what `capture` holds of `run`, in which images of these `builds` were booted.
     pub fn of(capture: &Capture, run: &Run, builds: &Builds) -> Self {
-        let speaks = builds.hypervisor.is_some();
-        let mut console = Console::read(&capture.console);
-        for (_, line) in &capture.log.records {
-            console.line(line);
-        }
+        let console = Line::of_console(&capture.console, capture.key);
+        let lines: Vec<Line> = console.chain(Line::of_log(&capture.log.records)).collect();
+        let Transcript {
+            guest,
+            hypervisor,
+            model,
+            faults,
+        } = Transcript::read(&lines);
         let exceptions = &capture.log.exceptions;
-        let mut gaps: Vec<Gap> = console.faults.iter().cloned().map(Gap::from).collect();
+        let mut gaps: Vec<Gap> = faults.into_iter().map(Gap::from).collect();
 
-        let isa = run.isa.name();
-        let build = hex(builds.guest);
-        let guest_must_say = [("case", run.case.id), ("isa", isa), ("build", &build)];
-        frame(Stream::Guest, &console.guest, &guest_must_say, &mut gaps);
-        if let Some(build) = builds.hypervisor.map(hex) {
-            let must_say = [("policy", run.defect_name()), ("build", &build)];
-            frame(
-                Stream::Hypervisor,
-                &console.hypervisor,
-                &must_say,
-                &mut gaps,
-            );
+        let begun: Option<GuestBegin> = frame(Stream::Guest, &guest, &mut gaps);
+        if let Some(begin) = &begun {
+            let said = Said(Stream::Guest);
+            said.is_asked("case", run.case.id, begin.case, &mut gaps);
+            said.is_asked("isa", run.isa.name(), begin.isa, &mut gaps);
+            said.is_asked("build", Hex(builds.guest), begin.build, &mut gaps);
+            said.is_asked("proto", VERSION, begin.proto, &mut gaps);
+        }
+        let mut hypervisor_base = None;
+        if let Some(build) = builds.hypervisor {
+            let begun: Option<HypervisorBegin> = frame(Stream::Hypervisor, &hypervisor, &mut gaps);
+            if let Some(begin) = begun {
+                let said = Said(Stream::Hypervisor);
+                let asked = builds.mutant.unwrap_or("none");
+                let mutant = begin.mutant.unwrap_or("none".into());
+                said.is_asked("mutant", asked, mutant, &mut gaps);
+                said.is_asked("build", Hex(build), begin.build, &mut gaps);
+                said.is_asked("proto", VERSION, begin.proto, &mut gaps);
+                hypervisor_base = begin.base.map(|base| base.0);
+            }
         }
         if let Some(caches) = run.caches {
-            let schedule = caches.schedule.to_string();
-            let system = u8::from(caches.system_cache).to_string();
-            let must_say = [("schedule", schedule.as_str()), ("system", &system)];
-            frame(Stream::Model, &console.model, &must_say, &mut gaps);
+            let begun: Option<ModelBegin> = frame(Stream::Model, &model, &mut gaps);
+            if let Some(begin) = begun {
+                let said = Said(Stream::Model);
+                said.is_asked("schedule", caches.schedule, begin.schedule, &mut gaps);
+                said.is_asked("system", caches.system_cache, begin.system, &mut gaps);
+                said.is_asked("proto", VERSION, begin.proto, &mut gaps);
+            }
         }
-        known_kinds(&console, &mut gaps);
 
-        let mut steps = collect(&console.guest, kind::STEP, step, &mut gaps);
-        let checks = collect(&console.guest, kind::CHECK, check, &mut gaps);
-        let caches = collect(&console.guest, kind::CACHE, cache, &mut gaps);
-        step_order(&console.guest, &mut gaps);
+        let mut steps = steps(&guest, &mut gaps);
+        let checks: Vec<Check> = guest.of().map(|it: record::Check| Check::of(&it)).collect();
         if steps.is_empty() && checks.is_empty() {
             gaps.push(Gap::Nothing);
         }
 
         let registers = traps::by_register(exceptions);
-        let mark = console
-            .guest
-            .of(kind::BEGIN)
-            .find_map(|begin| begin.number("mark").ok());
+        let mark = begun.map(|begin| begin.mark.0);
         let logged = mark.map_or_else(Vec::new, |mark| traps::marks(exceptions, mark));
         let counted = between(&logged, steps.len());
         let is_counted = counted.is_some();
@@ -81,23 +92,23 @@ impl Observation {
                 whose: "QEMU's log".to_owned(),
             }),
         }
-        if speaks {
-            count_inside(&console.hypervisor, &mut steps, &mut gaps);
-            registers_agree(&console.hypervisor, &registers, &mut gaps);
-            exits_agree(&console.hypervisor, exceptions, builds, &mut gaps);
+        let mut account = None;
+        if builds.hypervisor.is_some() {
+            count_inside(&hypervisor, &mut steps, &mut gaps);
+            registers_agree(&hypervisor, &registers, &mut gaps);
+            exits_agree(&hypervisor, exceptions, builds, &mut gaps);
+            account = Some(self::account(&hypervisor, &mut gaps));
         }
-        let account = speaks.then(|| account(&console.hypervisor, &mut gaps));
         if is_counted {
             steps_agree(&steps, &mut gaps);
         }
 
         let modelled = run.caches.map(|_| {
-            let positions = capture.log.records.iter().map(|(after, _)| *after);
-            let mut modelled = modelled::gather(&console.model, positions, &mut gaps);
+            let mut modelled = modelled::gather(&model);
             if builds.hosted {
                 modelled.leave_out_host();
             }
-            modelled::watched(&console.model, run.isa, &mut gaps);
+            modelled::watched(&model, run.isa, &mut gaps);
             if is_counted {
                 steps
                     .iter_mut()
@@ -105,206 +116,98 @@ impl Observation {
             }
             modelled
         });
-        let all = console
-            .guest
-            .records
-            .iter()
-            .chain(&console.hypervisor.records);
-        let crashed =
-            all.filter(|record| [kind::PANIC, kind::DIED].contains(&record.kind.as_str()));
-        let last = console
-            .hypervisor
-            .records
-            .last()
-            .or(console.guest.records.last());
+        let all = guest.records.iter().chain(&hypervisor.records);
+        let last = hypervisor.records.last().or(guest.records.last());
         Self {
             end: capture.end.clone(),
             stderr: capture.stderr.clone(),
             steps,
             checks,
-            caches,
+            caches: guest.of().map(|it: record::Cache| Cache::of(&it)).collect(),
             account,
             may_be_stale: run.case.rule.kind == Kind::Machine
                 || run.case.needs(Premise::OnlyOwnEvictions),
             modelled,
-            programs: collect(&console.guest, kind::PROGRAM, Program::read, &mut gaps),
-            seen: collect(&console.guest, kind::SEEN, program::bytes, &mut gaps).concat(),
+            programs: guest.of().collect(),
+            seen: guest
+                .of()
+                .flat_map(|it: record::Seen| it.bytes.iter())
+                .collect(),
             traps: traps::by_class(exceptions),
             registers,
             bases: Bases {
-                guest: base(&console.guest),
-                hypervisor: base(&console.hypervisor),
+                guest: begun.map(|begin| begin.base.0),
+                hypervisor: hypervisor_base,
             },
-            crashes: crashed.map(crash).collect(),
+            crashes: all.filter_map(crash).collect(),
             gaps,
-            last: last.map(|record| record.line.clone()),
+            last: last.map(|record| record.line.to_owned()),
         }
     }
 }
 
-/// Where the image of a stream says that it is.
-fn base(records: &Records) -> Option<u64> {
-    records
-        .of(kind::BEGIN)
-        .find_map(|begin| begin.number("base").ok())
-}
-
-/// A number as records write it.
-fn hex(number: u64) -> String {
-    format!("{number:#x}")
-}
-
-/// A stream must begin and end, and begin with what was asked for.
-fn frame(
+/// A stream must begin and end. Returns the record by which it begins.
+fn frame<'a, B: TryFrom<Message<'a>>>(
     stream: Stream,
-    records: &Records,
-    must_say: &[(&'static str, &str)],
+    records: &Records<'a>,
     gaps: &mut Vec<Gap>,
-) {
+) -> Option<B> {
     let (Some(first), Some(last)) = (records.records.first(), records.records.last()) else {
         gaps.push(Gap::Silent(stream));
-        return;
+        return None;
     };
-    if first.kind != kind::BEGIN {
+    let Ok(begin) = B::try_from(first.message) else {
         gaps.push(Gap::NoBegin {
             stream,
-            line: first.line.clone(),
+            line: first.line.to_owned(),
         });
-        return;
-    }
-    let version = VERSION.to_string();
-    for (what, asked) in must_say.iter().chain(&[("proto", version.as_str())]) {
-        match first.text(what) {
-            Ok(said) if said == *asked => {}
-            Ok(said) => gaps.push(Gap::NotAsked {
-                stream,
-                what,
-                asked: (*asked).to_owned(),
-                said: said.to_owned(),
-            }),
-            Err(fault) => gaps.push(fault.into()),
-        }
-    }
-    if !records.ended() {
+        return None;
+    };
+    if !records.has_ended() {
         gaps.push(Gap::NoEnd {
             stream,
-            last: last.line.clone(),
+            last: last.line.to_owned(),
         });
     }
+    Some(begin)
 }
 
-/// A record that this harness does not know may say something that matters.
-fn known_kinds(console: &Console, gaps: &mut Vec<Gap>) {
-    const GUEST: [&str; 9] = [
-        kind::BEGIN,
-        kind::CACHE,
-        kind::STEP,
-        kind::CHECK,
-        kind::CASE,
-        kind::PROGRAM,
-        kind::SEEN,
-        kind::PANIC,
-        kind::END,
-    ];
-    const HYPERVISOR: [&str; 10] = [
-        kind::BEGIN,
-        kind::MARK,
-        kind::SET_WAY_FLUSH,
-        kind::TOGGLE_CACHE,
-        kind::TRAPS,
-        kind::EXITS,
-        kind::TOTALS,
-        kind::DIED,
-        kind::PANIC,
-        kind::END,
-    ];
-    const MODEL: [&str; 8] = [
-        kind::BEGIN,
-        kind::ARMED,
-        kind::STALE,
-        kind::LOST,
-        kind::FLUSH,
-        kind::OPS,
-        kind::TOTALS,
-        kind::END,
-    ];
-    let streams = [
-        (&console.guest, &GUEST[..]),
-        (&console.hypervisor, &HYPERVISOR),
-        (&console.model, &MODEL),
-    ];
-    for (stream, kinds) in streams {
-        let unknown = stream
-            .records
-            .iter()
-            .filter(|record| !kinds.contains(&record.kind.as_str()));
-        gaps.extend(unknown.map(|record| Gap::UnknownKind(record.line.clone())));
-    }
-}
+/// What a stream says at its begin, which must be what was asked for.
+struct Said(Stream);
 
-/// Reads every record of a kind; one that cannot be read is a gap.
-pub(super) fn collect<T>(
-    records: &Records,
-    kind: &str,
-    read: impl Fn(&Record) -> Result<T, Fault>,
-    gaps: &mut Vec<Gap>,
-) -> Vec<T> {
-    let mut all = Vec::new();
-    for record in records.of(kind) {
-        match read(record) {
-            Ok(item) => all.push(item),
-            Err(fault) => gaps.push(fault.into()),
-        }
-    }
-    all
-}
-
-fn step(record: &Record) -> Result<Step, Fault> {
-    let expected = Counts {
-        set_way: record.number("set_way")?,
-        vm_reg: record.number("vm_reg")?,
-        flush: Some(record.number("flush")?),
-    };
-    Ok(Step {
-        name: record.text("name")?.to_owned(),
-        expected,
-        observed: Counts {
-            set_way: 0,
-            vm_reg: 0,
-            flush: None,
-        },
-        hypervisor: None,
-        maintained: None,
-        span: 0..0,
-    })
-}
-
-fn check(record: &Record) -> Result<Check, Fault> {
-    Ok(Check {
-        name: record.text("name")?.to_owned(),
-        want: record.text("want")?.to_owned(),
-        got: record.text("got")?.to_owned(),
-        excuse: None,
-    })
-}
-
-fn cache(record: &Record) -> Result<Cache, Fault> {
-    Ok(Cache {
-        level: record.number("level")?,
-        kind: record.text("type")?.to_owned(),
-        ccsidr: record.number("ccsidr")?,
-    })
-}
-
-fn step_order(records: &Records, gaps: &mut Vec<Gap>) {
-    for (expected, record) in (0..).zip(records.of(kind::STEP)) {
-        if record.number("n").is_ok_and(|n| n != expected) {
-            gaps.push(Gap::StepOrder {
-                expected,
-                line: record.line.clone(),
+impl Said {
+    fn is_asked(
+        &self,
+        what: &'static str,
+        asked: impl ToString,
+        said: impl ToString,
+        gaps: &mut Vec<Gap>,
+    ) {
+        let (asked, said) = (asked.to_string(), said.to_string());
+        if asked != said {
+            gaps.push(Gap::NotAsked {
+                stream: self.0,
+                what,
+                asked,
+                said,
             });
         }
     }
+}
+
+/// The guest's steps, which must be in order.
+fn steps(guest: &Records, gaps: &mut Vec<Gap>) -> Vec<Step> {
+    let steps = guest.placed::<record::Step>();
+    let steps = (0..).zip(steps).map(|(expected, (step, record))| {
+        if step.n != expected {
+            gaps.push(Gap::StepOrder {
+                expected,
+                line: record.line.to_owned(),
+            });
+        }
+        Step::demanding(&step)
+    });
+    steps.collect()
 }
 
 /// The totals before and after each step, if there are two marks for each.
@@ -314,14 +217,7 @@ fn between<T: Copy>(marks: &[T], steps: usize) -> Option<impl Iterator<Item = (T
 
 /// Adds the hypervisor's own counts to the steps.
 fn count_inside(records: &Records, steps: &mut [Step], gaps: &mut Vec<Gap>) {
-    let read = |record: &Record| {
-        let trapped = Trapped {
-            set_way: record.number("set_way")?,
-            vm_reg: record.number("vm_reg")?,
-        };
-        Ok((trapped, record.number("flush")?))
-    };
-    let marks = collect(records, kind::MARK, read, gaps);
+    let marks: Vec<Mark> = records.of().collect();
     let Some(counts) = between(&marks, steps.len()) else {
         gaps.push(Gap::Marks {
             steps: steps.len(),
@@ -330,53 +226,45 @@ fn count_inside(records: &Records, steps: &mut [Step], gaps: &mut Vec<Gap>) {
         });
         return;
     };
-    for (step, ((before, flushed_before), (after, flushed_after))) in steps.iter_mut().zip(counts) {
+    for (step, (before, after)) in steps.iter_mut().zip(counts) {
         // Totals that shrink would be nonsense; they then disagree with the log.
         step.hypervisor = Some(Trapped {
             set_way: after.set_way.wrapping_sub(before.set_way),
             vm_reg: after.vm_reg.wrapping_sub(before.vm_reg),
         });
-        step.observed.flush = Some(flushed_after.wrapping_sub(flushed_before));
+        step.observed.flush = Some(after.flush.wrapping_sub(before.flush));
     }
 }
 
 fn account(records: &Records, gaps: &mut Vec<Gap>) -> Account {
-    let totals = collect(
-        records,
-        kind::TOTALS,
-        |record| {
-            Ok((
-                record.number("flushes")?,
-                record.number("lines")?,
-                record.number("lost")?,
-            ))
-        },
-        gaps,
-    );
-    let (flushes, lines, lost) = totals.last().copied().unwrap_or_default();
+    let totals: Vec<HypervisorTotals> = records.of().collect();
     if totals.len() != 1 {
         gaps.push(Gap::Totals(totals.len()));
     }
+    let last = totals.last();
     // A trace that overflowed is no gap: verdicts come from marks and counters, which have room of
     // their own.
-    let events = records.records.iter().filter_map(event).collect();
     Account {
-        events,
-        flushes,
-        lines,
-        lost,
+        events: records.records.iter().filter_map(event).collect(),
+        flushes: last.map_or(0, |it| it.flushes),
+        lines: last.and_then(|it| it.lines),
+        lost: last.map_or(0, |it| it.lost),
     }
 }
 
 /// A trace record without what changes with every build.
 fn event(record: &Record) -> Option<String> {
-    if ![kind::SET_WAY_FLUSH, kind::TOGGLE_CACHE].contains(&record.kind.as_str()) {
-        return None;
+    match record.message {
+        Message::SetWayFlush(it) => {
+            let (vcpu, cache) = (it.vcpu, it.cache);
+            Some(format!("set_way_flush vcpu={vcpu} cache={cache}"))
+        }
+        Message::ToggleCache(it) => {
+            let (vcpu, was, now) = (it.vcpu, it.was, it.now);
+            Some(format!("toggle_cache vcpu={vcpu} was={was} now={now}"))
+        }
+        _ => None,
     }
-    let fields = record.fields.iter().filter(|(name, _)| name != "pc");
-    Some(fields.fold(record.kind.clone(), |text, (name, value)| {
-        text + " " + name + "=" + value
-    }))
 }
 
 /// Invariant 5 of the design: traps are counted from outside, and cross-checked. First step by step.
@@ -400,20 +288,17 @@ fn steps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
     }
 }
 
-/// What the hypervisor counts among its traps, and QEMU's log does not show.
-const NOT_LOGGED: &str = "UNDEF injected";
-
 /// Then over the whole run, register by register, if the hypervisor came to its end.
 fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut Vec<Gap>) {
-    let read = |record: &Record| Ok((record.text("reg")?.to_owned(), record.number("count")?));
     let mut inside: BTreeMap<String, u64> = BTreeMap::new();
-    for (reg, count) in collect(records, kind::TRAPS, read, gaps) {
-        let known = reg == NOT_LOGGED || traps::registers().any(|name| name == reg);
-        if !known || inside.insert(reg.clone(), count).is_some() {
+    for Traps { reg, count } in records.of() {
+        let reg = reg.to_string();
+        let is_known = traps::registers().any(|name| name == reg);
+        if !is_known || inside.insert(reg.clone(), count).is_some() {
             gaps.push(Gap::Register(reg));
         }
     }
-    if !records.ended() {
+    if !records.has_ended() {
         return;
     }
     for what in traps::registers() {
@@ -431,11 +316,9 @@ fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut
 
 /// Where the hypervisor's own trace counts why its guests left, so must QEMU's log.
 fn exits_agree(records: &Records, exceptions: &[Exception], builds: &Builds, gaps: &mut Vec<Gap>) {
-    let read = |record: &Record| Ok((record.number("class")?, record.number("count")?));
-    let inside: BTreeMap<u64, u64> = collect(records, kind::EXITS, read, gaps)
-        .into_iter()
-        .collect();
-    if !builds.hosted || !records.ended() {
+    let exits = records.of().map(|it: Exits| (it.class.0, it.count));
+    let inside: BTreeMap<u64, u64> = exits.collect();
+    if !builds.hosted || !records.has_ended() {
         return;
     }
     let mut logged: BTreeMap<u64, u64> = BTreeMap::new();
@@ -457,15 +340,15 @@ fn exits_agree(records: &Records, exceptions: &[Exception], builds: &Builds, gap
     }
 }
 
-fn crash(record: &Record) -> String {
-    let fields = record
-        .fields
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"));
-    let fields: Vec<_> = fields.collect();
-    match record.text("msg") {
-        Ok(message) => format!("panic: {message}"),
-        Err(_) => format!("the guest died: {}", fields.join(" ")),
+/// How a record says that its speaker or the guest crashed, if it does.
+fn crash(record: &Record) -> Option<String> {
+    match record.message {
+        Message::Panic(panic) => Some(format!("panic: {}", panic.msg)),
+        Message::Died(it) => Some(format!(
+            "the guest died: {} (vCPU {}, PC {}, ESR_EL2 {}, FAR_EL2 {})",
+            it.reason, it.vcpu, it.pc, it.esr, it.far
+        )),
+        _ => None,
     }
 }
 

@@ -1,15 +1,16 @@
 //! What the cache model noticed of a run.
 
-use serde::Serialize;
-use setway_protocol::kind;
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use setway_protocol::{
+    Actor, Deed, Whereabouts, Word,
+    record::{self, Message, ModelTotals},
+    word::{Access, By, Cause, Maintenance, Op},
+};
 
-use super::{Gap, Maintained, Step, gather::collect};
+use super::{Gap, Maintained, Step};
 use crate::{
     catalog::isa::Isa,
-    evidence::{
-        exception_log::UPPER_HALF,
-        transcript::{Fault, Record, Records},
-    },
+    evidence::{exception_log::UPPER_HALF, transcript::Records},
 };
 
 /// The model's account of a run.
@@ -47,8 +48,8 @@ pub struct Notice {
     pub after: usize,
     /// Who read, or destroyed.
     pub by: Place,
-    /// How it read: `cached`, `uncached`, `write-through` or `fetch`; nothing for a loss.
-    pub path: Option<String>,
+    /// How it read; `None` for a loss.
+    pub path: Option<Access>,
     /// It was the table walker.
     pub walk: bool,
     /// The physical address.
@@ -59,15 +60,25 @@ pub struct Notice {
     pub saw: u64,
     /// What the newest bytes are.
     pub newest: u64,
-    /// Where these are: `cache`, `system-cache`, `memory`, or `lost`.
-    #[serde(rename = "in")]
-    pub place: String,
-    /// In which CPU's cache.
-    pub in_cpu: Option<u64>,
+    /// Where these are.
+    #[serde(flatten, serialize_with = "serialize_place")]
+    pub place: Whereabouts,
     /// Who stored to the line last, and how.
-    pub store: Option<(Place, String)>,
+    pub store: Option<(Place, Access)>,
     /// What was done to the line since.
-    pub then: Option<(Place, String)>,
+    pub then: Option<(Place, Maintenance)>,
+}
+
+/// Whereabouts as two fields: the word, and the CPU.
+fn serialize_place<S: Serializer>(place: &Whereabouts, to: S) -> Result<S::Ok, S::Error> {
+    let cpu = match place {
+        Whereabouts::Cache(cpu) => Some(cpu),
+        _ => None,
+    };
+    let mut fields = to.serialize_struct("Whereabouts", 2)?;
+    fields.serialize_field("in", place.name())?;
+    fields.serialize_field("in_cpu", &cpu)?;
+    fields.end()
 }
 
 /// One flush.
@@ -79,9 +90,8 @@ pub struct Flush {
     pub cpu: u64,
     /// Where the guest was.
     pub pc: u64,
-    /// What the guest was about to do: `set-way`, `register` (a write of a system register), `call`,
-    /// `by-va`, `other`; `start` before the guest runs.
-    pub cause: String,
+    /// What the guest was about to do.
+    pub cause: Cause,
     /// Ops by VA.
     pub ops: u64,
     /// Lines that they covered.
@@ -94,7 +104,7 @@ pub struct Flush {
     pub ranges: u64,
     /// Where the first begins.
     pub first: u64,
-    /// Where the last begins.
+    /// Where the last ends.
     pub last: u64,
     /// Lines that the guest had dirtied and that were still dirty.
     pub missed: u64,
@@ -107,7 +117,7 @@ impl Modelled {
     /// it has said so to all CPUs.
     pub(super) fn leave_out_host(&mut self) {
         let host =
-            |notice: &Notice| notice.by.pc >= UPPER_HALF && notice.path.as_deref() == Some("fetch");
+            |notice: &Notice| notice.by.pc >= UPPER_HALF && notice.path == Some(Access::Fetch);
         self.stale.retain(|notice| !host(notice));
     }
 }
@@ -116,100 +126,92 @@ impl Flush {
     /// Whether it answered a set/way op or a write of a VM register. What a hypervisor maintains when it
     /// maps a page, say, is something else.
     pub fn is_of_the_policy(&self) -> bool {
-        ["set-way", "register"].contains(&self.cause.as_str())
+        matches!(self.cause, Cause::SetWay | Cause::Register)
     }
 }
 
 /// How often an op was executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ops {
-    /// `va` or `set_way`.
-    pub by: String,
+    /// How it names what it acts on.
+    pub by: By,
     /// What it does.
-    pub op: String,
+    pub op: Op,
     /// The guest executed it itself.
     pub guest: bool,
     /// How often.
     pub count: u64,
 }
 
+impl From<Actor> for Place {
+    fn from(actor: Actor) -> Self {
+        Self {
+            cpu: actor.cpu,
+            pc: actor.code.map_or(0, |code| code.pc.0),
+            el: actor.code.map_or(0, |code| code.el),
+        }
+    }
+}
+
+/// A deed as a pair.
+fn pair<W: Word>(deed: Deed<W>) -> (Place, W) {
+    (deed.by.into(), deed.what)
+}
+
 impl Notice {
-    /// Reads a `stale` record.
-    pub(super) fn stale(record: &Record, after: usize) -> Result<Self, Fault> {
-        Ok(Self {
-            path: Some(record.text("path")?.to_owned()),
-            walk: record.number("walk")? != 0,
-            saw: record.number("saw")?,
-            newest: record.number("newest")?,
-            place: record.text("in")?.to_owned(),
-            in_cpu: record.number("in_cpu").ok(),
-            ..Self::lost(record, after)?
-        })
+    /// A stale read, before which there were `after` traps.
+    fn stale(stale: &record::Stale, after: usize) -> Self {
+        Self {
+            after,
+            by: stale.by.into(),
+            path: Some(stale.path),
+            walk: stale.walk,
+            pa: stale.pa.0,
+            len: stale.len,
+            saw: stale.saw.0,
+            newest: stale.newest.0,
+            place: stale.place,
+            store: stale.store.map(pair),
+            then: stale.then.map(pair),
+        }
     }
 
-    /// Reads a `lost` record.
-    pub(super) fn lost(record: &Record, after: usize) -> Result<Self, Fault> {
-        let place = |prefix: &str| {
-            let number = |name: &str| record.number(&format!("{prefix}{name}"));
-            Ok::<_, Fault>(Place {
-                cpu: number("cpu")?,
-                pc: number("pc")?,
-                el: number("el").unwrap_or_default(),
-            })
-        };
-        Ok(Self {
+    /// A lost write, before which there were `after` traps.
+    fn lost(lost: &record::Lost, after: usize) -> Self {
+        Self {
             after,
-            by: place("")?,
+            by: lost.by.into(),
             path: None,
             walk: false,
-            pa: record.number("pa")?,
-            len: record.number("len")?,
+            pa: lost.pa.0,
+            len: lost.len,
             saw: 0,
             newest: 0,
-            place: "lost".to_owned(),
-            in_cpu: None,
-            store: match record.text("store_path") {
-                Ok(path) => Some((place("store_")?, path.to_owned())),
-                Err(_) => None,
-            },
-            then: match record.text("then") {
-                Ok(what) => Some((place("then_")?, what.to_owned())),
-                Err(_) => None,
-            },
-        })
+            place: Whereabouts::Lost,
+            store: lost.store.map(pair),
+            then: lost.then.map(pair),
+        }
     }
 }
 
 impl Flush {
-    /// Reads a `flush` record, before which there were `after` traps.
-    pub(super) fn read(record: &Record, after: usize) -> Result<Self, Fault> {
-        Ok(Self {
+    /// A flush, before the end of which there were `after` traps.
+    fn of(flush: &record::Flush, after: usize) -> Self {
+        Self {
             after,
-            cpu: record.number("cpu")?,
-            pc: record.number("pc")?,
-            cause: record.text("cause")?.to_owned(),
-            ops: record.number("ops")?,
-            lines: record.number("lines")?,
-            twice: record.number("twice")?,
-            dirty: record.number("dirty")?,
-            ranges: record.number("ranges")?,
-            first: record.number("first")?,
-            last: record.number("last")?,
-            missed: record.number("missed")?,
-            missed_at: record.number("missed_at")?,
-        })
-    }
-}
-
-impl Ops {
-    /// Reads an `ops` record.
-    pub(super) fn read(record: &Record) -> Result<Self, Fault> {
-        Ok(Self {
-            by: record.text("by")?.to_owned(),
-            op: record.text("op")?.to_owned(),
-            guest: record.number("guest")? != 0,
-            count: record.number("count")?,
-        })
+            cpu: flush.cpu,
+            pc: flush.pc.map_or(0, |pc| pc.0),
+            cause: flush.cause,
+            ops: flush.ops,
+            lines: flush.lines,
+            twice: flush.twice,
+            dirty: flush.dirty,
+            ranges: flush.ranges,
+            first: flush.first.0,
+            last: flush.last.0,
+            missed: flush.missed,
+            missed_at: flush.missed_at.map_or(0, |at| at.0),
+        }
     }
 }
 
@@ -234,57 +236,53 @@ pub(super) fn maintained(step: &mut Step, modelled: &Modelled) {
 
 /// A model that has seen nothing of the guest has judged nothing.
 pub(super) fn watched(records: &Records, isa: Isa, gaps: &mut Vec<Gap>) {
-    if !records.ended() {
+    if !records.has_ended() {
         return;
     }
-    let width = match isa {
-        Isa::A64 => 64,
-        Isa::A32 | Isa::T32 => 32,
+    let Some(totals) = records.of::<ModelTotals>().next() else {
+        gaps.push(Gap::Unwatched("nothing".to_owned()));
+        return;
     };
-    let total = |name: &str| {
-        let mut totals = records.of(kind::TOTALS);
-        totals.find_map(|totals| totals.number(name).ok())
+    let seen = match isa {
+        Isa::A64 => [totals.loads64, totals.stores64, totals.fetches64],
+        Isa::A32 | Isa::T32 => [totals.loads32, totals.stores32, totals.fetches32],
     };
-    for what in ["loads", "stores", "fetches"] {
-        if total(&format!("{what}{width}")).unwrap_or_default() == 0 {
-            gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
-        }
+    for (what, _) in ["loads", "stores", "fetches"]
+        .into_iter()
+        .zip(seen)
+        .filter(|(_, seen)| *seen == 0)
+    {
+        gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
     }
-    match total("unwatched") {
-        Some(0) => {}
-        Some(blocks) => gaps.push(Gap::Unwatched(format!(
+    if totals.unwatched > 0 {
+        let blocks = totals.unwatched;
+        gaps.push(Gap::Unwatched(format!(
             "{blocks} blocks of code less than there were"
-        ))),
-        None => gaps.push(Gap::Unwatched("nothing".to_owned())),
+        )));
     }
 }
 
-/// The cache model's account; `positions` has the number of traps before each of its records.
-pub(super) fn gather(
-    records: &Records,
-    positions: impl Iterator<Item = usize>,
-    gaps: &mut Vec<Gap>,
-) -> Modelled {
-    let total = |name: &str| {
-        let mut totals = records.of(kind::TOTALS);
-        totals
-            .find_map(|totals| totals.number(name).ok())
-            .unwrap_or_default()
-    };
-    let mut modelled = Modelled {
-        stale_reads: total("stale"),
-        lost_writes: total("lost"),
-        ops: collect(records, kind::OPS, Ops::read, gaps),
-        ..Modelled::default()
-    };
-    for (record, after) in records.records.iter().zip(positions) {
-        let read = match record.kind.as_str() {
-            kind::FLUSH => Flush::read(record, after).map(|flush| modelled.flushes.push(flush)),
-            kind::STALE => Notice::stale(record, after).map(|notice| modelled.stale.push(notice)),
-            kind::LOST => Notice::lost(record, after).map(|notice| modelled.lost.push(notice)),
-            _ => Ok(()),
-        };
-        gaps.extend(read.err().map(Gap::from));
+/// The cache model's account.
+pub(super) fn gather(records: &Records) -> Modelled {
+    let mut modelled = Modelled::default();
+    for record in &records.records {
+        let after = record.after;
+        match &record.message {
+            Message::Flush(flush) => modelled.flushes.push(Flush::of(flush, after)),
+            Message::Stale(stale) => modelled.stale.push(Notice::stale(stale, after)),
+            Message::Lost(lost) => modelled.lost.push(Notice::lost(lost, after)),
+            Message::Ops(ops) => modelled.ops.push(Ops {
+                by: ops.by,
+                op: ops.op,
+                guest: ops.guest,
+                count: ops.count,
+            }),
+            Message::ModelTotals(totals) => {
+                modelled.stale_reads = totals.stale;
+                modelled.lost_writes = totals.lost;
+            }
+            _ => {}
+        }
     }
     modelled
 }

@@ -1,21 +1,28 @@
 //! A shell script plays machine and agent: it says what one would say, and gives up as one would.
 
 use super::*;
-use setway_protocol::boundary;
+use setway_protocol::{Agent, Hex, VERSION, boundary, record::Ready};
+
+const KEY: Key = Key::new([1; 16]);
 
 /// What the script can print: the agent's records, and the two boundaries as QEMU logs them.
 fn phrases() -> [String; 4] {
-    let mut agent = RecordWriter::new(Stream::Agent);
-    let mut record = |kind: &str, fields: &[(&str, Value<'_>)]| {
+    let mut agent = RecordWriter::<Agent>::keyed(KEY);
+    let mut record = |message: Message| {
         let mut line = String::new();
-        agent.write(&mut line, kind, fields).unwrap();
+        agent.write_any(&mut line, &message).unwrap();
         line.trim_end().to_owned()
     };
-    let ready = record(kind::READY, &[("proto", Value::Count(1))]);
-    let over = record(
-        kind::OVER,
-        &[("n", Value::Count(1)), ("end", Value::Text("off"))],
-    );
+    let ready = record(Message::Ready(Ready {
+        proto: VERSION,
+        build: Hex(0),
+        kernel: "6.1".into(),
+    }));
+    let over = record(Message::Over(Over {
+        n: 1,
+        end: GuestEnd::Off,
+        msg: None,
+    }));
     let svc = |immediate: u16| {
         format!(
             "Taking exception 2 [SVC] on CPU 0\n...from EL0 to EL1\n\
@@ -42,7 +49,7 @@ fn start(script: &'static str, boot: Duration) -> Result<Session, NoSession> {
         Ok(command)
     };
     let limits = Limits { boot, ..limits() };
-    Session::start(command, None, limits, &crash)
+    Session::start(command, None, KEY, limits, &crash)
 }
 
 fn limits() -> Limits {
@@ -61,7 +68,7 @@ fn crash(line: &str) -> bool {
 
 const REQUEST: Request = Request {
     image: "/payload.img",
-    isa: "a64",
+    isa: InstructionSet::A64,
     vcpus: 1,
     arguments: "case=X",
 };

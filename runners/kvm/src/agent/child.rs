@@ -7,13 +7,10 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use setway_protocol::{Stream, kind};
+use setway_protocol::{Channel, Key, parse, record::Over, word::GuestEnd};
 
 use super::request::Request;
-use crate::{
-    end::{End, Kind},
-    said::text,
-};
+use crate::end::End;
 
 /// How much longer than the guest the child may take.
 const GRACE: Duration = Duration::from_secs(3);
@@ -30,18 +27,18 @@ pub struct Finished {
     pub died: bool,
 }
 
-/// Runs `request` in a child, which traces with the instance `instance`.
-pub fn run(request: &Request, instance: &str, build: u64) -> Finished {
-    match try_run(request, instance, build) {
+/// Runs `request` in a child, which traces with the instance `instance` and seals its records with `key`.
+pub fn run(request: &Request, instance: &str, build: u64, key: Key) -> Finished {
+    match try_run(request, instance, build, key) {
         Ok(finished) => finished,
         Err(error) => Finished {
-            end: End::because(Kind::Error, format_args!("cannot run a child: {error}")),
+            end: End::because(GuestEnd::Error, format_args!("cannot run a child: {error}")),
             died: true,
         },
     }
 }
 
-fn try_run(request: &Request, instance: &str, build: u64) -> io::Result<Finished> {
+fn try_run(request: &Request, instance: &str, build: u64, key: Key) -> io::Result<Finished> {
     let mut command = Command::new("/proc/self/exe");
     let numbers = [
         ("--vcpus", request.vcpus),
@@ -55,6 +52,7 @@ fn try_run(request: &Request, instance: &str, build: u64) -> io::Result<Finished
     // One word each, so that nothing which they hold is taken for an option.
     command.arg(format!("--command-line={}", request.arguments));
     command.arg(format!("--instance={instance}"));
+    command.arg(format!("--key={key}"));
     command.args(["--", &request.image]);
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
@@ -67,7 +65,7 @@ fn try_run(request: &Request, instance: &str, build: u64) -> io::Result<Finished
     }
     let status = child.wait()?;
     let said = heard.map(|(said, _)| said).unwrap_or_default();
-    Ok(judge(&String::from_utf8_lossy(&said), status, killed))
+    Ok(judge(&String::from_utf8_lossy(&said), key, status, killed))
 }
 
 /// Hears what the child says on stderr until it closes that, or until `deadline`. Says which.
@@ -99,14 +97,12 @@ fn listen(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, bool)> {
     }
 }
 
-/// What to make of a child that said `said` and ended as `status`.
-fn judge(said: &str, status: ExitStatus, killed: bool) -> Finished {
+/// What to make of a child that said `said`, sealed with `key`, and ended as `status`.
+fn judge(said: &str, key: Key, status: ExitStatus, killed: bool) -> Finished {
     let told = said.lines().rev().find_map(|line| {
-        let record = setway_protocol::parse(line)?.ok()?;
-        let over = (record.stream, record.kind) == (Stream::Agent, kind::OVER);
-        let kind = over.then(|| Kind::by_name(&text(record.fields, "end")))??;
-        let message = record.fields.raw("msg").map(|_| text(record.fields, "msg"));
-        Some(End { kind, message })
+        let record = parse(line, Channel::Console(Some(key)))?.ok()?;
+        let over = Over::try_from(record).ok()?;
+        Some(End::of(&over))
     });
     if let (Some(end), false, Some(_)) = (told, killed, status.code()) {
         return Finished { end, died: false };
@@ -120,7 +116,7 @@ fn judge(said: &str, status: ExitStatus, killed: bool) -> Finished {
     };
     let message = format_args!("the child {why} ({status}): {last}");
     Finished {
-        end: End::because(Kind::Error, message),
+        end: End::because(GuestEnd::Error, message),
         died: true,
     }
 }

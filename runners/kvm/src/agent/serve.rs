@@ -5,7 +5,11 @@ use std::{
     process,
 };
 
-use setway_protocol::{RecordWriter, Stream, VERSION, Value, Value::*, kind};
+use setway_protocol::{
+    Agent as Speaker, Hex, Key, Kind, RecordWriter, VERSION,
+    record::{Failed, Ready},
+    word::GuestEnd,
+};
 
 use super::{
     child::{self, Finished},
@@ -14,28 +18,27 @@ use super::{
     request::{self, Request},
     system,
 };
-use crate::{
-    end::{End, Kind},
-    fingerprint, machine,
-    trace::session::Instance,
-};
+use crate::{end::End, fingerprint, machine, trace::session::Instance};
 
 /// Serves requests until there will be no more. As the first process of a system, it makes the system
 /// fit for that before, and turns it off behind.
 ///
-/// `buffer` is the room for KVM's events, in KiB for each CPU, unless it is the usual.
-pub fn serve(buffer: Option<u32>) -> io::Result<()> {
+/// `buffer` is the room for KVM's events, in KiB for each CPU, unless it is the usual; `key` seals the records.
+pub fn serve(buffer: Option<u32>, key: Key) -> io::Result<()> {
     let first = process::id() == 1;
     let begun = if first { system::begin() } else { Ok(()) };
     let mut agent = Agent {
-        records: RecordWriter::new(Stream::Agent),
+        records: RecordWriter::keyed(key),
+        key,
     };
     let ready = begun
         .map_err(|error| format!("the system: {error}"))
         .and_then(|()| Tools::new(buffer.unwrap_or(BUFFER)));
     let result = match ready {
         Ok(tools) => agent.serve(tools),
-        Err(why) => agent.emit(kind::FAILED, &[("msg", Text(&why))]),
+        Err(why) => agent.emit(&Failed {
+            msg: why.as_str().into(),
+        }),
     };
     if first {
         system::power_off();
@@ -68,26 +71,26 @@ impl Tools {
 }
 
 struct Agent {
-    records: RecordWriter,
+    records: RecordWriter<Speaker>,
+    key: Key,
 }
 
 impl Agent {
     /// Says one record. Whoever wrote to the console before is gone, and what was written goes out in
     /// order, so the line is in one piece.
-    fn emit(&mut self, kind: &str, fields: &[(&str, Value<'_>)]) -> io::Result<()> {
+    fn emit(&mut self, record: &impl Kind) -> io::Result<()> {
         let mut line = String::new();
         // A string takes everything.
-        let _ = self.records.write(&mut line, kind, fields);
+        let _ = self.records.write(&mut line, record);
         say(&line)
     }
 
     fn serve(&mut self, mut tools: Tools) -> io::Result<()> {
-        let ready = [
-            ("proto", Count(VERSION)),
-            ("build", Hex(tools.build)),
-            ("kernel", Text(&system::kernel())),
-        ];
-        self.emit(kind::READY, &ready)?;
+        self.emit(&Ready {
+            proto: VERSION,
+            build: Hex(tools.build),
+            kernel: system::kernel().as_str().into(),
+        })?;
         let mut requests = io::stdin().lock();
         let mut line = Vec::new();
         loop {
@@ -101,28 +104,22 @@ impl Agent {
             match request::read(&String::from_utf8_lossy(&line)) {
                 None => {}
                 Some(Ok(request)) => {
-                    let end = run(&request, &mut tools);
+                    let end = run(&request, &mut tools, self.key);
                     for warning in tools.log.warnings() {
                         say(&format!("kernel: {warning}\r\n"))?;
                     }
                     self.over(request.n, &end)?;
                 }
-                Some(Err(damaged)) => self.over(damaged.n, &End::because(Kind::Error, &damaged))?,
+                Some(Err(damaged)) => {
+                    self.over(damaged.n, &End::because(GuestEnd::Error, &damaged))?
+                }
             }
         }
     }
 
     fn over(&mut self, n: u64, end: &End) -> io::Result<()> {
-        let fields = over_fields(n, end);
-        self.emit(kind::OVER, &fields)
+        self.emit(&end.over(n))
     }
-}
-
-/// The fields of the record that says how request `n` ended.
-pub fn over_fields(n: u64, end: &End) -> Vec<(&'static str, Value<'_>)> {
-    let mut fields = vec![("n", Count(n)), ("end", Text(end.kind.name()))];
-    fields.extend(end.message.as_deref().map(|message| ("msg", Text(message))));
-    fields
 }
 
 fn say(line: &str) -> io::Result<()> {
@@ -131,10 +128,10 @@ fn say(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn run(request: &Request, tools: &mut Tools) -> End {
+fn run(request: &Request, tools: &mut Tools, key: Key) -> End {
     tools.log.skip();
     landmark::make::<{ landmark::BEGINS }>();
-    let Finished { end, died } = child::run(request, &tools.instance.name(), tools.build);
+    let Finished { end, died } = child::run(request, &tools.instance.name(), tools.build, key);
     landmark::make::<{ landmark::ENDS }>();
     if died {
         // If that fails, the next child says so.

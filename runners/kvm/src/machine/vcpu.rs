@@ -14,10 +14,11 @@ use kvm_bindings::{
 use kvm_ioctls::{VcpuExit, VcpuFd, VmFd};
 use rustix::thread::CpuSet;
 use setway_architecture::{image::State, registers::Mpidr};
+use setway_protocol::word::GuestEnd;
 
 use super::{MachineError, Shared, kvm};
 use crate::{
-    end::{End, Kind},
+    end::End,
     layout::{IMAGE_BASE, TREE_BASE, UART},
     pl011,
 };
@@ -167,7 +168,7 @@ fn enter(n: usize, vcpu: &mut VcpuFd, shared: &Shared) -> Option<End> {
                 Err(_) => "an unknown pc".into(),
             };
             let what = format_args!("{what}, vCPU {n} at {at}");
-            Some(End::because(Kind::Crash, what))
+            Some(End::because(GuestEnd::Crash, what))
         }
     }
 }
@@ -180,7 +181,7 @@ fn transmit(shared: &Shared, at: u64, value: u32) -> Option<End> {
     }
     let error = shared.console().write(offset, value).err()?;
     let message = format_args!("cannot write to stdout: {error}");
-    Some(End::because(Kind::Error, message))
+    Some(End::because(GuestEnd::Error, message))
 }
 
 /// What an access of the guest holds.
@@ -207,10 +208,13 @@ fn sort(exit: VcpuExit<'_>, shared: &Shared) -> Exit {
         VcpuExit::MmioRead(at, data) => stray("read", at, data.len()),
         VcpuExit::MmioWrite(at, data) => stray("write", at, data.len()),
         VcpuExit::SystemEvent(kind, data) => Exit::Ended(match kind {
-            KVM_SYSTEM_EVENT_SHUTDOWN => End::plain(Kind::Off),
-            KVM_SYSTEM_EVENT_RESET => End::plain(Kind::Reset),
-            KVM_SYSTEM_EVENT_CRASH => End::because(Kind::Crash, "the guest says so"),
-            _ => End::because(Kind::Crash, format_args!("system event {kind} {data:x?}")),
+            KVM_SYSTEM_EVENT_SHUTDOWN => End::plain(GuestEnd::Off),
+            KVM_SYSTEM_EVENT_RESET => End::plain(GuestEnd::Reset),
+            KVM_SYSTEM_EVENT_CRASH => End::because(GuestEnd::Crash, "the guest says so"),
+            _ => End::because(
+                GuestEnd::Crash,
+                format_args!("system event {kind} {data:x?}"),
+            ),
         }),
         VcpuExit::Intr => Exit::Nothing,
         VcpuExit::Unsupported(KVM_EXIT_ARM_NISV) => Exit::Here(

@@ -4,10 +4,12 @@ use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration}
 
 use setway_architecture::trap::esr::Esr;
 use setway_protocol::{
-    RecordWriter,
-    Value::{self, Count, Hex, Text},
+    Guest, Hypervisor, Key, RecordWriter, Speaker, Text,
+    record::{Died, Panic, SetWayFlush},
+    word::{CheckKind, InstructionSet, OnOff},
 };
 
+use super::super::Counts;
 use super::*;
 use crate::{
     evidence::{exception_log::Exception, excerpt::Excerpt},
@@ -19,18 +21,19 @@ const MARK: u64 = 0x4800_1794;
 const BUILDS: Builds = Builds {
     guest: 1,
     hypervisor: Some(2),
+    mutant: None,
     unseen_exits: Vec::new(),
     hosted: false,
 };
 const HVC: u32 = 0x5a00_0000;
 const CISW: u32 = 0x6214_1c1c;
 
-type Fields = Vec<(&'static str, Value<'static>)>;
+const KEY: Key = Key::new([2; 16]);
 
 /// What guest and hypervisor say, before it is written down.
 struct Script {
-    guest: Vec<(&'static str, Fields)>,
-    hypervisor: Vec<(&'static str, Fields)>,
+    guest: Vec<Message<'static>>,
+    hypervisor: Vec<Message<'static>>,
     exceptions: Vec<(u32, u64)>,
 }
 
@@ -41,97 +44,105 @@ fn run() -> Run {
         .unwrap()
 }
 
+const BEGIN: GuestBegin = GuestBegin {
+    proto: VERSION,
+    build: Hex(1),
+    base: Hex(0x4800_0000),
+    isa: InstructionSet::A64,
+    case: Text::plain("SW-REPEAT"),
+    mark: Hex(MARK),
+    midr: Hex(0),
+    clidr: Hex(0),
+    ctr: Hex(0),
+};
+
+const STEP: record::Step = record::Step {
+    n: 0,
+    name: Text::plain("op"),
+    set_way: 1,
+    vm_reg: 0,
+    flush: 1,
+};
+
+const TRAPS: Traps = Traps {
+    reg: Text::plain("DC CISW"),
+    count: 1,
+};
+
+const TOTALS: HypervisorTotals = HypervisorTotals {
+    flushes: 1,
+    lines: Some(9),
+    undef: None,
+    lost: 0,
+};
+
+/// The first record of the reference hypervisor, or of a mutant of it.
+fn hypervisor_begin(mutant: Option<&'static str>) -> Message<'static> {
+    Message::HypervisorBegin(HypervisorBegin {
+        proto: VERSION,
+        build: Hex(2),
+        base: None,
+        mutant: mutant.map(Text::plain),
+    })
+}
+
 /// A run that is in order: one step of one set/way op, and one check.
 fn script() -> Script {
     let mark = |n, total| {
-        (
-            kind::MARK,
-            vec![
-                ("n", Count(n)),
-                ("set_way", Count(total)),
-                ("vm_reg", Count(0)),
-                ("flush", Count(total)),
-            ],
-        )
+        Message::Mark(Mark {
+            n,
+            set_way: total,
+            vm_reg: 0,
+            flush: total,
+        })
     };
     Script {
         guest: vec![
-            (
-                kind::BEGIN,
-                vec![
-                    ("proto", Count(1)),
-                    ("case", Text("SW-REPEAT")),
-                    ("isa", Text("a64")),
-                    ("build", Hex(BUILDS.guest)),
-                    ("mark", Hex(MARK)),
-                ],
-            ),
-            (
-                kind::STEP,
-                vec![
-                    ("n", Count(0)),
-                    ("name", Text("op")),
-                    ("set_way", Count(1)),
-                    ("vm_reg", Count(0)),
-                    ("flush", Count(1)),
-                ],
-            ),
-            (
-                kind::CHECK,
-                vec![("name", Text("x0")), ("want", Hex(1)), ("got", Hex(1))],
-            ),
+            Message::GuestBegin(BEGIN),
+            Message::Step(STEP),
+            Message::Check(record::Check {
+                of: CheckKind::Register,
+                name: "x0".into(),
+                want: Hex(1),
+                got: Hex(1),
+                from: None,
+            }),
         ],
         hypervisor: vec![
-            (
-                kind::BEGIN,
-                vec![
-                    ("proto", Count(1)),
-                    ("policy", Text("none")),
-                    ("build", Hex(2)),
-                ],
-            ),
+            hypervisor_begin(None),
             mark(0, 0),
-            (
-                kind::SET_WAY_FLUSH,
-                vec![("vcpu", Count(0)), ("pc", Hex(4)), ("cache", Text("on"))],
-            ),
+            Message::SetWayFlush(SetWayFlush {
+                vcpu: 0,
+                pc: Hex(4),
+                cache: OnOff::On,
+            }),
             mark(1, 1),
-            (
-                kind::TRAPS,
-                vec![
-                    ("reg", Text("DC CISW")),
-                    ("dir", Text("w")),
-                    ("count", Count(1)),
-                ],
-            ),
-            (
-                kind::TOTALS,
-                vec![
-                    ("flushes", Count(1)),
-                    ("lines", Count(9)),
-                    ("lost", Count(0)),
-                ],
-            ),
+            Message::Traps(TRAPS),
+            Message::HypervisorTotals(TOTALS),
         ],
         exceptions: vec![(HVC, MARK), (CISW, 4), (HVC, MARK)],
     }
 }
 
 fn observe(script: &Script) -> Observation {
+    let guest = written(RecordWriter::<Guest>::new(), &script.guest);
+    let hypervisor = written(RecordWriter::<Hypervisor>::keyed(KEY), &script.hypervisor);
+    observe_console(script, guest + &hypervisor)
+}
+
+/// A whole stream, if it says anything.
+fn written<S: Speaker>(mut writer: RecordWriter<S>, records: &[Message]) -> String {
     let mut console = String::new();
-    for (stream, records) in [
-        (Stream::Guest, &script.guest),
-        (Stream::Hypervisor, &script.hypervisor),
-    ] {
-        let mut writer = RecordWriter::new(stream);
-        for (kind, fields) in records {
-            writer.write(&mut console, kind, fields).unwrap();
-        }
-        if !records.is_empty() {
-            writer.end(&mut console).unwrap();
-        }
+    for record in records {
+        writer.write_any(&mut console, record).unwrap();
     }
-    observe_console(script, console)
+    if let Some(records) = (records.len() as u64).checked_sub(1) {
+        let end = record::End {
+            records: records + 1,
+        };
+        writer.write_any(&mut console, &Message::End(end)).unwrap();
+    }
+    console
 }
 
 fn observe_console(script: &Script, console: String) -> Observation {
@@ -147,6 +158,7 @@ fn observe_console(script: &Script, console: String) -> Observation {
         stderr: String::new(),
         end: End::Exited(ExitStatus::from_raw(0)),
         duration: Duration::ZERO,
+        key: Some(KEY),
     };
     Observation::of(&capture, &run(), &BUILDS)
 }
@@ -157,15 +169,6 @@ fn assert_no_verdict(script: &Script, because: &str) {
     assert_eq!(judgement.verdict, Verdict::NoVerdict, "{judgement:?}");
     let reason = judgement.reason.unwrap();
     assert!(reason.contains(because), "{reason}");
-}
-
-fn set(records: &mut [(&'static str, Fields)], at: usize, name: &str, value: Value<'static>) {
-    let field = records[at]
-        .1
-        .iter_mut()
-        .find(|(field, _)| *field == name)
-        .unwrap();
-    field.1 = value;
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn a_run_in_order_has_no_gap() {
 #[test]
 fn a_step_that_costs_something_else_fails() {
     let mut script = script();
-    set(&mut script.guest, 1, "set_way", Count(2));
+    script.guest[1] = Message::Step(record::Step { set_way: 2, ..STEP });
     assert_eq!(judge(&observe(&script)).verdict, Verdict::Fail);
 }
 
@@ -205,22 +208,31 @@ fn a_missing_stream_is_no_verdict() {
 }
 
 #[test]
-fn another_case_isa_protocol_or_policy_is_no_verdict() {
-    for (name, value) in [
-        ("case", Text("SW-LOOP")),
-        ("isa", Text("a32")),
-        ("proto", Count(9)),
-        ("build", Hex(9)),
+fn another_case_isa_protocol_or_mutant_is_no_verdict() {
+    for begin in [
+        GuestBegin {
+            case: "SW-LOOP".into(),
+            ..BEGIN
+        },
+        GuestBegin {
+            isa: InstructionSet::A32,
+            ..BEGIN
+        },
+        GuestBegin { proto: 9, ..BEGIN },
+        GuestBegin {
+            build: Hex(9),
+            ..BEGIN
+        },
     ] {
         let mut script = script();
-        set(&mut script.guest, 0, name, value);
+        script.guest[0] = Message::GuestBegin(begin);
         assert_no_verdict(&script, "was asked for");
     }
     let mut script = script();
-    set(&mut script.hypervisor, 0, "policy", Text("tvm-shared"));
+    script.hypervisor[0] = hypervisor_begin(Some("tvm-shared"));
     assert_no_verdict(
         &script,
-        "the hypervisor's stream was asked for policy `none` and says `tvm-shared`",
+        "the hypervisor's stream was asked for mutant `none` and says `tvm-shared`",
     );
 }
 
@@ -230,14 +242,14 @@ fn totals_come_once_and_whole() {
     script.hypervisor.pop();
     assert_no_verdict(&script, "0 records of its totals");
     let mut script = self::script();
-    script.hypervisor.push(script.hypervisor[5].clone());
+    script.hypervisor.push(script.hypervisor[5]);
     assert_no_verdict(&script, "2 records of its totals");
 }
 
 #[test]
 fn an_overflowing_trace_changes_no_verdict() {
     let mut script = script();
-    set(&mut script.hypervisor, 5, "lost", Count(3));
+    script.hypervisor[5] = Message::HypervisorTotals(HypervisorTotals { lost: 3, ..TOTALS });
     let observation = observe(&script);
     assert_eq!(judge(&observation).verdict, Verdict::Pass);
     assert_eq!(observation.account.map(|account| account.lost), Some(3));
@@ -246,12 +258,13 @@ fn an_overflowing_trace_changes_no_verdict() {
 #[test]
 fn registers_are_known_and_counted_once() {
     let mut script = script();
-    script.hypervisor.push(script.hypervisor[4].clone());
+    script.hypervisor.push(script.hypervisor[4]);
     assert_no_verdict(&script, "traps of `DC CISW`");
-    set(&mut script.hypervisor, 6, "reg", Text("DC MADE UP"));
+    script.hypervisor[6] = Message::Traps(Traps {
+        reg: "DC MADE UP".into(),
+        ..TRAPS
+    });
     assert_no_verdict(&script, "traps of `DC MADE UP`");
-    set(&mut script.hypervisor, 6, "reg", Text("UNDEF injected"));
-    assert_eq!(observe(&script).gaps, []);
 }
 
 #[test]
@@ -281,25 +294,43 @@ fn observing_nothing_is_no_verdict() {
 #[test]
 fn a_step_out_of_order_is_no_verdict() {
     let mut script = script();
-    set(&mut script.guest, 1, "n", Count(1));
+    script.guest[1] = Message::Step(record::Step { n: 1, ..STEP });
     assert_no_verdict(&script, "step 0 is due");
 }
 
 #[test]
 fn an_unknown_record_or_a_missing_field_is_no_verdict() {
-    let mut script = script();
-    script.guest[2].0 = "guess";
-    assert_no_verdict(&script, "unknown kind");
-    let mut script = self::script();
-    script.guest[2].1.pop();
-    assert_no_verdict(&script, "no usable field `got`");
+    for (line, why) in [
+        (
+            "%sw g 0 guess x=1 ~4eede185",
+            "the guest has no record `guess`",
+        ),
+        ("%sw g 0 case ~8387bcb8", "has no field `id`"),
+    ] {
+        let observation = observe_console(&script(), format!("{line}\r\n"));
+        let reason = observation.gaps[0].to_string();
+        assert!(reason.contains(why), "{reason}");
+    }
+}
+
+#[test]
+fn a_hypervisor_without_the_key_is_no_verdict() {
+    let script = script();
+    let guest = written(RecordWriter::<Guest>::new(), &script.guest);
+    let forged = RecordWriter::<Hypervisor>::keyed(Key::default());
+    let forged = written(forged, &script.hypervisor);
+    let observation = observe_console(&script, guest + &forged);
+    let judgement = judge(&observation);
+    assert_eq!(judgement.verdict, Verdict::NoVerdict);
+    assert!(judgement.reason.unwrap().contains("forged"));
+    assert!(observation.gaps.contains(&Gap::Silent(Stream::Hypervisor)));
 }
 
 #[test]
 fn two_accounts_that_differ_are_our_own_error() {
     let mut script = script();
     script.exceptions.insert(1, (CISW, 8));
-    set(&mut script.guest, 1, "set_way", Count(2));
+    script.guest[1] = Message::Step(record::Step { set_way: 2, ..STEP });
     assert_no_verdict(&script, "an error of Setway's own");
     let mut script = self::script();
     script.exceptions.push((CISW, 8));
@@ -312,7 +343,9 @@ fn two_accounts_that_differ_are_our_own_error() {
 #[test]
 fn a_crash_explains_everything_else() {
     let mut script = script();
-    script.guest[2] = (kind::PANIC, vec![("msg", Text("at boot"))]);
+    script.guest[2] = Message::Panic(Panic {
+        msg: "at boot".into(),
+    });
     script.hypervisor.clear();
     let judgement = judge(&observe(&script));
     assert_eq!(
@@ -321,15 +354,18 @@ fn a_crash_explains_everything_else() {
     );
 
     let mut script = self::script();
-    script.hypervisor[4] = (
-        kind::DIED,
-        vec![("reason", Text("data abort")), ("pc", Hex(4))],
-    );
+    script.hypervisor[4] = Message::Died(Died {
+        vcpu: 1,
+        reason: "data abort".into(),
+        pc: Hex(4),
+        esr: Hex(5),
+        far: Hex(6),
+    });
     let judgement = judge(&observe(&script));
     assert_eq!(judgement.verdict, Verdict::Crash);
     assert_eq!(
         judgement.reason.unwrap(),
-        "the guest died: reason=data abort pc=0x4"
+        "the guest died: data abort (vCPU 1, PC 0x4, ESR_EL2 0x5, FAR_EL2 0x6)"
     );
 }
 

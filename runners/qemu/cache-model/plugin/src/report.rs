@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use setway_architecture::decode::Instruction;
 use setway_cache_model::{Actor, Event, LostWrite, Maintenance, Model, Op, Path, StaleRead, Where};
-use setway_protocol::{RecordWriter, Stream, VERSION, Value, Value::*, kind};
+use setway_protocol::{
+    Code, Deed, Hex, Kind, RecordWriter, VERSION, Whereabouts,
+    record::{self, Armed, ModelBegin, ModelTotals, Ops},
+    word::{self, Access, By, Cause},
+};
 
 use crate::{
     api,
@@ -19,7 +23,7 @@ const MOST: usize = 64;
 /// What is written, and what is counted until the end.
 #[derive(Debug)]
 pub struct Report {
-    writer: RecordWriter,
+    writer: RecordWriter<setway_protocol::Model>,
     /// It has begun, and not ended yet. Nothing else is recorded.
     is_open: bool,
     flushes: Vec<Flush>,
@@ -55,7 +59,7 @@ impl Report {
     /// Nothing is recorded yet.
     pub fn new(cpus: usize) -> Self {
         Self {
-            writer: RecordWriter::new(Stream::Model),
+            writer: RecordWriter::new(),
             is_open: false,
             flushes: vec![Flush::default(); cpus],
             stale: HashMap::new(),
@@ -74,30 +78,27 @@ impl Report {
             ..Self::new(self.flushes.len())
         };
         let caches = &options.caches;
-        self.write(
-            kind::BEGIN,
-            &[
-                ("proto", Count(VERSION)),
-                ("api", Count(api::qemu_plugin_version as u64)),
-                ("schedule", Args(format_args!("{}", caches.schedule))),
-                ("cpus", Count(caches.cpus.into())),
-                ("line", Count(1 << caches.line_shift)),
-                ("sets", Count(caches.geometry.sets.into())),
-                ("ways", Count(caches.geometry.ways.into())),
-                ("system", Count(caches.system_cache.into())),
-            ],
-        );
+        self.write(&ModelBegin {
+            proto: VERSION,
+            api: api::qemu_plugin_version as u64,
+            schedule: format_args!("{}", caches.schedule).into(),
+            cpus: caches.cpus.into(),
+            line: 1 << caches.line_shift,
+            sets: caches.geometry.sets.into(),
+            ways: caches.geometry.ways.into(),
+            system: caches.system_cache,
+        });
     }
 
     /// Says that from here on everything is watched.
     pub fn armed(&mut self) {
-        self.write(kind::ARMED, &[]);
+        self.write(&Armed {});
     }
 
-    fn write(&mut self, kind: &str, fields: &[(&str, Value<'_>)]) {
+    fn write(&mut self, record: &impl Kind) {
         let mut line = String::new();
         // Writing to a string does not fail.
-        let _ = self.writer.write(&mut line, kind, fields);
+        let _ = self.writer.write(&mut line, record);
         api::log(&line);
     }
 
@@ -121,23 +122,18 @@ impl Report {
         if *count > 1 || known >= MOST {
             return;
         }
-        let mut fields = vec![
-            ("cpu", Count(read.reader.cpu.into())),
-            ("pc", Hex(pc(sites, read.reader))),
-            ("el", Count(el(sites, read.reader))),
-            ("path", Text(path_name(read.path))),
-            ("pa", Hex(ram.address(read.range.at))),
-            ("len", Count(read.range.len as u64)),
-            ("saw", Hex(number(&read.saw))),
-            ("newest", Hex(number(&read.newest))),
-            ("walk", Count(read.walk.into())),
-            ("in", Text(where_name(read.whereabouts))),
-        ];
-        if let Where::Cache(cpu) = read.whereabouts {
-            fields.push(("in_cpu", Count(cpu.into())));
-        }
-        history(&mut fields, sites, read.stored, read.maintained);
-        self.write(kind::STALE, &fields);
+        self.write(&record::Stale {
+            by: actor(sites, read.reader),
+            path: access(read.path),
+            pa: Hex(ram.address(read.range.at)),
+            len: read.range.len as u64,
+            saw: Hex(number(&read.saw)),
+            newest: Hex(number(&read.newest)),
+            walk: read.walk,
+            place: whereabouts(read.whereabouts),
+            store: stored_by(sites, read.stored),
+            then: maintained_by(sites, read.maintained),
+        });
     }
 
     fn lost(&mut self, lost: &LostWrite, sites: &Sites, ram: &Ram) {
@@ -148,15 +144,13 @@ impl Report {
         if *count > 1 || known >= MOST {
             return;
         }
-        let mut fields = vec![
-            ("cpu", Count(lost.by.cpu.into())),
-            ("pc", Hex(pc(sites, lost.by))),
-            ("el", Count(el(sites, lost.by))),
-            ("pa", Hex(ram.address(lost.range.at))),
-            ("len", Count(lost.range.len as u64)),
-        ];
-        history(&mut fields, sites, lost.stored, lost.maintained);
-        self.write(kind::LOST, &fields);
+        self.write(&record::Lost {
+            by: actor(sites, lost.by),
+            pa: Hex(ram.address(lost.range.at)),
+            len: lost.range.len as u64,
+            store: stored_by(sites, lost.stored),
+            then: maintained_by(sites, lost.maintained),
+        });
     }
 
     /// An op by VA was executed. What a host cleans to the point of unification, it does for programs of its
@@ -234,26 +228,20 @@ impl Report {
             .collect::<Vec<_>>();
         let first = ranges.first().copied().unwrap_or_default();
         let last = ranges.last().copied().unwrap_or_default();
-        self.write(
-            kind::FLUSH,
-            &[
-                ("cpu", Count(cpu as u64)),
-                ("pc", Hex(cause.map_or(0, |site| site.pc))),
-                ("cause", Text(cause.map_or("start", cause_name))),
-                ("ops", Count(ops as u64)),
-                ("lines", Count(lines.len() as u64)),
-                ("twice", Count((ops - lines.len()) as u64)),
-                ("dirty", Count(dirty)),
-                ("ranges", Count(ranges.len() as u64)),
-                ("first", Hex(ram.address(first.0))),
-                ("last", Hex(ram.address(last.1))),
-                ("missed", Count(missed.len() as u64)),
-                (
-                    "missed_at",
-                    Hex(missed.first().map_or(0, |at| ram.address(*at))),
-                ),
-            ],
-        );
+        self.write(&record::Flush {
+            cpu: cpu as u64,
+            pc: cause.map(|site| Hex(site.pc)),
+            cause: cause.map_or(Cause::Start, cause_of),
+            ops: ops as u64,
+            lines: lines.len() as u64,
+            twice: (ops - lines.len()) as u64,
+            dirty,
+            ranges: ranges.len() as u64,
+            first: Hex(ram.address(first.0)),
+            last: Hex(ram.address(last.1)),
+            missed: missed.len() as u64,
+            missed_at: missed.first().map(|at| Hex(ram.address(*at))),
+        });
     }
 
     /// The end, with what was only counted, if there was a begin.
@@ -261,45 +249,40 @@ impl Report {
         if !self.is_open {
             return;
         }
-        for (name, counts) in [
-            ("va", self.by_va.clone()),
-            ("set_way", self.set_way.clone()),
+        for (by, counts) in [
+            (By::Va, self.by_va.clone()),
+            (By::SetWay, self.set_way.clone()),
         ] {
-            let mut counts: Vec<_> = counts.into_iter().collect();
-            counts.sort_by_key(|((guest, op), _)| (*guest, op_name(*op)));
-            for ((guest, op), count) in counts {
-                self.write(
-                    kind::OPS,
-                    &[
-                        ("by", Text(name)),
-                        ("op", Text(op_name(op))),
-                        ("guest", Count(guest.into())),
-                        ("count", Count(count)),
-                    ],
-                );
+            let counts = counts.into_iter();
+            let mut counts: Vec<_> = counts
+                .map(|((guest, op), count)| (guest, op_word(op), count))
+                .collect();
+            counts.sort_unstable();
+            for (guest, op, count) in counts {
+                self.write(&Ops {
+                    by,
+                    op,
+                    guest,
+                    count,
+                });
             }
         }
-        let stale = self.stale.values().sum();
-        let lost = self.lost.values().sum();
         let Seen {
             loads,
             stores,
             fetches,
         } = self.seen;
-        self.write(
-            kind::TOTALS,
-            &[
-                ("stale", Count(stale)),
-                ("lost", Count(lost)),
-                ("loads32", Count(loads[0])),
-                ("loads64", Count(loads[1])),
-                ("stores32", Count(stores[0])),
-                ("stores64", Count(stores[1])),
-                ("fetches32", Count(fetches[0])),
-                ("fetches64", Count(fetches[1])),
-                ("unwatched", Count(self.missed)),
-            ],
-        );
+        self.write(&ModelTotals {
+            stale: self.stale.values().sum(),
+            lost: self.lost.values().sum(),
+            loads32: loads[0],
+            loads64: loads[1],
+            stores32: stores[0],
+            stores64: stores[1],
+            fetches32: fetches[0],
+            fetches64: fetches[1],
+            unwatched: self.missed,
+        });
         let mut line = String::new();
         // Writing to a string does not fail.
         let _ = self.writer.end(&mut line);
@@ -308,48 +291,44 @@ impl Report {
     }
 }
 
-/// The fields about what was done to a line before.
-fn history(
-    fields: &mut Vec<(&str, Value<'_>)>,
+/// How data was stored, and by whom.
+fn stored_by(sites: &Sites, stored: Option<(Actor, Path)>) -> Option<Deed<Access>> {
+    stored.map(|(by, path)| Deed {
+        what: access(path),
+        by: actor(sites, by),
+    })
+}
+
+/// What was done to a line, and by whom.
+fn maintained_by(
     sites: &Sites,
-    stored: Option<(Actor, Path)>,
     maintained: Option<(Actor, Maintenance)>,
-) {
-    if let Some((actor, path)) = stored {
-        fields.extend([
-            ("store_cpu", Count(actor.cpu.into())),
-            ("store_pc", Hex(pc(sites, actor))),
-            ("store_el", Count(el(sites, actor))),
-            ("store_path", Text(path_name(path))),
-        ]);
-    }
-    if let Some((actor, what)) = maintained {
-        fields.extend([
-            ("then", Text(maintenance_name(what))),
-            ("then_cpu", Count(actor.cpu.into())),
-            ("then_pc", Hex(pc(sites, actor))),
-            ("then_el", Count(el(sites, actor))),
-        ]);
+) -> Option<Deed<word::Maintenance>> {
+    maintained.map(|(by, what)| Deed {
+        what: maintenance(what),
+        by: actor(sites, by),
+    })
+}
+
+fn actor(sites: &Sites, actor: Actor) -> setway_protocol::Actor {
+    setway_protocol::Actor {
+        cpu: actor.cpu.into(),
+        code: sites.get(actor).map(|site| Code {
+            el: site.state.el.into(),
+            pc: Hex(site.pc),
+        }),
     }
 }
 
 /// What a guest's instruction may have trapped for.
-fn cause_name(site: &Site) -> &'static str {
+fn cause_of(site: &Site) -> Cause {
     match site.instruction {
-        Instruction::SetWay { .. } => "set-way",
-        Instruction::SystemWrite(_) => "register",
-        Instruction::Call => "call",
-        Instruction::ByVa { .. } | Instruction::Zero { .. } => "by-va",
-        _ => "other",
+        Instruction::SetWay { .. } => Cause::SetWay,
+        Instruction::SystemWrite(_) => Cause::Register,
+        Instruction::Call => Cause::Call,
+        Instruction::ByVa { .. } | Instruction::Zero { .. } => Cause::ByVa,
+        _ => Cause::Other,
     }
-}
-
-fn pc(sites: &Sites, actor: Actor) -> u64 {
-    sites.get(actor).map_or(0, |site| site.pc)
-}
-
-fn el(sites: &Sites, actor: Actor) -> u64 {
-    sites.get(actor).map_or(0, |site| site.state.el.into())
 }
 
 /// The first eight bytes, little endian.
@@ -361,42 +340,43 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-fn path_name(path: Path) -> &'static str {
+fn access(path: Path) -> Access {
     match path {
-        Path::WriteBack => "cached",
-        Path::WriteThrough => "write-through",
-        Path::NonCacheable => "uncached",
-        Path::Fetch => "fetch",
+        Path::WriteBack => Access::Cached,
+        Path::WriteThrough => Access::WriteThrough,
+        Path::NonCacheable => Access::Uncached,
+        Path::Fetch => Access::Fetch,
     }
 }
 
-fn where_name(place: Where) -> &'static str {
+fn whereabouts(place: Where) -> Whereabouts {
     match place {
-        Where::Cache(_) => "cache",
-        Where::SystemCache => "system-cache",
-        Where::Memory => "memory",
-        Where::Lost => "lost",
+        Where::Cache(cpu) => Whereabouts::Cache(cpu.into()),
+        Where::SystemCache => Whereabouts::SystemCache,
+        Where::Memory => Whereabouts::Memory,
+        Where::Lost => Whereabouts::Lost,
     }
 }
 
-fn op_name(op: Op) -> &'static str {
+fn op_word(op: Op) -> word::Op {
     match op {
-        Op::Invalidate => "invalidate",
-        Op::Clean => "clean",
-        Op::CleanToUnification => "clean-pou",
-        Op::CleanInvalidate => "clean-invalidate",
+        Op::Invalidate => word::Op::Invalidate,
+        Op::Clean => word::Op::Clean,
+        Op::CleanToUnification => word::Op::CleanPou,
+        Op::CleanInvalidate => word::Op::CleanInvalidate,
     }
 }
 
-fn maintenance_name(what: Maintenance) -> &'static str {
+fn maintenance(what: Maintenance) -> word::Maintenance {
+    use word::Maintenance::*;
     match what {
-        Maintenance::ByVa(Op::Invalidate) => "invalidate-va",
-        Maintenance::ByVa(Op::Clean) => "clean-va",
-        Maintenance::ByVa(Op::CleanToUnification) => "clean-va-pou",
-        Maintenance::ByVa(Op::CleanInvalidate) => "clean-invalidate-va",
-        Maintenance::SetWay(Op::Invalidate) => "invalidate-set-way",
-        Maintenance::SetWay(Op::CleanInvalidate) => "clean-invalidate-set-way",
-        Maintenance::SetWay(_) => "clean-set-way",
-        Maintenance::Moved => "moved",
+        Maintenance::ByVa(Op::Invalidate) => InvalidateVa,
+        Maintenance::ByVa(Op::Clean) => CleanVa,
+        Maintenance::ByVa(Op::CleanToUnification) => CleanVaPou,
+        Maintenance::ByVa(Op::CleanInvalidate) => CleanInvalidateVa,
+        Maintenance::SetWay(Op::Invalidate) => InvalidateSetWay,
+        Maintenance::SetWay(Op::CleanInvalidate) => CleanInvalidateSetWay,
+        Maintenance::SetWay(_) => CleanSetWay,
+        Maintenance::Moved => Moved,
     }
 }

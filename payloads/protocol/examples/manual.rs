@@ -1,0 +1,5 @@
+//! Prints the manual page of the records.
+
+fn main() {
+    print!("{}", setway_protocol::Manual);
+}
