@@ -17,33 +17,51 @@ use setway_protocol::{Channel, Key, parse, record::End as LastRecord};
 use tempfile::NamedTempFile;
 
 use crate::{
-    Error,
-    catalog::{hypervisor::EndsWith, target::Target},
+    catalog::{
+        Catalog,
+        finding::Finding,
+        hypervisor::EndsWith,
+        schedule::{Caches, Choice},
+        target::Target,
+    },
     evidence::{
         observation::{Gap, Observation},
         transcript,
     },
     judge::{
-        Judgement, Verdict,
+        Judgement, Verdict, demand, excuse,
         expectation::{Comparison, Expectation},
-        finding::{Finding, Known},
+        finding::{self, Known},
         judge,
     },
     lab::{
         capture::{Capture, End, Inherited, Limits, Line, Setup, capture, fresh_key},
-        recipe::Boot,
+        recipe::{self, Boot},
         session::{NoSession, Request, Session},
     },
-    plan::{
-        Run,
-        schedule::{Caches, Choice},
-    },
+    plan::Run,
     provide::linux_system,
+    workspace::Workspace,
 };
+
+/// Why a bench cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The target cannot be booted.
+    #[error(transparent)]
+    Recipe(#[from] recipe::Error),
+    /// Caches were asked for, and there can be none.
+    #[error(
+        "the cache model was asked for, but {0}\n  next: leave --caches out, or choose a newer version of `setway qemu list`"
+    )]
+    NoCacheModel(String),
+}
 
 /// What runs are made with.
 #[derive(Debug)]
 pub struct Bench {
+    /// The checkout under test.
+    pub workspace: Workspace,
     /// What they boot.
     pub boot: Boot,
     /// What a run may use.
@@ -96,14 +114,21 @@ pub struct Outcome {
 
 impl Bench {
     /// Gets everything ready that `runs` need, fetching and building what is missing. Each run is made
-    /// with each of the caches of `choice`; the runs that this comes to are returned as well.
+    /// with each of the caches of `choice`; the resulting runs are returned as well.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be had, or a data file asks for what cannot be.
     pub fn prepare(
+        workspace: &Workspace,
+        catalog: &Catalog,
         target: Target,
         qemu: Option<&str>,
         choice: Option<&Choice>,
         runs: &[Run],
     ) -> Result<(Self, Vec<Run>), Error> {
-        let boot = Boot::prepare(target, qemu, choice, runs)?;
+        let boot = Boot::prepare(workspace, catalog, target, qemu, choice, runs);
+        let boot = boot.map_err(recipe::Error::from)?;
         let runs: Vec<Run> = match (&boot.model, choice) {
             (Ok(_), choice) => runs.iter().flat_map(|run| run.each(choice)).collect(),
             (Err(reason), Some(Choice::Each(_))) => {
@@ -122,7 +147,8 @@ impl Bench {
             limits: Limits::default(),
             logs: None,
             expectations: false,
-            findings: Finding::all()?,
+            findings: catalog.findings.clone(),
+            workspace: workspace.clone(),
             failures: Mutex::default(),
         };
         Ok((bench, runs))
@@ -148,11 +174,11 @@ impl Bench {
         let target = self.target();
         let skip = target
             .profile
-            .skips(run.case, &target.hypervisor.name)
-            .or_else(|| target.machine.skips(run.case, run.isa))
+            .why_skipped(run.case, &target.hypervisor.name)
+            .or_else(|| target.machine.why_skipped(run.case, run.isa))
             .or_else(|| run.expected().err())
-            .or_else(|| run.is_open())
-            .or_else(|| self.lacks_fetches(run));
+            .or_else(|| run.why_undecided())
+            .or_else(|| self.missing_fetches(run));
         if let Some(reason) = skip {
             return Outcome::without_observation(run, Judgement::new(Verdict::Skip, reason));
         }
@@ -230,9 +256,7 @@ impl Bench {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if failed >= FAILURES {
-            return Err(format!(
-                "not tried, because {failed} boots have failed: {reason}"
-            ));
+            return Err(format!("skipped after {failed} failed boots: {reason}"));
         }
         let hypervisor = &self.target().hypervisor;
         let crash = |line: &str| hypervisor.crashed(line);
@@ -317,30 +341,29 @@ impl Bench {
             capture.end = End::Failed(reason);
         }
         let mut observation = Observation::of(&capture, run, &self.boot.builds(run));
-        observation.excuse(|check| target.machine.excuse(run.case, run.isa, check));
+        let quirks = &target.machine.quirks;
+        observation.excuse(|check| excuse::excuse(quirks, run.case, run.isa, check));
         for step in &mut observation.steps {
-            step.expected = target.profile.expected(run.case, &step.name, step.expected);
+            step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
         }
         let mut judgement = judge(&observation);
         let mut comparison = None;
         // A defect that makes no difference must survive, so nothing else is asked of a mutant.
         let expected = self.expectations && run.defect.is_none();
         if expected && judgement.verdict == Verdict::Pass {
-            let compared = Expectation::of(&target.label(), run).compare(&observation);
+            let compared =
+                Expectation::of(&self.workspace, &target.label(), run).compare(&observation);
             judgement = compared.judge();
             comparison = Some(compared);
         }
         let label = target.label();
         let mut known = None;
         if run.defect.is_none() {
-            let mut findings = self.findings.iter();
-            known = findings.find(|it| it.explains(&label, run, &judgement));
-            let gone = self.findings.iter().find(|it| it.always_shows(&label, run));
-            if let (Verdict::Pass, Some(gone)) = (judgement.verdict, gone) {
-                judgement = gone.judge_gone();
+            known = finding::known(&self.findings, &label, run, &judgement);
+            if judgement.verdict == Verdict::Pass {
+                judgement = finding::gone(&self.findings, &label, run).unwrap_or(judgement);
             }
         }
-        let known = known.map(Finding::known);
         let bad = judgement.verdict.is_bad();
         let log_dir = self.logs.as_ref().and_then(|logs| {
             // One directory per bench: a pass on one QEMU must not remove what failed on another.
@@ -361,7 +384,7 @@ impl Bench {
     }
 
     /// Why a case about fetches says nothing here, if so.
-    fn lacks_fetches(&self, run: &Run) -> Option<String> {
+    fn missing_fetches(&self, run: &Run) -> Option<String> {
         let needed = run.case.needs(Premise::FetchesThroughCaches);
         let plugin = self
             .boot

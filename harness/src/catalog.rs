@@ -1,10 +1,327 @@
-//! What the data files say: hypervisors, machines, profiles, and the targets that they combine to.
+//! What the data files give: hypervisors, machines, profiles, QEMU versions, findings, and the targets that they
+//! combine to.
 //!
-//! Nothing here fetches, builds or starts anything.
+//! A [`Catalog`] is read once and passed on. Nothing here fetches, builds or starts anything.
 
+pub mod device_tree;
+pub mod finding;
 pub mod hypervisor;
+pub mod initramfs;
 pub mod isa;
 pub mod machine;
+pub mod package;
 pub mod profile;
+pub mod qemu;
+pub mod raw;
+pub mod schedule;
+pub mod source;
 pub mod target;
-pub mod toml_file;
+pub mod version;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use self::{
+    finding::Finding,
+    hypervisor::Hypervisor,
+    machine::Machine,
+    profile::Profile,
+    qemu::VersionFile,
+    source::{Mistakes, Source},
+    target::Target,
+    version::PackagedVersion,
+};
+use crate::workspace::Workspace;
+
+/// All that the data files of a checkout give, checked and cross-checked.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// By name.
+    pub hypervisors: Vec<Hypervisor>,
+    /// By name.
+    pub machines: Vec<Machine>,
+    /// By name.
+    pub profiles: Vec<Profile>,
+    /// The newest first.
+    pub qemus: Vec<VersionFile>,
+    /// By id.
+    pub findings: Vec<Finding>,
+    /// The packaged versions of each directory of `runners/` that has some.
+    pub versions: BTreeMap<String, Vec<PackagedVersion>>,
+}
+
+/// A name that stands for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} `{name}`{}\n  next: use one of {}", suggestion(name, known), known.join(", "))]
+pub struct Unknown {
+    /// What kind of name.
+    pub what: &'static str,
+    /// The name.
+    pub name: String,
+    /// What there is.
+    pub known: Vec<String>,
+}
+
+/// The known name that was probably meant, as a part of a sentence.
+fn suggestion(name: &str, known: &[String]) -> String {
+    let likeness = |other: &&String| strsim::jaro_winkler(name, other);
+    let best = known
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match best.filter(|best| likeness(best) > 0.8) {
+        Some(best) => format!(": did you mean `{best}`?"),
+        None => String::new(),
+    }
+}
+
+impl Unknown {
+    /// `name` is not among `known`.
+    pub fn new(what: &'static str, name: &str, known: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            what,
+            name: name.to_owned(),
+            known: known.into_iter().collect(),
+        }
+    }
+}
+
+impl Catalog {
+    /// Reads everything.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes in all files, each with its line.
+    pub fn load(workspace: &Workspace) -> Result<Self, Mistakes> {
+        let (catalog, mistakes) = Self::read(workspace);
+        mistakes.or(catalog)
+    }
+
+    /// Reads everything that can be used, and gives what cannot, too.
+    pub fn read(workspace: &Workspace) -> (Self, Mistakes) {
+        let mut mistakes = Mistakes::default();
+        let runners = workspace.runners();
+        let mut catalog = Self {
+            machines: read(runners.join("machines"), &mut mistakes, Machine::new),
+            profiles: read(runners.join("profiles"), &mut mistakes, Profile::new),
+            qemus: read(runners.join("qemu"), &mut mistakes, |source, raw, _| {
+                VersionFile::new(source, raw)
+            }),
+            findings: read(
+                workspace.expectations().join("findings"),
+                &mut mistakes,
+                Finding::new,
+            ),
+            ..Self::default()
+        };
+        catalog.qemus.sort_by_key(VersionFile::order);
+        catalog.read_hypervisors(workspace, &mut mistakes);
+        catalog.check_names(workspace, &mut mistakes);
+        (catalog, mistakes)
+    }
+
+    fn read_hypervisors(&mut self, workspace: &Workspace, mistakes: &mut Mistakes) {
+        let runners = workspace.runners();
+        let list = |dir: PathBuf, mistakes: &mut Mistakes| {
+            source::directories(&dir).unwrap_or_else(|error| {
+                mistakes.add(&dir, None, error);
+                Vec::new()
+            })
+        };
+        let mut dirs = list(runners.clone(), mistakes);
+        for dir in &dirs {
+            let versions = PackagedVersion::read_all(dir, mistakes);
+            if let Some(first) = versions.first() {
+                self.versions.insert(first.hypervisor.clone(), versions);
+            }
+        }
+        let self_test = runners.join("self-test");
+        if self_test.is_dir() {
+            dirs.extend(list(self_test, mistakes));
+        }
+        for file in dirs.iter().map(|dir| dir.join("hypervisor.toml")) {
+            if !file.is_file() {
+                continue;
+            }
+            let Some((source, raw)) = Source::read::<raw::Hypervisor>(&file, mistakes) else {
+                continue;
+            };
+            self.check_hypervisor(&source, &raw, mistakes);
+            let versions_of = raw.versions_of.as_ref().map(|it| it.get_ref().clone());
+            let versions_of = versions_of.unwrap_or_else(|| source.directory());
+            let mut hypervisor = Hypervisor::new(&source, raw);
+            hypervisor.versions = self.versions.get(&versions_of).cloned().unwrap_or_default();
+            self.hypervisors.push(hypervisor);
+        }
+    }
+
+    /// What a hypervisor's file names must be there.
+    fn check_hypervisor(&self, source: &Source, raw: &raw::Hypervisor, mistakes: &mut Mistakes) {
+        let profiles = std::iter::once(&raw.profile).chain(raw.profile_on.values());
+        for profile in profiles {
+            if !self.profiles.iter().any(|it| it.name == *profile.get_ref()) {
+                let known = self.profiles.iter().map(|it| it.name.clone());
+                let unknown = Unknown::new("profile", profile.get_ref(), known);
+                source.mistake(&profile.span(), unknown, mistakes);
+            }
+        }
+        for machine in raw.profile_on.keys() {
+            if let Err(unknown) = self.machine(machine) {
+                source.mistake(&raw.name.span(), unknown, mistakes);
+            }
+        }
+        if let Some(other) = &raw.versions_of
+            && !self.versions.contains_key(other.get_ref())
+        {
+            let unknown = Unknown::new(
+                "directory of versions",
+                other.get_ref(),
+                self.versions.keys().cloned(),
+            );
+            source.mistake(&other.span(), unknown, mistakes);
+        }
+        if self
+            .hypervisors
+            .iter()
+            .any(|it| it.name == *raw.name.get_ref())
+        {
+            let what = format!("another hypervisor is called `{}`, too", raw.name.get_ref());
+            source.mistake(&raw.name.span(), what, mistakes);
+        }
+    }
+
+    /// No two things of a kind have one name, and findings are about targets that there are.
+    fn check_names(&self, workspace: &Workspace, mistakes: &mut Mistakes) {
+        let runners = workspace.runners();
+        let names: [(&str, Vec<&String>); 3] = [
+            (
+                "machines",
+                self.machines.iter().map(|it| &it.name).collect(),
+            ),
+            (
+                "profiles",
+                self.profiles.iter().map(|it| &it.name).collect(),
+            ),
+            ("qemu", self.qemus.iter().map(|it| &it.name).collect()),
+        ];
+        for (dir, mut names) in names {
+            names.sort();
+            for pair in names.windows(2).filter(|pair| pair[0] == pair[1]) {
+                mistakes.add(
+                    &runners.join(dir),
+                    None,
+                    format_args!("two files have the name `{}`", pair[0]),
+                );
+            }
+        }
+        let known: Vec<String> = self.names().collect();
+        for finding in &self.findings {
+            for name in finding
+                .hypervisors
+                .iter()
+                .filter(|name| !known.contains(name))
+            {
+                let file = workspace
+                    .expectations()
+                    .join(format!("findings/{}.toml", finding.id));
+                mistakes.add(&file, None, Unknown::new("hypervisor", name, known.clone()));
+            }
+        }
+    }
+
+    /// What `--hyp` understands without a machine: NAME-VERSION where there are versions, and NAME.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let shown = self.hypervisors.iter().filter(|it| !it.self_test);
+        shown.flat_map(|it| {
+            let plain = it.versions.is_empty().then(|| it.name.clone());
+            let versions = it.versions.iter();
+            versions
+                .map(|version| format!("{}-{}", it.name, version.version))
+                .chain(plain)
+        })
+    }
+
+    /// What `text` names: `NAME`, `NAME-VERSION`, or either followed by `@MACHINE`. Without a version it is
+    /// the newest.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is called like that.
+    pub fn target(&self, text: &str) -> Result<Target, Unknown> {
+        let (name, machine) = text.split_once('@').unwrap_or((text, machine::DEFAULT));
+        for hypervisor in &self.hypervisors {
+            let versions = hypervisor.versions.iter();
+            let version = if name == hypervisor.name {
+                versions.clone().next()
+            } else {
+                let rest = name.strip_prefix(&hypervisor.name);
+                let rest = rest.and_then(|rest| rest.strip_prefix('-'));
+                match versions
+                    .clone()
+                    .find(|it| Some(it.version.as_str()) == rest)
+                {
+                    Some(version) => Some(version),
+                    None => continue,
+                }
+            };
+            let machine = self.machine(machine)?.clone();
+            let profile = self.profile(hypervisor.profile_on(&machine.name))?.clone();
+            return Ok(Target {
+                hypervisor: hypervisor.clone(),
+                version: version.cloned(),
+                machine,
+                profile,
+            });
+        }
+        Err(Unknown::new("hypervisor", name, self.names()))
+    }
+
+    /// The machine called `name`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn machine(&self, name: &str) -> Result<&Machine, Unknown> {
+        let found = self.machines.iter().find(|it| it.name == name);
+        let known = self.machines.iter().map(|it| it.name.clone());
+        found.ok_or_else(|| Unknown::new("machine", name, known))
+    }
+
+    /// The profile called `name`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn profile(&self, name: &str) -> Result<&Profile, Unknown> {
+        let found = self.profiles.iter().find(|it| it.name == name);
+        let known = self.profiles.iter().map(|it| it.name.clone());
+        found.ok_or_else(|| Unknown::new("profile", name, known))
+    }
+}
+
+/// Each file of `dir`, by its name, as `check` understands it.
+fn read<Raw: DeserializeOwned, T>(
+    dir: PathBuf,
+    mistakes: &mut Mistakes,
+    check: impl Fn(&Source, Raw, &mut Mistakes) -> T,
+) -> Vec<T> {
+    let files = match source::files(&dir, "toml") {
+        Ok(files) => files,
+        // A checkout need not have findings.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            mistakes.add(&dir, None, error);
+            Vec::new()
+        }
+    };
+    let mut all = Vec::new();
+    for file in files {
+        if let Some((source, raw)) = Source::read(&file, mistakes) {
+            all.push(check(&source, raw, mistakes));
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use std::{num::NonZero, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    catalog::schedule::Choice,
     catalog::{hypervisor, isa::Isa},
-    plan::schedule::Choice,
 };
 
 /// Boots set/way conformance payloads under Arm hypervisors and judges what they observe.

@@ -2,6 +2,7 @@
 
 mod build;
 mod doctor;
+mod error;
 mod list;
 mod mutants;
 mod qemu;
@@ -11,10 +12,12 @@ use std::io::{self, Write as _};
 
 use anstream::ColorChoice;
 
+pub use error::Error;
+
 use crate::{
-    Error,
+    catalog::Catalog,
     cli::{Cli, Color, Command},
-    workspace::process,
+    workspace::{Workspace, process},
 };
 
 /// Does what the command line says.
@@ -26,13 +29,16 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
     };
     choice.write_global();
     process::die_on_signals()?;
+    let workspace = Workspace::find()?;
+    let load = || Catalog::load(&workspace);
     match cli.command {
-        Command::Run(args) => run::run(&args),
-        Command::List(args) => list::list(&args),
-        Command::Mutants(args) => mutants::mutants(&args),
-        Command::Doctor => doctor::doctor(),
-        Command::Build(args) => build::build(&args),
-        Command::Qemu(command) => qemu::qemu(&command),
+        Command::Run(args) => run::run(&workspace, &load()?, &args),
+        Command::List(args) => list::list(&load()?, &args),
+        Command::Mutants(args) => mutants::mutants(&workspace, &load()?, &args),
+        // It has to say what is wrong with the data files, so it goes on without them.
+        Command::Doctor => doctor::doctor(&workspace),
+        Command::Build(args) => build::build(&workspace, &args),
+        Command::Qemu(command) => qemu::qemu(&load()?, &command),
     }
 }
 

@@ -4,11 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub mod demand;
+pub mod excuse;
 pub mod expectation;
+pub mod failure;
 pub mod finding;
 
+use self::failure::Failure;
 use crate::{
-    evidence::observation::{Counts, Observation},
+    evidence::observation::Observation,
     lab::capture::{End, Limit},
 };
 
@@ -70,8 +74,10 @@ impl fmt::Display for Verdict {
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
-    /// Why; nothing for a pass.
+    /// Why; `None` for a pass.
     pub reason: Option<String>,
+    /// Where the verdict is `fail`: everything that is not as the rule demands.
+    pub failures: Vec<Failure>,
 }
 
 impl Judgement {
@@ -80,6 +86,31 @@ impl Judgement {
         Self {
             verdict,
             reason: Some(reason.into()),
+            failures: Vec::new(),
+        }
+    }
+
+    /// A pass.
+    pub const fn pass() -> Self {
+        Self {
+            verdict: Verdict::Pass,
+            reason: None,
+            failures: Vec::new(),
+        }
+    }
+
+    /// A run that broke its rule in these ways; a pass if there are none.
+    pub fn failed(failures: Vec<Failure>) -> Self {
+        let Some(first) = failures.first() else {
+            return Self::pass();
+        };
+        let reason = match failures.len() {
+            1 => first.to_string(),
+            all => format!("{first} (and {} more)", all - 1),
+        };
+        Self {
+            failures,
+            ..Self::new(Verdict::Fail, reason)
         }
     }
 }
@@ -90,21 +121,17 @@ type Ground = fn(&Observation) -> Option<String>;
 /// Judges. What says more about the cause comes first: a crash explains a timeout, and either
 /// explains missing records; only a complete observation can show a rule kept or broken.
 pub fn judge(observation: &Observation) -> Judgement {
-    let grounds: [(Verdict, Ground); 4] = [
+    let grounds: [(Verdict, Ground); 3] = [
         (Verdict::Crash, crash),
         (Verdict::Timeout, timeout),
         (Verdict::NoVerdict, no_verdict),
-        (Verdict::Fail, fail),
     ];
     for (verdict, ground) in grounds {
         if let Some(reason) = ground(observation) {
             return Judgement::new(verdict, reason);
         }
     }
-    Judgement {
-        verdict: Verdict::Pass,
-        reason: None,
-    }
+    Judgement::failed(Failure::all(observation))
 }
 
 fn crash(observation: &Observation) -> Option<String> {
@@ -168,72 +195,6 @@ fn no_verdict(observation: &Observation) -> Option<String> {
     })
 }
 
-fn fail(observation: &Observation) -> Option<String> {
-    let steps = observation
-        .steps
-        .iter()
-        .enumerate()
-        .filter_map(|(n, step)| {
-            let what = difference(step.expected, step.observed)?;
-            Some(format!("step {n} ({}): {what}", step.name))
-        });
-    let checks = observation.checks.iter().filter(|check| !check.holds());
-    let checks =
-        checks.map(|check| format!("{}: expected {}, got {}", check.name, check.want, check.got));
-    // A stale read that no check compares is as wrong, where nothing may be stale.
-    let stale = observation
-        .modelled
-        .iter()
-        .flat_map(|modelled| &modelled.stale);
-    let stale = stale.filter(|read| !observation.may_be_stale && read.by.el < 2);
-    let stale = stale.map(|read| {
-        format!(
-            "a load at {:#x} saw {:#x}, and {:#x} is newer",
-            read.by.pc, read.saw, read.newest
-        )
-    });
-    // A hypervisor may count a flush that it does not make.
-    let unseen = observation.steps.iter().enumerate().filter_map(|(n, step)| {
-        let (seen, counted) = (step.maintained?.flushes, step.observed.flush?);
-        (seen != counted).then(|| {
-            let name = &step.name;
-            format!("step {n} ({name}): {counted} flushes by the hypervisor's count, {seen} by the cache model's")
-        })
-    });
-    let mut wrong = steps.chain(checks).chain(stale).chain(unseen);
-    let first = wrong.next()?;
-    Some(match wrong.count() {
-        0 => first,
-        more => format!("{first} (and {more} more)"),
-    })
-}
-
-/// In what the counts of a step are not as demanded. What nobody counted cannot differ.
-fn difference(expected: Counts, observed: Counts) -> Option<String> {
-    let counts = [
-        (
-            "set/way traps",
-            Some(expected.set_way),
-            Some(observed.set_way),
-        ),
-        (
-            "VM register traps",
-            Some(expected.vm_reg),
-            Some(observed.vm_reg),
-        ),
-        ("flushes", expected.flush, observed.flush),
-    ];
-    let wrong: Vec<String> = counts
-        .into_iter()
-        .filter_map(|(what, expected, observed)| Some((what, expected?, observed?)))
-        .filter(|(_, expected, observed)| expected != observed)
-        .map(|(what, expected, observed)| {
-            format!("expected {expected} {what}, observed {observed}")
-        })
-        .collect();
-    (!wrong.is_empty()).then(|| wrong.join("; "))
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use std::{
@@ -245,7 +206,7 @@ pub(crate) mod tests {
     use setway_protocol::Stream;
 
     use super::*;
-    use crate::evidence::observation::{Account, Check, Gap, Maintained, Step};
+    use crate::evidence::observation::{Account, Check, Counts, Gap, Maintained, Step};
 
     /// A complete observation of a run that met its rule.
     pub(crate) fn passing() -> Observation {
@@ -330,13 +291,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_complete_and_right_observation_passes() {
-        assert_eq!(
-            judge(&passing()),
-            Judgement {
-                verdict: Verdict::Pass,
-                reason: None
-            }
-        );
+        assert_eq!(judge(&passing()), Judgement::pass());
     }
 
     #[test]

@@ -19,7 +19,6 @@ pub mod bench;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
-mod error;
 pub mod evidence;
 mod fnv;
 pub mod judge;
@@ -29,4 +28,4 @@ pub mod provide;
 pub mod report;
 pub mod workspace;
 
-pub use error::Error;
+pub use commands::Error;

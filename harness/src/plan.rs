@@ -1,16 +1,21 @@
 //! Which runs there are to make.
 
-pub mod schedule;
-
-use setway_cases::{CASES, Case, Premise, bare::Expected, random::Programs};
-
 use setway_cache_model::Schedule;
+use setway_cases::{CASES, Case, Kind, Premise, bare::Expected, random::Programs};
 
-use crate::{
-    Error,
-    catalog::{hypervisor::RuleKind, isa::Isa, profile::Profile},
-    plan::schedule::{Caches, Choice},
+use crate::catalog::{
+    isa::Isa,
+    profile::Profile,
+    schedule::{Caches, Choice},
 };
+
+/// A filter that matches no case: a mistyped one would silently test less.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no case matches {filters}\n  next: `setway list` shows the cases and their ISAs")]
+pub struct NoMatch {
+    /// What was asked for.
+    pub filters: String,
+}
 
 /// One case in one ISA, under the hypervisor with or without a defect, on a machine with or without
 /// caches.
@@ -69,7 +74,7 @@ impl Run {
 
     /// Every run that there is to make under hypervisors of a kind, or without one.
     pub fn under(profile: &Profile) -> Vec<Run> {
-        if profile.rules.contains(&RuleKind::Machine) {
+        if profile.rules.contains(&Kind::Machine) {
             Run::machine()
         } else {
             Run::all()
@@ -129,7 +134,7 @@ impl Run {
     }
 
     /// Why these caches leave its outcome open, if they do.
-    pub fn is_open(&self) -> Option<String> {
+    pub fn why_undecided(&self) -> Option<String> {
         let lazy = self.caches.is_some_and(|it| it.schedule == Schedule::Lazy);
         (self.case.needs(Premise::OnlyOwnEvictions) && !lazy).then(|| {
             let id = self.case.id;
@@ -172,7 +177,7 @@ impl Run {
 ///
 /// A filter is a case's id, or part of some, or `rule:` and a rule's id. A hidden run must be meant by a
 /// filter that means no other.
-pub fn select(all: &[Run], filters: &[String], isas: &[Isa]) -> Result<Vec<Run>, Error> {
+pub fn select(all: &[Run], filters: &[String], isas: &[Isa]) -> Result<Vec<Run>, NoMatch> {
     let is_everything = filters.is_empty();
     let plain = |filter: &String| {
         let mut plain = all.iter().filter(|run| !run.case.hidden);
@@ -200,7 +205,7 @@ pub fn select(all: &[Run], filters: &[String], isas: &[Isa]) -> Result<Vec<Run>,
         0 => String::new(),
         _ => format!(" in {}", isas.join(", ")),
     };
-    Err(Error::NoMatch {
+    Err(NoMatch {
         filters: idle.join(" nor ") + &place,
     })
 }

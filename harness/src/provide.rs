@@ -10,3 +10,29 @@ pub mod linux_system;
 pub mod package;
 pub mod qemu;
 pub mod rust;
+
+/// Why something that runs need cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Fetching.
+    #[error(transparent)]
+    Fetch(#[from] apt::Error),
+    /// Files out of packages.
+    #[error(transparent)]
+    Package(#[from] package::Error),
+    /// QEMU.
+    #[error(transparent)]
+    Qemu(#[from] qemu::Error),
+    /// A change of the device tree.
+    #[error(transparent)]
+    DeviceTree(#[from] device_tree::Error),
+    /// The initial RAM disk of a hypervisor that is a part of Linux.
+    #[error(transparent)]
+    Initramfs(#[from] initramfs::Error),
+    /// The guest toolchain and the images.
+    #[error(transparent)]
+    Build(#[from] build::Error),
+}

@@ -76,7 +76,7 @@ impl Section<'_> {
     pub fn undecided(&self, outcome: &Outcome) -> Option<&'static str> {
         let run = &outcome.run;
         let machine = &self.bench.target().machine;
-        let lacks = machine.lacks(run.case, run.caches.is_some());
+        let lacks = machine.missing_premise(run.case, run.caches.is_some());
         let uncounted = outcome.observation.as_ref().and_then(uncounted);
         let lacks = lacks.or(uncounted);
         lacks.filter(|_| outcome.judgement.verdict == Verdict::Pass)

@@ -9,11 +9,11 @@ use std::{num::NonZero, time::Duration};
 use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
     bench::{Bench, Outcome, Worker},
-    catalog::{isa::Isa, target::Target},
-    judge::{Verdict, finding::Finding},
-    plan::{Run, schedule::Choice},
+    catalog::{Catalog, finding::Finding, isa::Isa, schedule::Choice},
+    judge::{Verdict, finding},
+    plan::Run,
     report::{Section, human},
-    workspace::process,
+    workspace::{Workspace, process},
 };
 use setway_cases::{Case, IsaName, RULES};
 
@@ -37,8 +37,8 @@ fn main() {
         Trial::test("doomed::each_guest_has_its_own_end", doomed),
         Trial::test("without_code::qemu_as_vmm", vmm),
     ];
-    match Finding::all() {
-        Ok(findings) => trials.extend(findings.into_iter().map(|finding| {
+    match catalog() {
+        Ok(catalog) => trials.extend(catalog.findings.into_iter().map(|finding| {
             let name = format!("findings::{}", finding.id);
             let timing = finding.depends_on_timing();
             Trial::test(name, move || shows(&finding)).with_ignored_flag(timing)
@@ -58,8 +58,25 @@ fn main() {
 
 /// A bench for `runs` under `hypervisor`, without caches.
 fn bench(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
-    let target = Target::find(hypervisor)?;
-    Bench::prepare(target, None, Some(&Choice::Off), runs).map(|(bench, _)| bench)
+    let (bench, _) = prepare(hypervisor, Some(&Choice::Off), runs)?;
+    Ok(bench)
+}
+
+fn prepare(
+    hypervisor: &str,
+    choice: Option<&Choice>,
+    runs: &[Run],
+) -> Result<(Bench, Vec<Run>), setway::Error> {
+    let catalog = catalog()?;
+    let target = catalog.target(hypervisor)?;
+    let workspace = Workspace::find()?;
+    Ok(Bench::prepare(
+        &workspace, &catalog, target, None, choice, runs,
+    )?)
+}
+
+fn catalog() -> Result<Catalog, setway::Error> {
+    Ok(Catalog::load(&Workspace::find()?)?)
 }
 
 fn run_of(id: &str, isa: Isa) -> Run {
@@ -162,19 +179,20 @@ fn vmm() -> Result<(), Failed> {
 /// A finding that does not show any more is news.
 fn shows(finding: &Finding) -> Result<(), Failed> {
     for label in &finding.hypervisors {
-        let mut runs = finding.runs(label);
+        let mut runs = finding::runs(finding, label);
         if runs.is_empty() {
             return Err(format!("{} shows in no run of {label}", finding.id).into());
         }
         // One that needs caches takes a while, and so does one for which Linux boots each time.
-        let hosted = Target::find(label)?.hypervisor.hosted;
+        let hosted = catalog()?.target(label)?.hypervisor.hosted;
         if hosted || runs.iter().all(|run| run.caches.is_some()) {
             runs.truncate(1);
         }
-        let (bench, _) = Bench::prepare(Target::find(label)?, None, None, &runs)?;
+        let (bench, _) = prepare(label, None, &runs)?;
         let mut worker = Worker::default();
         for run in &runs {
-            if !finding.always_shows(label, run) && !finding.depends_on_timing() {
+            let certain = finding::gone(std::slice::from_ref(finding), label, run).is_some();
+            if !certain && !finding.depends_on_timing() {
                 continue;
             }
             let mut tries = match finding.depends_on_timing() {

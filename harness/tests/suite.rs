@@ -15,11 +15,11 @@ use setway::{
         Bench, Outcome,
         mutants::{self, Hunter},
     },
-    catalog::{hypervisor, isa::Isa, target::Target},
+    catalog::{Catalog, hypervisor, isa::Isa, source},
     judge::{Verdict, expectation},
     plan::Run,
     report::{Section, human},
-    workspace::{paths, process},
+    workspace::{Workspace, process},
 };
 use setway_cases::{Case, IsaName, RULES};
 use setway_policy::Mutant;
@@ -62,7 +62,7 @@ fn reference() -> Result<&'static Bench, Failed> {
     BENCH.get(|| {
         let mut bench = prepare(hypervisor::DEFAULT, &Run::all())?;
         bench.expectations = true;
-        bench.logs = Some(paths::logs());
+        bench.logs = Some(workspace().logs());
         Ok(bench)
     })
 }
@@ -92,7 +92,16 @@ impl Shared {
 }
 
 fn prepare(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
-    Bench::prepare(Target::find(hypervisor)?, None, None, runs).map(|(bench, _)| bench)
+    let catalog = Catalog::load(workspace())?;
+    let target = catalog.target(hypervisor)?;
+    let (bench, _) = Bench::prepare(workspace(), &catalog, target, None, None, runs)?;
+    Ok(bench)
+}
+
+/// The checkout under test.
+fn workspace() -> &'static Workspace {
+    static WORKSPACE: OnceLock<Workspace> = OnceLock::new();
+    WORKSPACE.get_or_init(|| Workspace::find().expect("tests run in a checkout"))
 }
 
 fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
@@ -113,7 +122,7 @@ fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
 /// has passed by our own comparison gets here: insta's can be silenced by environment variables.
 fn insta_agrees(run: &Run, observed: String) {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(paths::expectations().join(hypervisor::DEFAULT));
+    settings.set_snapshot_path(workspace().expectations().join(hypervisor::DEFAULT));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(run.with_caches(None).file_stem(), observed));
@@ -278,12 +287,12 @@ fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
 
 /// A snapshot that no run is held against would rot unseen.
 fn expectations_belong_to_runs() -> Result<(), Failed> {
-    let dir = paths::expectations().join(hypervisor::DEFAULT);
+    let dir = workspace().expectations().join(hypervisor::DEFAULT);
     let known: Vec<String> = Run::all()
         .iter()
         .map(|run| run.file_stem() + ".snap")
         .collect();
-    let strays: Vec<String> = paths::files(&dir, "snap")?
+    let strays: Vec<String> = source::files(&dir, "snap")?
         .iter()
         .filter_map(|file| {
             file.file_name()

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
     num::NonZero,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -15,14 +16,13 @@ use setway_cases::{CASES, Case, Premise};
 use setway_policy::Mutant;
 
 use crate::{
-    Error,
     bench::{Bench, Outcome, Worker, pool},
-    catalog::toml_file,
+    catalog::source::{Mistakes, Source},
     judge::{Judgement, Verdict},
     lab::capture::{End, Limit, Limits},
     plan::Run,
     report::progress::Progress,
-    workspace::paths,
+    workspace::Workspace,
 };
 
 /// How much slower than without a defect a run may be before it counts as hanging, and the least
@@ -103,7 +103,7 @@ pub fn runs(bench: &Bench) -> Vec<Run> {
         None => with_caches.collect(),
         Some(_) => Vec::new(),
     };
-    let plain = all.iter().filter(|run| run.is_open().is_none());
+    let plain = all.iter().filter(|run| run.why_undecided().is_none());
     plain.copied().chain(with_caches).collect()
 }
 
@@ -205,8 +205,13 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
     };
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
-    let (not_judged, idle) =
-        lazy.partition(|case| bench.target().machine.lacks(case, caches).is_some());
+    let (not_judged, idle) = lazy.partition(|case| {
+        bench
+            .target()
+            .machine
+            .missing_premise(case, caches)
+            .is_some()
+    });
     Matrix {
         fates,
         red,
@@ -238,7 +243,7 @@ pub fn quick(
     mutants: &[Mutant],
     runs: &[Run],
     workers: NonZero<usize>,
-) -> Result<Matrix, Error> {
+) -> Result<Matrix, Mistakes> {
     let hunter = Hunter::new(bench, runs)?;
     let progress = Progress::start(mutants.len());
     let hunt = |mutant: &Mutant| {
@@ -271,11 +276,11 @@ pub struct Hunter<'a> {
 
 impl<'a> Hunter<'a> {
     /// A hunter that tries `runs`.
-    pub fn new(bench: &'a Bench, runs: &'a [Run]) -> Result<Self, Error> {
+    pub fn new(bench: &'a Bench, runs: &'a [Run]) -> Result<Self, Mistakes> {
         Ok(Self {
             bench,
             runs,
-            remembered: Kills::read()?,
+            remembered: Kills::read(&bench.workspace)?,
             green: Mutex::default(),
             errors: Mutex::default(),
         })
@@ -330,14 +335,14 @@ impl<'a> Hunter<'a> {
 struct Kills(BTreeMap<String, Vec<String>>);
 
 impl Kills {
-    fn path() -> PathBuf {
-        paths::expectations().join("kills.toml")
+    fn path(workspace: &Workspace) -> PathBuf {
+        workspace.expectations().join("kills.toml")
     }
 
-    fn read() -> Result<Self, Error> {
-        let path = Self::path();
+    fn read(workspace: &Workspace) -> Result<Self, Mistakes> {
+        let path = Self::path(workspace);
         if path.exists() {
-            Ok(Self(toml_file::read(&path)?))
+            Ok(Self(Source::read_one(&path)?))
         } else {
             Ok(Self::default())
         }
@@ -350,7 +355,11 @@ impl Kills {
 
 /// Remembers the killers of `matrix` for [`quick`]. Those that a rule's own words condemn come
 /// before those that crash or hang, which cost more time.
-pub fn remember(matrix: &Matrix) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn remember(workspace: &Workspace, matrix: &Matrix) -> io::Result<()> {
     let mut text = String::from(
         "# Which runs kill a mutant, for `mutants --quick` and `cargo test` to try first.\n\
          # Written by `setway mutants --bless`.\n",
@@ -365,6 +374,5 @@ pub fn remember(matrix: &Matrix) -> Result<(), Error> {
             .collect();
         text += &format!("{} = [{}]\n", fate.mutant.name(), labels.join(", "));
     }
-    let path = Kills::path();
-    std::fs::write(&path, text).map_err(Error::io("write", &path))
+    fs_err::write(Kills::path(workspace), text)
 }

@@ -1,23 +1,16 @@
-//! Hypervisors under test: what `runners/*/hypervisor.toml` says of each.
+//! Hypervisors under test: what `runners/*/hypervisor.toml` gives for each.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
-use setway_cases::Kind;
 
-use crate::{
-    Error,
-    catalog::{isa::Isa, toml_file},
-    provide::{device_tree::Edits, linux_system::Contents, package::PackagedVersion},
-    workspace::paths,
+use super::{
+    device_tree::Edits, initramfs::Contents, isa::Isa, raw, source::Source,
+    version::PackagedVersion,
 };
 
 /// A hypervisor under test.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Hypervisor {
     /// What it is called on the command line.
     pub name: String,
@@ -26,32 +19,24 @@ pub struct Hypervisor {
     /// What it claims to do: a [`Profile`](crate::catalog::profile::Profile).
     pub profile: String,
     /// What it claims on some machines instead, by their names.
-    #[serde(default)]
     pub profile_on: BTreeMap<String, String>,
     /// Records of its own tell what it did.
     pub records: bool,
     /// Classes of exits (ESR_EL2.EC) that its own trace does not show.
-    #[serde(default)]
     pub unseen_exits: Vec<u64>,
     /// Only the harness's own tests use it.
-    #[serde(default)]
     pub self_test: bool,
-    /// Another hypervisor's directory, if it comes in the versions of that.
-    pub versions_of: Option<String>,
     /// The image to boot, if it is one of ours.
     pub kernel: Option<String>,
     /// The image of each ISA's payload.
-    #[serde(default)]
     pub payload: BTreeMap<Isa, String>,
     /// How much memory the machine has to have, in MiB, if more than it usually has.
     pub memory: Option<u64>,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
     /// What an ISA's runs have behind that.
-    #[serde(default)]
     pub isa_args: BTreeMap<Isa, Vec<String>>,
     /// From when on it has caches, where the machine can be given some.
-    #[serde(default)]
     pub caches_from: CachesFrom,
     /// Changes to the device tree that QEMU makes for the machine, with placeholders. The changed tree is
     /// `{device_tree}`.
@@ -62,18 +47,16 @@ pub struct Hypervisor {
     pub initramfs: Option<Contents>,
     /// A host system runs beside the guest, so not all that goes to EL2 is the guest's. Where there is an agent,
     /// it always does.
-    #[serde(default)]
     pub hosted: bool,
     /// What ends a run.
-    #[serde(default)]
     pub ends_with: EndsWith,
     /// Texts on the console by which it says that it has crashed.
-    #[serde(default)]
     pub crash: Vec<String>,
     /// Who starts guests on it, if one boot is to serve many runs.
     pub agent: Option<Agent>,
+    /// The versions that it comes in, the newest first; none if it is not from packages.
+    pub versions: Vec<PackagedVersion>,
     /// Its directory.
-    #[serde(skip)]
     pub dir: PathBuf,
 }
 
@@ -134,64 +117,36 @@ fn guest_arguments() -> String {
 /// The hypervisor that is run unless another is asked for, and the one with expectations.
 pub const DEFAULT: &str = "reference";
 
-/// [`Kind`], as files write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RuleKind {
-    /// Binds every hypervisor.
-    Architectural,
-    /// Binds those that follow the policy.
-    Policy,
-    /// Binds machines without a hypervisor.
-    Machine,
-}
-
-impl RuleKind {
-    /// How it is written.
-    pub const fn name(self) -> &'static str {
-        match self {
-            RuleKind::Architectural => "architectural",
-            RuleKind::Policy => "policy",
-            RuleKind::Machine => "machine",
-        }
-    }
-}
-
-impl From<Kind> for RuleKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Architectural => RuleKind::Architectural,
-            Kind::Policy => RuleKind::Policy,
-            Kind::Machine => RuleKind::Machine,
-        }
-    }
-}
-
 impl Hypervisor {
-    /// All there are, by name.
-    pub fn all() -> Result<Vec<Self>, Error> {
-        let runners = paths::runners();
-        let mut dirs = paths::subdirectories(&runners)?;
-        dirs.extend(paths::subdirectories(&runners.join("self-test"))?);
-        let files = dirs.iter().map(|dir| dir.join("hypervisor.toml"));
-        files
-            .filter(|file| file.is_file())
-            .map(|file| Self::read(&file))
-            .collect()
-    }
-
-    fn read(file: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            dir: file.parent().unwrap_or(Path::new(".")).to_owned(),
-            ..toml_file::read(file)?
-        })
-    }
-
-    /// The versions that it comes in, the newest first; none if it is not from packages.
-    pub fn versions(&self) -> Result<Vec<PackagedVersion>, Error> {
-        let other = self.versions_of.as_ref();
-        let dir = other.map_or(self.dir.clone(), |name| paths::runners().join(name));
-        PackagedVersion::read_all(&dir)
+    /// What `raw`, read from `source`, stands for. Its versions are added by whoever has read them.
+    pub(super) fn new(source: &Source, raw: raw::Hypervisor) -> Self {
+        let names = raw.profile_on.into_iter();
+        Self {
+            name: raw.name.into_inner(),
+            profile: raw.profile.into_inner(),
+            profile_on: names
+                .map(|(machine, it)| (machine, it.into_inner()))
+                .collect(),
+            versions: Vec::new(),
+            dir: source.path.parent().map(PathBuf::from).unwrap_or_default(),
+            about: raw.about,
+            records: raw.records,
+            unseen_exits: raw.unseen_exits,
+            self_test: raw.self_test,
+            kernel: raw.kernel,
+            payload: raw.payload,
+            memory: raw.memory,
+            args: raw.args,
+            isa_args: raw.isa_args,
+            caches_from: raw.caches_from,
+            device_tree: raw.device_tree,
+            cuts_behind: raw.cuts_behind,
+            initramfs: raw.initramfs,
+            hosted: raw.hosted,
+            ends_with: raw.ends_with,
+            crash: raw.crash,
+            agent: raw.agent,
+        }
     }
 
     /// The command line of a run in `isa`.

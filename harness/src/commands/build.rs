@@ -3,19 +3,23 @@
 use std::fmt::Write as _;
 
 use crate::{
-    Error,
     cli::BuildArgs,
-    provide::build::{self, Images},
-    workspace::paths,
+    commands::Error,
+    provide::{
+        self,
+        build::{self, Images},
+    },
+    workspace::Workspace,
 };
 
 /// Builds every image and prints where it is, or only checks the sources.
-pub fn build(args: &BuildArgs) -> Result<bool, Error> {
+pub fn build(workspace: &Workspace, args: &BuildArgs) -> Result<bool, Error> {
     if args.check {
-        build::check_all(&paths::root(), &paths::target())?;
+        build::check_all(workspace.root(), workspace.target()).map_err(provide::Error::from)?;
         return Ok(true);
     }
-    let images = Images::build_all(&paths::root(), &paths::target())?;
+    let images =
+        Images::build_all(workspace.root(), workspace.target()).map_err(provide::Error::from)?;
     let mut text = String::new();
     for image in images.iter() {
         // Writing to a string cannot fail.

@@ -8,36 +8,36 @@ use std::{
 };
 
 use crate::{
-    Error,
-    catalog::hypervisor::Hypervisor,
+    catalog::Catalog,
+    commands::Error,
     provide::{
         apt, build,
-        package::{PackagedVersion, Unpacked},
+        package::{self, Unpacked},
         qemu::Qemu,
         rust::{self, Product, Toolchain, linux::MUSL},
     },
-    workspace::paths,
+    workspace::Workspace,
 };
 
 /// One thing that a run needs.
-struct Finding {
+struct Answer {
     what: String,
-    /// What there is, or what is wrong and the command that mends it.
+    /// What there is, or what is wrong and the command that fixs it.
     state: Result<String, Lack>,
 }
 
 struct Lack {
     reason: String,
-    mend: String,
+    fix: String,
     /// It will be had when it is asked for, and a run of what comes with Setway does without.
     later: bool,
 }
 
 impl Lack {
-    fn of(reason: impl ToString, mend: impl Into<String>) -> Self {
+    fn of(reason: impl ToString, fix: impl Into<String>) -> Self {
         Self {
             reason: reason.to_string(),
-            mend: mend.into(),
+            fix: fix.into(),
             later: false,
         }
     }
@@ -51,57 +51,62 @@ impl Lack {
 }
 
 /// Prints what there is and what is missing.
-pub fn doctor() -> Result<bool, Error> {
-    let mut findings = vec![
-        finding("cc", linker()),
-        finding("cache directory", cache()),
-        finding("QEMU", qemu_here()),
-        finding("Rust for guests", guest_rust()),
-        finding("Rust for Linux on Arm", program_rust()),
+pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
+    let (catalog, mistakes) = Catalog::read(workspace);
+    let mut answers = vec![
+        answer("cc", linker()),
+        answer("cache directory", cache()),
+        answer("QEMU", qemu_here(&catalog)),
+        answer("Rust for guests", guest_rust(workspace)),
+        answer("Rust for Linux on Arm", program_rust(workspace)),
     ];
-    for dir in paths::subdirectories(&paths::runners())? {
-        for version in PackagedVersion::read_all(&dir)? {
-            let what = format!("{} {}", version.hypervisor, version.version);
-            let found = version.find().map(|it| it.map(|it| (it.version(), it)));
-            let target = what.replace(' ', "-");
-            findings.push(finding(&what, packaged(found, &target)));
-        }
+    for mistake in mistakes.iter() {
+        let lack = Lack::of(
+            mistake,
+            "correct that file; runners/README.md explains every key",
+        );
+        answers.push(answer("data files", Err(lack)));
     }
-    for hypervisor in Hypervisor::all()? {
+    for version in catalog.versions.values().flatten() {
+        let what = format!("{} {}", version.hypervisor, version.version);
+        let found = version.find().map(|it| it.map(|it| (it.version(), it)));
+        let target = what.replace(' ', "-");
+        answers.push(answer(&what, packaged(found, &target)));
+    }
+    for hypervisor in &catalog.hypervisors {
         let name = &hypervisor.name;
-        let found = hypervisor.initramfs.and_then(|it| it.find(name));
+        let found = hypervisor.initramfs.as_ref().and_then(|it| it.find(name));
         if let Some(found) = found {
             // The versions of all are more than a line.
             let count = |it: Unpacked| (format!("{} packages", it.packages.len()), it);
             let found = found.map(|it| it.map(count));
-            findings.push(finding(&format!("{name} initramfs"), packaged(found, name)));
+            answers.push(answer(&format!("{name} initramfs"), packaged(found, name)));
         }
     }
-    let lacks =
-        |finding: &Finding, later| matches!(&finding.state, Err(lack) if lack.later == later);
-    if findings[2..].iter().any(|finding| lacks(finding, false)) {
-        findings.push(finding("fetching", can_fetch()));
-    } else if findings.iter().any(|finding| lacks(finding, true)) {
-        findings.push(finding("fetching", can_fetch().map_err(Lack::later)));
+    let lacks = |answer: &Answer, later| matches!(&answer.state, Err(lack) if lack.later == later);
+    if answers.iter().any(|answer| lacks(answer, false)) {
+        answers.push(answer("fetching", can_fetch()));
+    } else if answers.iter().any(|answer| lacks(answer, true)) {
+        answers.push(answer("fetching", can_fetch().map_err(Lack::later)));
     }
     let mut text = String::new();
-    for Finding { what, state } in &findings {
+    for Answer { what, state } in &answers {
         // Writing to a string cannot fail.
         let _ = match state {
             Ok(state) => writeln!(text, "ok       {what}: {state}"),
             Err(lack) => {
                 let word = if lack.later { "not yet" } else { "missing" };
-                let Lack { reason, mend, .. } = lack;
-                writeln!(text, "{word}  {what}: {reason}\n         mend: {mend}")
+                let Lack { reason, fix, .. } = lack;
+                writeln!(text, "{word}  {what}: {reason}\n         fix: {fix}")
             }
         };
     }
     super::print(&text)?;
-    Ok(!findings.iter().any(|finding| lacks(finding, false)))
+    Ok(!answers.iter().any(|answer| lacks(answer, false)))
 }
 
-fn finding(what: &str, state: Result<String, Lack>) -> Finding {
-    Finding {
+fn answer(what: &str, state: Result<String, Lack>) -> Answer {
+    Answer {
         what: what.to_owned(),
         state,
     }
@@ -153,9 +158,9 @@ fn writable(dir: &Path) -> std::io::Result<()> {
     fs::remove_file(&probe)
 }
 
-fn qemu_here() -> Result<String, Lack> {
+fn qemu_here(catalog: &Catalog) -> Result<String, Lack> {
     let lack = |reason: String| Lack::of(reason, "cargo run -- qemu fetch");
-    match Qemu::find(&paths::runners().join("qemu")) {
+    match Qemu::find(&catalog.qemus) {
         Ok(Ok(qemu)) => Ok(format!("{} in {}", qemu.version(), qemu.path().display())),
         Ok(Err(file)) => Err(lack(format!(
             "{} is not fetched yet; `run` would",
@@ -165,22 +170,33 @@ fn qemu_here() -> Result<String, Lack> {
     }
 }
 
-fn guest_rust() -> Result<String, Lack> {
+fn guest_rust(workspace: &Workspace) -> Result<String, Lack> {
     let targets = [build::AARCH64, build::AARCH32];
-    rust_for(Product::Guest, &targets, "cargo run -- build")
+    rust_for(workspace, Product::Guest, &targets, "cargo run -- build")
 }
 
 /// Only a hypervisor that is a part of Linux needs a program there.
-fn program_rust() -> Result<String, Lack> {
-    rust_for(Product::Program, &[MUSL], "cargo run -- run --hyp kvm").map_err(Lack::later)
+fn program_rust(workspace: &Workspace) -> Result<String, Lack> {
+    rust_for(
+        workspace,
+        Product::Program,
+        &[MUSL],
+        "cargo run -- run --hyp kvm",
+    )
+    .map_err(Lack::later)
 }
 
-fn rust_for(product: Product, targets: &[&str], fetch: &str) -> Result<String, Lack> {
+fn rust_for(
+    workspace: &Workspace,
+    product: Product,
+    targets: &[&str],
+    fetch: &str,
+) -> Result<String, Lack> {
     let lack = |reason: String| {
-        let mend = format!("{fetch}, or rustup target add {}", targets.join(" "));
-        Lack::of(reason, mend)
+        let fix = format!("{fetch}, or rustup target add {}", targets.join(" "));
+        Lack::of(reason, fix)
     };
-    match Toolchain::find(product, targets, &paths::runners().join("toolchain")) {
+    match Toolchain::find(product, targets, &workspace.runners().join("toolchain")) {
         Ok(Some(Toolchain::Active)) => Ok("the active Rust".to_owned()),
         Ok(Some(Toolchain::Debian(_))) => Ok("Debian's Rust".to_owned()),
         Ok(None) => {
@@ -196,10 +212,10 @@ fn rust_for(product: Product, targets: &[&str], fetch: &str) -> Result<String, L
 
 /// What was found of packages, in a word or with its files, for what `--hyp` calls `target`.
 fn packaged(
-    found: Result<Option<(String, Unpacked)>, Error>,
+    found: Result<Option<(String, Unpacked)>, package::Error>,
     target: &str,
 ) -> Result<String, Lack> {
-    let mend = format!("cargo run -- run --hyp {target}");
+    let fix = format!("cargo run -- run --hyp {target}");
     match found {
         Ok(Some((what, unpacked))) => {
             let files: Vec<String> = unpacked
@@ -209,7 +225,7 @@ fn packaged(
                 .collect();
             Ok(format!("{what} in {}", files.join(", ")))
         }
-        Ok(None) => Err(Lack::of("not fetched; `run` would", mend).later()),
-        Err(error) => Err(Lack::of(error, mend)),
+        Ok(None) => Err(Lack::of("not fetched; `run` would", fix).later()),
+        Err(error) => Err(Lack::of(error, fix)),
     }
 }

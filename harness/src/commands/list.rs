@@ -7,10 +7,9 @@ use setway_cases::{CASES, Case, Premise, RULES};
 use setway_policy::Mutant;
 
 use crate::{
-    Error,
-    catalog::{hypervisor::Hypervisor, isa::Isa, machine::Machine},
+    catalog::{Catalog, hypervisor::Hypervisor, isa::Isa},
     cli::{ListArgs, ListFormat},
-    judge::finding::Finding,
+    commands::Error,
 };
 
 /// The schema `setway.list/1`.
@@ -77,10 +76,8 @@ struct MachineEntry {
 }
 
 /// Prints what there is.
-pub fn list(args: &ListArgs) -> Result<bool, Error> {
-    let hypervisors = Hypervisor::all()?
-        .into_iter()
-        .filter(|hypervisor| !hypervisor.self_test);
+pub fn list(catalog: &Catalog, args: &ListArgs) -> Result<bool, Error> {
+    let hypervisors = catalog.hypervisors.iter().filter(|it| !it.self_test);
     let listing = Listing {
         schema: "setway.list/1",
         rules: RULES
@@ -94,27 +91,27 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
             .collect(),
         cases: CASES
             .iter()
-            .filter(|case| !case.hidden)
+            .filter(|it| !it.hidden)
             .map(case_entry)
             .collect(),
-        hypervisors: hypervisors
-            .map(hypervisor_entry)
-            .collect::<Result<_, _>>()?,
+        hypervisors: hypervisors.map(hypervisor_entry).collect(),
         mutants: Mutant::ALL.iter().map(mutant_entry).collect(),
-        findings: Finding::all()?
-            .into_iter()
+        findings: catalog
+            .findings
+            .iter()
             .map(|it| FindingEntry {
-                id: it.id,
-                title: it.title,
-                hypervisors: it.hypervisors,
+                id: it.id.clone(),
+                title: it.title.clone(),
+                hypervisors: it.hypervisors.clone(),
             })
             .collect(),
-        machines: Machine::all()?
-            .into_iter()
+        machines: catalog
+            .machines
+            .iter()
             .map(|it| MachineEntry {
-                name: it.name,
-                about: it.about,
-                isas: it.isas,
+                name: it.name.clone(),
+                about: it.about.clone(),
+                isas: it.isas.clone(),
                 cpus: it.cpus,
                 cache_model: it.cache_model.is_some(),
             })
@@ -128,14 +125,13 @@ pub fn list(args: &ListArgs) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn hypervisor_entry(it: Hypervisor) -> Result<HypervisorEntry, Error> {
-    let versions = it.versions()?.into_iter().map(|it| it.version);
-    Ok(HypervisorEntry {
-        versions: versions.collect(),
-        name: it.name,
-        about: it.about,
-        profile: it.profile,
-    })
+fn hypervisor_entry(it: &Hypervisor) -> HypervisorEntry {
+    HypervisorEntry {
+        versions: it.versions.iter().map(|it| it.version.clone()).collect(),
+        name: it.name.clone(),
+        about: it.about.clone(),
+        profile: it.profile.clone(),
+    }
 }
 
 fn mutant_entry(mutant: &Mutant) -> MutantEntry {

@@ -6,15 +6,16 @@ use serde::Serialize;
 use setway_policy::Mutant;
 
 use crate::{
-    Error,
     bench::{
         Bench,
         mutants::{self, Fate, Matrix},
     },
-    catalog::{hypervisor, target::Target},
+    catalog::{Catalog, Unknown, hypervisor},
     cli::{ListFormat, MutantsArgs},
+    commands::Error,
     plan::Run,
     report::json,
+    workspace::Workspace,
 };
 
 /// The schema `setway.mutants/1`.
@@ -45,12 +46,16 @@ struct Entry {
 }
 
 /// Makes the kill matrix.
-pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
+pub fn mutants(
+    workspace: &Workspace,
+    catalog: &Catalog,
+    args: &MutantsArgs,
+) -> Result<bool, Error> {
     let chosen = select(&args.filters)?;
     let all = Run::all();
-    let target = Target::find(hypervisor::DEFAULT)?;
+    let target = catalog.target(hypervisor::DEFAULT)?;
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
-    let (mut bench, with_caches) = Bench::prepare(target, qemu, caches, &all)?;
+    let (mut bench, with_caches) = Bench::prepare(workspace, catalog, target, qemu, caches, &all)?;
     let runs = match caches {
         Some(_) => with_caches,
         None => mutants::runs(&bench),
@@ -69,7 +74,7 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
         matrix.not_judged.clear();
     }
     if args.bless {
-        mutants::remember(&matrix)?;
+        mutants::remember(workspace, &matrix)?;
     }
     let document = document(&matrix);
     super::print(&match args.format {
@@ -85,18 +90,12 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, Error> {
     Ok(wrong == [0; 4])
 }
 
-fn select(filters: &[String]) -> Result<Vec<Mutant>, Error> {
+fn select(filters: &[String]) -> Result<Vec<Mutant>, Unknown> {
     let matches = |mutant: &Mutant, filter: &String| mutant.name().contains(filter.as_str());
     for filter in filters {
         if !Mutant::ALL.iter().any(|mutant| matches(mutant, filter)) {
-            return Err(Error::Unknown {
-                what: "mutant",
-                name: filter.clone(),
-                known: Mutant::ALL
-                    .iter()
-                    .map(|mutant| mutant.name().to_owned())
-                    .collect(),
-            });
+            let known = Mutant::ALL.iter().map(|mutant| mutant.name().to_owned());
+            return Err(Unknown::new("mutant", filter, known));
         }
     }
     let chosen = Mutant::ALL.iter().filter(|mutant| {

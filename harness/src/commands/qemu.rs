@@ -3,20 +3,23 @@
 use std::fmt::Write as _;
 
 use crate::{
-    Error,
+    catalog::Catalog,
     cli::QemuCommand,
-    provide::qemu::{self, Qemu},
-    workspace::paths,
+    commands::Error,
+    provide::{
+        self,
+        qemu::{self, Qemu},
+    },
 };
 
 /// Fetches or lists the managed versions.
-pub fn qemu(command: &QemuCommand) -> Result<bool, Error> {
-    let dir = paths::runners().join("qemu");
+pub fn qemu(catalog: &Catalog, command: &QemuCommand) -> Result<bool, Error> {
     let mut text = String::new();
     // Writing to a string cannot fail.
     match command {
         QemuCommand::Fetch { version } => {
-            let qemu = Qemu::resolve(version.as_deref(), &dir)?;
+            let qemu =
+                Qemu::resolve(version.as_deref(), &catalog.qemus).map_err(provide::Error::from)?;
             let path = qemu.path();
             let _ = writeln!(
                 text,
@@ -27,7 +30,11 @@ pub fn qemu(command: &QemuCommand) -> Result<bool, Error> {
             );
         }
         QemuCommand::List => {
-            for (index, listed) in qemu::list(&dir)?.iter().enumerate() {
+            for (index, listed) in qemu::list(&catalog.qemus)
+                .map_err(provide::Error::from)?
+                .iter()
+                .enumerate()
+            {
                 let default = if index == 0 { "default" } else { "" };
                 let place = match listed.fetched {
                     true => listed.path.display().to_string(),

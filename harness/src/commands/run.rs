@@ -1,22 +1,23 @@
 //! `setway run`.
 
 use std::{
-    fs,
     io::{self, Write as _},
     time::{Duration, Instant},
 };
 
 use setway_policy::Mutant;
 
+use fs_err as fs;
+
 use crate::{
-    Error,
     bench::{Bench, Outcome, Worker, pool},
-    catalog::{hypervisor, target::Target},
+    catalog::{Catalog, Unknown, hypervisor, schedule::Choice, target::Target},
     cli::{Format, RunArgs},
+    commands::Error,
     judge::Verdict,
-    plan::{self, Run, schedule::Choice},
+    plan::{self, Run},
     report::{Report, Section, human, json, junit, progress::Progress, tap},
-    workspace::paths,
+    workspace::Workspace,
 };
 
 /// A target, the runs to make on it, and what came of them.
@@ -28,15 +29,17 @@ struct Part {
 }
 
 /// Makes the runs that `args` choose, and reports.
-pub fn run(args: &RunArgs) -> Result<bool, Error> {
+pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<bool, Error> {
     let mutant = args.mutant.as_deref().map(find_mutant).transpose()?;
-    let targets = args.hyp.iter().map(|name| Target::find(name));
+    let targets = args.hyp.iter().map(|name| catalog.target(name));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     if let Some(dir) = &args.report {
         // Before the runs: a report that has no place is better known at once.
-        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        fs::create_dir_all(dir)?;
     }
-    let parts = targets.into_iter().map(|it| prepare(it, args, mutant));
+    let parts = targets
+        .into_iter()
+        .map(|it| prepare(workspace, catalog, it, args, mutant));
     let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
 
     let progress = Progress::start(parts.iter().map(|part| part.runs.len()).sum());
@@ -56,7 +59,7 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     // Should the file fail, there is still the report.
     let written = args.report.as_ref().map_or(Ok(()), |dir| {
         let file = dir.join("results.json");
-        fs::write(&file, &results).map_err(Error::io("write", &file))
+        fs::write(&file, &results)
     });
     super::print(&match args.format {
         Format::Human => human::text(&report),
@@ -68,7 +71,13 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     Ok(report.is_good())
 }
 
-fn prepare(target: Target, args: &RunArgs, mutant: Option<Mutant>) -> Result<Part, Error> {
+fn prepare(
+    workspace: &Workspace,
+    catalog: &Catalog,
+    target: Target,
+    args: &RunArgs,
+    mutant: Option<Mutant>,
+) -> Result<Part, Error> {
     if mutant.is_some() && !target.hypervisor.has_mutants() {
         return Err(Error::NoMutants(target.label()));
     }
@@ -79,12 +88,12 @@ fn prepare(target: Target, args: &RunArgs, mutant: Option<Mutant>) -> Result<Par
         .collect();
     let expectations = target.label() == hypervisor::DEFAULT && mutant.is_none();
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
-    let (mut bench, runs) = Bench::prepare(target, qemu, caches, &runs)?;
+    let (mut bench, runs) = Bench::prepare(workspace, catalog, target, qemu, caches, &runs)?;
     bench.expectations = expectations;
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
     bench.logs = Some(match &args.report {
         Some(dir) => dir.join("logs"),
-        None => paths::logs(),
+        None => workspace.logs(),
     });
     Ok(Part {
         bench,
@@ -127,15 +136,9 @@ impl Part {
     }
 }
 
-fn find_mutant(name: &str) -> Result<Mutant, Error> {
-    Mutant::by_name(name).ok_or_else(|| Error::Unknown {
-        what: "mutant",
-        name: name.to_owned(),
-        known: Mutant::ALL
-            .iter()
-            .map(|mutant| mutant.name().to_owned())
-            .collect(),
-    })
+fn find_mutant(name: &str) -> Result<Mutant, Unknown> {
+    let known = Mutant::ALL.iter().map(|mutant| mutant.name().to_owned());
+    Mutant::by_name(name).ok_or_else(|| Unknown::new("mutant", name, known))
 }
 
 /// Accepts what differs from expectations, and shows it. A run that did not meet its rule has not
@@ -153,7 +156,7 @@ fn bless<'a>(outcomes: impl Iterator<Item = &'a mut Outcome>) -> Result<(), Erro
         outcome.judgement.verdict = Verdict::Pass;
         outcome.judgement.reason = None;
         if let Some(dir) = outcome.log_dir.take() {
-            fs::remove_dir_all(&dir).map_err(Error::io("remove", &dir))?;
+            fs::remove_dir_all(&dir)?;
         }
     }
     show(&format!("{accepted} expectations changed\n"));

@@ -6,18 +6,18 @@
 
 use std::{
     fmt::Write as _,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
+use fs_err as fs;
 use similar::TextDiff;
 
 use crate::{
-    Error,
     evidence::observation::{Counts, Observation},
     judge::{Judgement, Verdict},
     plan::Run,
-    workspace::paths,
+    workspace::Workspace,
 };
 
 /// The expectation of one run.
@@ -25,6 +25,8 @@ use crate::{
 pub struct Expectation {
     /// The snapshot.
     pub path: PathBuf,
+    /// The same below the checkout, for people.
+    shown: PathBuf,
     /// Its case's title, which stands in the snapshot's head.
     description: String,
 }
@@ -54,10 +56,13 @@ pub enum Comparison {
 
 impl Expectation {
     /// The expectation of `run` under `hypervisor`.
-    pub fn of(hypervisor: &str, run: &Run) -> Self {
+    pub fn of(workspace: &Workspace, hypervisor: &str, run: &Run) -> Self {
         let file = run.with_caches(None).file_stem() + ".snap";
+        let path = workspace.expectations().join(hypervisor).join(file);
+        let shown = path.strip_prefix(workspace.root()).unwrap_or(&path);
         Self {
-            path: paths::expectations().join(hypervisor).join(file),
+            shown: shown.to_owned(),
+            path,
             description: format!("{}: {}", run.label(), run.case.rule.title),
         }
     }
@@ -91,14 +96,14 @@ impl Expectation {
     }
 
     /// Makes `observed` the expectation.
-    fn write(&self, observed: &str) -> Result<(), Error> {
+    fn write(&self, observed: &str) -> io::Result<()> {
         let dir = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        fs::create_dir_all(dir)?;
         let description = serde_json::Value::from(self.description.as_str());
         let text = format!(
             "---\nsource: harness/tests/suite.rs\ndescription: {description}\n---\n{observed}"
         );
-        fs::write(&self.path, text).map_err(Error::io("write", &self.path))
+        fs::write(&self.path, text)
     }
 }
 
@@ -106,12 +111,7 @@ impl Comparison {
     /// The verdict of a run that has met its rule.
     pub fn judge(&self) -> Judgement {
         let reason = match self {
-            Comparison::Same => {
-                return Judgement {
-                    verdict: Verdict::Pass,
-                    reason: None,
-                };
-            }
+            Comparison::Same => return Judgement::pass(),
             Comparison::Missing { .. } => "it has no expectation yet",
             Comparison::Different { .. } => "it differs from its expectation",
         };
@@ -133,10 +133,7 @@ impl Comparison {
                 observed,
             } => (expectation, expected.as_str(), observed),
         };
-        let path = expectation
-            .path
-            .strip_prefix(paths::root())
-            .unwrap_or(&expectation.path);
+        let path = &expectation.shown;
         let diff = TextDiff::from_lines(expected, observed.as_str());
         let diff = diff
             .unified_diff()
@@ -146,7 +143,7 @@ impl Comparison {
     }
 
     /// Makes what was observed the expectation. Says whether that changed anything.
-    pub fn bless(&self) -> Result<bool, Error> {
+    pub fn bless(&self) -> io::Result<bool> {
         match self {
             Comparison::Same => Ok(false),
             Comparison::Missing {
@@ -232,6 +229,7 @@ mod tests {
     fn expectation(dir: &Path) -> Expectation {
         Expectation {
             path: dir.join("new/X.a64.snap"),
+            shown: "new/X.a64.snap".into(),
             description: "a \"title\": x".to_owned(),
         }
     }

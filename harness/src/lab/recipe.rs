@@ -1,4 +1,4 @@
-//! What a boot is made of: QEMU, images, packages, caches, and the command line that they come to.
+//! What a boot is made of: QEMU, images, packages, caches, and the command line assembled from them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,12 +8,15 @@ use std::{
 };
 
 use crate::{
-    Error,
-    catalog::{machine::Machine, target::Target},
+    catalog::{
+        Catalog, machine::Machine, qemu::VersionFile, schedule::Choice, target::Target,
+        version::PackagedVersion,
+    },
     evidence::observation::Builds,
     lab::capture::Inherited,
-    plan::{Run, schedule::Choice},
+    plan::Run,
     provide::{
+        self,
         build::{
             Images,
             plugin::{self, Plugin},
@@ -22,8 +25,43 @@ use crate::{
         package::Unpacked,
         qemu::Qemu,
     },
-    workspace::{paths, process},
+    workspace::{Workspace, process},
 };
+
+/// Why a target cannot be booted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something that it needs cannot be had.
+    #[error(transparent)]
+    Provide(#[from] provide::Error),
+    /// A hypervisor names an image that the build does not make.
+    #[error(
+        "{hypervisor} names no image `{image}` that the build makes\n  next: correct `runners/{hypervisor}/hypervisor.toml`; `setway build` prints the images"
+    )]
+    NoImage {
+        /// The hypervisor.
+        hypervisor: String,
+        /// The image.
+        image: String,
+    },
+    /// A placeholder that is none.
+    #[error(
+        "{hypervisor} on {machine}: `{argument}` contains an unknown placeholder\n  next: correct the file under runners/"
+    )]
+    Placeholder {
+        /// Whose command line.
+        hypervisor: String,
+        /// On which machine.
+        machine: String,
+        /// The argument.
+        argument: String,
+    },
+    /// QEMU does not write the machine's device tree.
+    #[error(
+        "QEMU does not write the machine's device tree: {0}\n  next: look at `tree_args` in runners/machines"
+    )]
+    NoDeviceTree(String),
+}
 
 /// All that boots of a target are made of.
 #[derive(Debug)]
@@ -49,18 +87,24 @@ const MIB: u64 = 1 << 20;
 
 impl Boot {
     /// Gets everything ready that `runs` need, fetching and building what is missing.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be had.
     pub fn prepare(
+        workspace: &Workspace,
+        catalog: &Catalog,
         target: Target,
         qemu: Option<&str>,
         caches: Option<&Choice>,
         runs: &[Run],
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, provide::Error> {
         let hypervisor = &target.hypervisor;
-        let unpacked = target.fetch()?;
+        let packaged = target.version.as_ref();
+        let unpacked = packaged.map(PackagedVersion::ensure).transpose()?;
         let version = unpacked.as_ref().map(Unpacked::version);
         let mut files = unpacked.map_or_else(BTreeMap::new, |it| it.files);
-        let versions = paths::runners().join("qemu");
-        let qemu = Qemu::resolve(qemu, &versions)?;
+        let qemu = Qemu::resolve(qemu, &catalog.qemus)?;
         if let Some(warning) = qemu.drift() {
             eprintln!("{warning}");
         }
@@ -74,16 +118,16 @@ impl Boot {
             .map(String::as_str)
             .collect();
         let names: Vec<&str> = names.into_iter().collect();
-        let images = Images::build(&paths::root(), &paths::target(), &names)?;
+        let images = Images::build(workspace.root(), workspace.target(), &names)?;
         let mut agent = None;
         if hypervisor.has_initramfs() {
-            let system = linux_system::make(hypervisor, &images)?;
+            let system = linux_system::make(workspace, hypervisor, &images)?;
             files.insert("initramfs".to_owned(), system.initramfs);
             agent = system.agent;
         }
         let model = match caches {
             Some(Choice::Off) => Err("it was turned off".to_owned()),
-            _ => model(&target.machine, &qemu, qemu.plugin_api(&versions)?)?,
+            _ => model(workspace, &target.machine, &qemu, &catalog.qemus)?,
         };
         Ok(Self {
             target,
@@ -135,16 +179,16 @@ impl Boot {
         };
         let dumped = self.dump_device_tree(run)?;
         let words = self.words(run, &Inherited::default())?;
-        let meaningless = || "it has a placeholder that means nothing".to_owned();
-        let changed = edits.apply(&dumped, |text| fill(text, &words).ok_or_else(meaningless))?;
+        let meaningless = || "it contains an unknown placeholder".to_owned();
+        let filled = |text: &str| fill(text, &words).ok_or_else(meaningless);
+        let changed = edits.apply(&dumped, filled).map_err(provide::Error::from)?;
         Ok(Some(changed))
     }
 
     /// The device tree that QEMU makes for the machine of `run`.
     fn dump_device_tree(&self, run: &Run) -> Result<Vec<u8>, Error> {
         let words = self.words(run, &Inherited::default())?;
-        let file = tempfile::NamedTempFile::new()
-            .map_err(Error::io("create", Path::new("a temporary file")))?;
+        let file = tempfile::NamedTempFile::new().map_err(provide::Error::from)?;
         let path = file.path();
         // The machine alone, and nothing that it would have to open.
         let mut command = self.qemu.command();
@@ -154,7 +198,7 @@ impl Boot {
         command
             .arg("-machine")
             .arg(format!("dumpdtb={}", path.display()));
-        let output = process::output(command).map_err(Error::io("start", Path::new("QEMU")))?;
+        let output = process::output(command).map_err(provide::Error::from)?;
         match fs::read(path) {
             Ok(tree) if output.status.success() && !tree.is_empty() => Ok(tree),
             _ => Err(Error::NoDeviceTree(
@@ -289,15 +333,20 @@ impl Boot {
 
 /// The cache model for this QEMU, built if need be; or why there is none.
 fn model(
+    workspace: &Workspace,
     machine: &Machine,
     qemu: &Qemu,
-    api: Option<u32>,
-) -> Result<Result<Plugin, String>, Error> {
+    qemus: &[VersionFile],
+) -> Result<Result<Plugin, String>, provide::Error> {
     if machine.cache_model.is_none() {
         return Ok(Err(format!("{} has no cache model", machine.name)));
     }
-    match api.filter(|api| plugin::supports(*api)) {
-        Some(api) => Ok(Ok(plugin::build(&paths::root(), &paths::target(), api)?)),
+    match qemu.plugin_api(qemus).filter(|api| plugin::supports(*api)) {
+        Some(api) => Ok(Ok(plugin::build(
+            workspace.root(),
+            workspace.target(),
+            api,
+        )?)),
         None => Ok(Err(format!("QEMU {} cannot carry it", qemu.version()))),
     }
 }

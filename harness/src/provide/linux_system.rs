@@ -2,67 +2,40 @@
 //! for `init`, or with what the hypervisor's file says: Debian packages, and files written out there.
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, File},
     hash::Hasher as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
-use serde::Deserialize;
+use fs_err as fs;
 
 use crate::{
-    Error,
-    catalog::hypervisor::Hypervisor,
+    catalog::{
+        hypervisor::Hypervisor,
+        initramfs::{Contents, readable},
+        source,
+    },
     fnv::Fnv,
     provide::{
+        Error,
         build::{Images, linux},
         initramfs::Initramfs,
-        package::{PackageFiles, Unpacked},
+        package::{self, Unpacked},
     },
-    workspace::paths,
+    workspace::Workspace,
 };
-
-/// What a system starts with: the table `initramfs` of a hypervisor's file.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Contents {
-    /// Packages, of which everything goes in.
-    pub packages: Option<PackageFiles>,
-    /// Directories for file systems to be mounted on.
-    #[serde(default)]
-    pub directories: Vec<String>,
-    /// Files, by their paths.
-    #[serde(default)]
-    pub files: BTreeMap<String, Text>,
-}
 
 impl Contents {
     /// What its packages were fetched to under `hypervisor`, if they were; nothing if it has none.
-    pub fn find(&self, hypervisor: &str) -> Option<Result<Option<Unpacked>, Error>> {
+    pub fn find(&self, hypervisor: &str) -> Option<Result<Option<Unpacked>, package::Error>> {
         let packages = self.packages.as_ref()?;
-        Some(packages.find(&tree_name(hypervisor)).map_err(Error::from))
+        Some(packages.find(&tree_name(hypervisor)))
     }
 }
 
 /// What the tree of its packages is called.
 fn tree_name(hypervisor: &str) -> String {
     format!("{hypervisor}-initramfs")
-}
-
-/// A file that is written out.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Text {
-    /// What is in it. There are no placeholders: the same system is for all runs.
-    pub text: String,
-    /// Its permissions.
-    #[serde(default = "readable")]
-    pub mode: u32,
-}
-
-const fn readable() -> u32 {
-    0o644
 }
 
 /// Where the agent mounts what it needs.
@@ -98,16 +71,23 @@ struct Parts {
 }
 
 /// Makes the system of `hypervisor`, with `images`, unless it is there.
-pub fn make(hypervisor: &Hypervisor, images: &Images) -> Result<System, Error> {
-    let read = |path: &Path| fs::read(path).map_err(Error::io("read", path));
+///
+/// # Errors
+///
+/// If a part of it cannot be had or written.
+pub fn make(
+    workspace: &Workspace,
+    hypervisor: &Hypervisor,
+    images: &Images,
+) -> Result<System, Error> {
     let mut parts = Parts::default();
     if let Some(contents) = &hypervisor.initramfs {
         parts.add(&hypervisor.name, contents)?;
     }
     let mut agent = None;
     if let Some(it) = &hypervisor.agent {
-        let path = linux::program(&paths::root(), &paths::target(), &it.program)?;
-        let program = read(&path)?;
+        let path = linux::program(workspace.root(), workspace.target(), &it.program)?;
+        let program = fs::read(&path)?;
         let mut build = Fnv::default();
         build.write(&program);
         agent = Some(build.finish());
@@ -116,9 +96,11 @@ pub fn make(hypervisor: &Hypervisor, images: &Images) -> Result<System, Error> {
     }
     for image in images.iter() {
         let place = place(image.recipe.name);
-        parts.files.push((place, read(&image.flat)?, readable()));
+        parts
+            .files
+            .push((place, fs::read(&image.flat)?, readable()));
     }
-    let initramfs = parts.ensure(&hypervisor.name)?;
+    let initramfs = parts.ensure(workspace, &hypervisor.name)?;
     Ok(System { initramfs, agent })
 }
 
@@ -140,20 +122,19 @@ impl Parts {
     }
 
     /// The file with all of it, named by what is in it, so that it can be in use while another is made.
-    fn ensure(self, name: &str) -> Result<PathBuf, Error> {
-        let dir = paths::target().join("setway/systems");
-        fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
+    fn ensure(self, workspace: &Workspace, name: &str) -> Result<PathBuf, Error> {
+        let dir = workspace.target().join("setway/systems");
+        fs::create_dir_all(&dir)?;
         let path = dir.join(format!("{name}-{:016x}.cpio", self.hash()));
         if path.exists() {
-            let used = File::options().append(true).open(&path);
-            let used = used.and_then(|file| file.set_modified(SystemTime::now()));
-            used.map_err(Error::io("touch", &path))?;
+            let file = fs::OpenOptions::new().append(true).open(&path)?;
+            file.file().set_modified(SystemTime::now())?;
             return Ok(path);
         }
         let bytes = self.initramfs()?.archive()?;
         let partial = dir.join(format!("{name}-{}.partial", std::process::id()));
-        fs::write(&partial, &bytes).map_err(Error::io("write", &partial))?;
-        fs::rename(&partial, &path).map_err(Error::io("rename", &partial))?;
+        fs::write(&partial, &bytes)?;
+        fs::rename(&partial, &path)?;
         remove_unused(&dir)?;
         Ok(path)
     }
@@ -198,7 +179,7 @@ impl Parts {
 
 /// Removes the systems of `dir` that nobody has used for long: each change of an image makes another.
 fn remove_unused(dir: &Path) -> Result<(), Error> {
-    for path in paths::files(dir, "cpio")? {
+    for path in source::files(dir, "cpio")? {
         let age = fs::metadata(&path).and_then(|data| data.modified());
         let age = age.map(|used| used.elapsed().unwrap_or_default());
         // Another process may have been quicker.
@@ -211,6 +192,8 @@ fn remove_unused(dir: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn parts() -> Parts {

@@ -1,15 +1,14 @@
-//! Files out of Debian packages, such as a hypervisor's executable or a kernel: which ones, as data.
+//! Files out of Debian packages, such as a hypervisor's executable or a kernel: fetched, and found.
 
-mod versions;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
-
-use crate::provide::apt::{self, AptRequest, AptRoot, pattern};
-
-pub use versions::PackagedVersion;
+use crate::{
+    catalog::{package::PackageFiles, version::PackagedVersion},
+    provide::apt::{self, AptRequest, AptRoot, pattern},
+};
 
 /// Why there are no such files.
 #[derive(Debug, thiserror::Error)]
@@ -31,33 +30,6 @@ pub enum Error {
         /// What there is.
         found: String,
     },
-}
-
-/// Which files, and the packages that have them: a table of a data file.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PackageFiles {
-    /// The suites that packages come from.
-    pub suites: Vec<String>,
-    /// The suite to prefer, if it is not the default one.
-    pub release: Option<String>,
-    /// Debian's name of the processor they are for; the host's, if there is none.
-    pub architecture: Option<String>,
-    /// What to install.
-    pub packages: Vec<String>,
-    /// Which packages of all that comes to are downloaded, with `*` for any part of a name.
-    #[serde(default)]
-    pub only: Vec<String>,
-    /// Dependencies to do without.
-    #[serde(default)]
-    pub assume: Vec<String>,
-    /// Parts of the packages to leave out, with `*` for any part between slashes.
-    #[serde(default)]
-    pub omit: Vec<String>,
-    /// Names for the files or directories that this is for, and where the packages have them. Each
-    /// part between slashes may have one `*`, and there must be exactly one such file.
-    #[serde(default)]
-    pub files: BTreeMap<String, String>,
 }
 
 /// What was fetched.
@@ -130,6 +102,40 @@ impl PackageFiles {
     }
 }
 
+impl PackagedVersion {
+    /// Its files, fetched if need be.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be had.
+    pub fn ensure(&self) -> Result<Unpacked, Error> {
+        self.table.ensure(&self.tree())
+    }
+
+    /// Its files, if they have been fetched.
+    ///
+    /// # Errors
+    ///
+    /// If what was fetched lacks a file.
+    pub fn find(&self) -> Result<Option<Unpacked>, Error> {
+        self.table.find(&self.tree())
+    }
+
+    /// Whether it has been fetched.
+    ///
+    /// # Errors
+    ///
+    /// If there is no place for fetched files.
+    pub fn is_here(&self) -> Result<bool, Error> {
+        self.table.is_here(&self.tree())
+    }
+
+    /// What the fetched tree is called.
+    fn tree(&self) -> String {
+        format!("{}-{}", self.hypervisor, self.version)
+    }
+}
+
 /// The one path below `root` that is `pattern`; else what there is.
 fn one(root: &Path, pattern: &str) -> Result<PathBuf, String> {
     let names = |paths: &[PathBuf]| {
@@ -154,6 +160,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::{catalog::Catalog, workspace::Workspace};
 
     #[test]
     fn exactly_one_file_is_the_file() {
@@ -179,6 +186,19 @@ mod tests {
             found.starts_with("there is none, but boot/config-6.1-arm64, "),
             "{found}"
         );
+    }
+
+    #[test]
+    fn each_committed_version_has_a_tree_of_its_own() {
+        let workspace = Workspace::find().expect("tests run in a checkout");
+        let catalog = Catalog::load(&workspace).expect("the committed files are sound");
+        let versions = catalog.versions.values().flatten();
+        let place = |it: &PackagedVersion| AptRoot::place(&it.table.request(&it.tree()));
+        let mut places: Vec<_> = versions.map(|it| place(it).expect("a place")).collect();
+        let all = places.len();
+        places.sort();
+        places.dedup();
+        assert_eq!(places.len(), all);
     }
 
     #[test]

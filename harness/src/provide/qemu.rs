@@ -1,14 +1,14 @@
 //! Which QEMU a run uses: a managed version from `runners/qemu`, or one that is already here.
 
-mod version;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use crate::provide::apt::{self, AptRoot};
-
-use version::OLDEST;
-pub use version::{Version, VersionFile};
+use crate::{
+    catalog::qemu::{OLDEST, Version, VersionFile},
+    provide::apt::{self, AptRequest, AptRoot},
+};
 
 /// The system emulator, which runs AArch64 and AArch32 machines.
 const PROGRAM: &str = "qemu-system-aarch64";
@@ -16,17 +16,14 @@ const PROGRAM: &str = "qemu-system-aarch64";
 /// Why there is no QEMU to run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A version file cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file, or the directory they are in.
+    /// The current directory cannot be found out, to which the path is relative.
+    #[error("cannot find {path}: {source}")]
+    Path {
+        /// The path.
         path: PathBuf,
         /// What the system answered.
         source: std::io::Error,
     },
-    /// A version file cannot be used.
-    #[error(transparent)]
-    Data(#[from] crate::catalog::toml_file::Error),
     /// The name is neither a managed version nor a file.
     #[error(
         "there is no QEMU `{name}`: managed versions are {known}; or give the path of a \
@@ -82,17 +79,34 @@ pub struct Listed {
     pub fetched: bool,
 }
 
-/// The managed versions of `dir` (`runners/qemu`), the newest first.
-pub fn list(dir: &Path) -> Result<Vec<Listed>, Error> {
-    let list = |file: VersionFile| {
+/// Where each of `files` is or would be.
+///
+/// # Errors
+///
+/// If there is no place for fetched files.
+pub fn list(files: &[VersionFile]) -> Result<Vec<Listed>, Error> {
+    let list = |file: &VersionFile| {
         let path = AptRoot::place(&file.request())?;
         Ok(Listed {
             fetched: path.is_dir(),
             path,
-            file,
+            file: file.clone(),
         })
     };
-    VersionFile::read_all(dir)?.into_iter().map(list).collect()
+    files.iter().map(list).collect()
+}
+
+impl VersionFile {
+    /// What to fetch.
+    fn request(&self) -> AptRequest {
+        AptRequest {
+            name: format!("qemu-{}", self.name),
+            suites: self.suites.clone(),
+            release: self.release.clone(),
+            packages: vec![self.package.clone()],
+            ..AptRequest::default()
+        }
+    }
 }
 
 /// A QEMU that runs here.
@@ -112,11 +126,10 @@ impl Qemu {
     /// The QEMU that the user's `--qemu` means: the name of a managed version, which is fetched if
     /// need be, or a path. Without a choice it is the newest managed version or, on a machine that
     /// cannot fetch from Debian at all, the one on `PATH`.
-    pub fn resolve(choice: Option<&str>, dir: &Path) -> Result<Self, Error> {
+    pub fn resolve(choice: Option<&str>, files: &[VersionFile]) -> Result<Self, Error> {
         let Some(choice) = choice else {
-            return Self::default_choice(dir);
+            return Self::default_choice(files);
         };
-        let files = VersionFile::read_all(dir)?;
         if let Some(file) = files.iter().find(|file| file.name == choice) {
             Self::managed(file.clone())
         } else if choice.contains('/') || Path::new(choice).exists() {
@@ -130,8 +143,8 @@ impl Qemu {
         }
     }
 
-    fn default_choice(dir: &Path) -> Result<Self, Error> {
-        match Self::managed(Self::newest(dir)?) {
+    fn default_choice(files: &[VersionFile]) -> Result<Self, Error> {
+        match Self::managed(Self::newest(files)?) {
             Err(Error::Fetch(fetch)) if fetch.is_not_debian() => Self::fallback(fetch),
             result => result,
         }
@@ -139,8 +152,8 @@ impl Qemu {
 
     /// What [`resolve`](Self::resolve) would come to without a choice, if nothing must be fetched
     /// for it; else the version to be fetched.
-    pub fn find(dir: &Path) -> Result<Result<Self, VersionFile>, Error> {
-        let newest = Self::newest(dir)?;
+    pub fn find(files: &[VersionFile]) -> Result<Result<Self, VersionFile>, Error> {
+        let newest = Self::newest(files)?;
         match AptRoot::find(&newest.request()).and_then(|root| match root {
             Some(_) => Ok(true),
             None => apt::check().map(|()| false),
@@ -152,11 +165,10 @@ impl Qemu {
         }
     }
 
-    fn newest(dir: &Path) -> Result<VersionFile, Error> {
-        let newest = VersionFile::read_all(dir)?.into_iter().next();
-        newest.ok_or_else(|| Error::Unknown {
+    fn newest(files: &[VersionFile]) -> Result<VersionFile, Error> {
+        files.first().cloned().ok_or_else(|| Error::Unknown {
             name: "default".to_owned(),
-            known: format!("none, as {} is empty", dir.display()),
+            known: "none, as runners/qemu is empty".to_owned(),
         })
     }
 
@@ -185,7 +197,7 @@ impl Qemu {
             path.to_path_buf()
         };
         // A mere name would be looked up on PATH when it is started.
-        let path = std::path::absolute(&path).map_err(|source| Error::Read { path, source })?;
+        let path = std::path::absolute(&path).map_err(|source| Error::Path { path, source })?;
         let mut qemu = Self {
             version: OLDEST,
             origin: Origin::Installed { path },
@@ -263,17 +275,16 @@ impl Qemu {
         }
     }
 
-    /// The generation of its plugin interface, as far as `dir` (`runners/qemu`) knows: that of the managed
-    /// version of the same series.
-    pub fn plugin_api(&self, dir: &Path) -> Result<Option<u32>, Error> {
-        if let Some(file) = self.version_file() {
-            return Ok(file.plugin_api);
-        }
-        let files = VersionFile::read_all(dir)?;
-        let same = files
-            .iter()
-            .find(|file| self.version.is_of_series(&file.name));
-        Ok(same.and_then(|file| file.plugin_api))
+    /// The generation of its plugin interface, as far as `files` give it: that of the managed version of the
+    /// same series.
+    pub fn plugin_api(&self, files: &[VersionFile]) -> Option<u32> {
+        let own = self.version_file();
+        let same = || {
+            files
+                .iter()
+                .find(|file| self.version.is_of_series(&file.name))
+        };
+        own.or_else(same)?.plugin_api
     }
 
     /// What to tell the user if Debian has moved on to another version than the file's name says.

@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::catalog::source::Mistakes;
 use crate::provide::{apt, package};
 use crate::workspace::process;
 
@@ -60,7 +61,7 @@ pub enum Error {
     Package(package::Error),
     /// The file that describes Debian's Rust cannot be used.
     #[error(transparent)]
-    Data(#[from] crate::catalog::toml_file::Error),
+    Data(#[from] Mistakes),
     /// A file could not be read or written, or a program not started.
     #[error("cannot {action} {path}: {source}")]
     Io {

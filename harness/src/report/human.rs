@@ -11,12 +11,12 @@ use super::{Report, Section, caches, grid};
 use crate::{
     bench::Outcome,
     catalog::isa::Isa,
+    catalog::schedule::Caches,
     evidence::{
         observation::{Counts, Observation},
         traps::Trapped,
     },
     judge::Verdict,
-    plan::schedule::Caches,
 };
 
 pub(super) const BOLD: Style = Style::new().bold();

@@ -7,11 +7,11 @@ use setway_cases::Premise;
 
 use super::{Report, Section};
 use crate::{
-    Error,
     bench::Outcome,
+    catalog::schedule::Caches,
+    commands,
     evidence::observation::{Account, Cache, Check, Modelled, Observation, Step},
     judge::{Verdict, finding::Known},
-    plan::schedule::Caches,
 };
 
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ struct CheckEntry {
 }
 
 /// The whole report.
-pub fn text(report: &Report) -> Result<String, Error> {
+pub fn text(report: &Report) -> Result<String, commands::Error> {
     let document = Document {
         schema: "setway.run/1",
         results: report
@@ -93,10 +93,10 @@ pub fn text(report: &Report) -> Result<String, Error> {
 }
 
 /// Any of our documents as text, with a newline at its end.
-pub fn to_text(document: &impl Serialize) -> Result<String, Error> {
+pub fn to_text(document: &impl Serialize) -> Result<String, commands::Error> {
     let text = serde_json::to_string_pretty(document);
     text.map(|text| text + "\n")
-        .map_err(|error| Error::Report(error.to_string()))
+        .map_err(|error| commands::Error::Report(error.to_string()))
 }
 
 fn entry(section: &Section, outcome: &Outcome) -> Entry {

@@ -4,16 +4,16 @@
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Report, Section, human};
-use crate::{Error, bench::Outcome, judge::Verdict};
+use crate::{bench::Outcome, commands, judge::Verdict};
 
 /// The whole report.
-pub fn text(report: &Report) -> Result<String, Error> {
+pub fn text(report: &Report) -> Result<String, commands::Error> {
     let mut document = quick_junit::Report::new("setway");
     document.set_time(report.wall());
     document.add_test_suites(report.sections.iter().map(suite));
     let text = document
         .to_string()
-        .map_err(|error| Error::Report(error.to_string()))?;
+        .map_err(|error| commands::Error::Report(error.to_string()))?;
     Ok(text + "\n")
 }
 

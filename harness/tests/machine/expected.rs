@@ -1,6 +1,6 @@
 //! What the loads of a random program should see, by the slow model.
 
-use setway::{catalog::isa::Isa, plan::schedule::Caches};
+use setway::catalog::{isa::Isa, schedule::Caches};
 use setway_cache_model::{Actor, Config, Geometry, Op, Path};
 use setway_cases::{
     SetWay,

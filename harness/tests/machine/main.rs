@@ -12,10 +12,10 @@ use std::num::NonZero;
 use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
     bench::Bench,
-    catalog::{isa::Isa, target::Target},
-    plan::{self, Run, schedule::Caches},
+    catalog::{Catalog, isa::Isa, schedule::Caches},
+    plan::{self, Run},
     report::{Section, human},
-    workspace::process,
+    workspace::{Workspace, process},
 };
 
 /// The runner without a hypervisor.
@@ -62,7 +62,11 @@ fn bare() -> Result<Option<&'static Bench>, Failed> {
 }
 
 fn prepare() -> Result<Bench, setway::Error> {
-    Bench::prepare(Target::find(BARE)?, None, None, &Run::machine()).map(|(bench, _)| bench)
+    let workspace = Workspace::find()?;
+    let catalog = Catalog::load(&workspace)?;
+    let target = catalog.target(BARE)?;
+    let (bench, _) = Bench::prepare(&workspace, &catalog, target, None, None, &Run::machine())?;
+    Ok(bench)
 }
 
 fn shows_what_it_should(run: &Run) -> Result<(), Failed> {

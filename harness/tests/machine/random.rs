@@ -5,9 +5,9 @@ use std::{env, fmt::Write as _};
 use libtest_mimic::Failed;
 use setway::{
     bench::Bench,
-    catalog::isa::Isa,
+    catalog::{isa::Isa, schedule::Caches},
     evidence::observation::Observation,
-    plan::{Run, schedule::Caches},
+    plan::Run,
 };
 use setway_cases::random::{MOST_PROGRAMS, Program, Programs};
 

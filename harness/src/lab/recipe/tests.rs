@@ -3,10 +3,7 @@
 use dtoolkit::model::DeviceTree;
 
 use super::*;
-use crate::{
-    catalog::{hypervisor::Hypervisor, isa::Isa},
-    provide::device_tree::Edits,
-};
+use crate::catalog::{device_tree::Edits, isa::Isa, raw};
 
 /// A boot of `target` that has all that it needs, none of which exists.
 fn imagined(target: Target) -> Boot {
@@ -32,17 +29,22 @@ fn imagined(target: Target) -> Boot {
     }
 }
 
+fn catalog() -> Catalog {
+    let workspace = Workspace::find().expect("tests run in a checkout");
+    Catalog::load(&workspace).expect("the committed files are sound")
+}
+
 /// Every hypervisor in every version on every machine.
 fn targets() -> Vec<Target> {
-    let machines = Machine::all().expect("the committed machines parse");
+    let catalog = catalog();
     let mut targets = Vec::new();
-    for hypervisor in Hypervisor::all().expect("the committed hypervisors parse") {
-        let versions = hypervisor.versions().expect("the committed versions parse");
-        let versions = versions.iter().map(|it| format!("-{}", it.version));
+    for hypervisor in &catalog.hypervisors {
+        let versions = hypervisor.versions.iter();
+        let versions = versions.map(|it| format!("-{}", it.version));
         for version in versions.chain([String::new()]) {
-            for machine in &machines {
+            for machine in &catalog.machines {
                 let label = format!("{}{version}@{}", hypervisor.name, machine.name);
-                targets.push(Target::find(&label).expect("a target"));
+                targets.push(catalog.target(&label).expect("a target"));
             }
         }
     }
@@ -88,12 +90,18 @@ fn every_placeholder_of_the_committed_files_means_something() {
 
 #[test]
 fn the_manual_has_every_key_and_every_placeholder() {
-    let manual = fs::read_to_string(paths::runners().join("README.md")).expect("a manual");
+    let manual = fs::read_to_string(
+        Workspace::find()
+            .expect("a checkout")
+            .runners()
+            .join("README.md"),
+    )
+    .expect("a manual");
     let said: Vec<&str> = manual.split('`').skip(1).step_by(2).collect();
     let is_key =
         |text: &&str, key: &str| text.trim_matches(['[', ']']).split('.').next() == Some(key);
     // The parser names the keys that there are.
-    let unknown = toml::from_str::<Hypervisor>("no-key = 0").expect_err("an unknown key");
+    let unknown = toml::from_str::<raw::Hypervisor>("no-key = 0").expect_err("an unknown key");
     let unknown = unknown.to_string();
     let (_, keys) = unknown.split_once("expected one of ").expect("the keys");
     let keys: Vec<&str> = keys.split('`').skip(1).step_by(2).collect();
@@ -103,7 +111,7 @@ fn the_manual_has_every_key_and_every_placeholder() {
         .filter(|key| !said.iter().any(|text| is_key(text, key)))
         .collect();
     assert_eq!(lacking, [""; 0]);
-    let boot = imagined(Target::find("kvm-qemu").expect("a target"));
+    let boot = imagined(catalog().target("kvm-qemu").expect("a target"));
     let words = boot.words(&run_in(Isa::A64), &Inherited::default());
     let words = words.expect("words").into_iter().map(|(name, _)| name);
     let lacking: Vec<_> = words

@@ -4,7 +4,7 @@ use dtoolkit::{Node, Property};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{provide::qemu::Qemu, workspace::paths};
+use crate::{catalog::Catalog, provide::qemu::Qemu, workspace::Workspace};
 
 fn edits(text: &str) -> Edits {
     toml::from_str(text).expect("the test's own edits")
@@ -119,7 +119,9 @@ fn errors_say_what_and_where() {
 
 #[test]
 fn qemus_own_tree_takes_a_guest_and_keeps_the_rest() {
-    let Ok(Ok(qemu)) = Qemu::find(&paths::runners().join("qemu")) else {
+    let workspace = Workspace::find().expect("tests run in a checkout");
+    let catalog = Catalog::load(&workspace).expect("the committed files are sound");
+    let Ok(Ok(qemu)) = Qemu::find(&catalog.qemus) else {
         eprintln!("there is no QEMU here yet, so its device tree is not tried");
         return;
     };

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::active::{ask, scrubbed};
 use super::linux::{self, Libraries};
 use super::{Action, Error, Job, Product, io_error};
+use crate::catalog::source::Source;
 use crate::provide::apt::{AptRequest, AptRoot};
 use crate::workspace::process;
 
@@ -137,7 +138,7 @@ impl DebianRust {
 }
 
 fn request(runners: &Path) -> Result<AptRequest, Error> {
-    let description: Description = crate::catalog::toml_file::read(&runners.join("debian.toml"))?;
+    let description: Description = Source::read_one(&runners.join("debian.toml"))?;
     Ok(AptRequest {
         name: description.name,
         suites: description.suites,

@@ -8,7 +8,9 @@ use std::process::Command;
 
 use super::Error;
 use super::active::{active_rustc, ask};
-use crate::provide::package::{PackageFiles, Unpacked};
+use crate::catalog::package::PackageFiles;
+use crate::catalog::source::Source;
+use crate::provide::package::Unpacked;
 
 /// The target of a Rust that brings its own C library.
 pub const MUSL: &str = "aarch64-unknown-linux-musl";
@@ -146,7 +148,7 @@ impl Libraries {
 }
 
 fn description(runners: &Path) -> Result<PackageFiles, Error> {
-    Ok(crate::catalog::toml_file::read(&runners.join(DESCRIPTION))?)
+    Ok(Source::read_one(&runners.join(DESCRIPTION))?)
 }
 
 /// Whether Debian's `version` is of the release that `rustc` ("rustc 1.96.0 (…)") is.
@@ -161,10 +163,12 @@ fn is_of_release(rustc: &str, version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace::Workspace;
 
     #[test]
     fn the_committed_description_has_the_compilers_suites_and_all_files() {
-        let runners = crate::workspace::paths::runners().join("toolchain");
+        let workspace = Workspace::find().expect("tests run in a checkout");
+        let runners = workspace.runners().join("toolchain");
         let own = description(&runners).expect("the committed file parses");
         let text = std::fs::read_to_string(runners.join("debian.toml")).expect("a committed file");
         let compiler: toml::Table = toml::from_str(&text).expect("TOML");

@@ -1,27 +1,19 @@
 //! QEMU's versions, and the files that say where Debian has them.
 
-use std::cmp::Reverse;
-use std::ffi::OsStr;
-use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::{cmp::Reverse, fmt, path::PathBuf, str::FromStr};
 
-use serde::Deserialize;
+use super::{raw, source::Source};
 
-use super::Error;
-use crate::provide::apt::AptRequest;
-
-/// A QEMU version, as `--version` tells it.
+/// A QEMU version, as `--version` gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version([u32; 3]);
 
 /// Set/way and virtual-memory traps came with this version.
-pub(super) const OLDEST: Version = Version([5, 0, 0]);
+pub const OLDEST: Version = Version([5, 0, 0]);
 
 impl Version {
     /// Reads the first line of `qemu-system-… --version`.
-    pub(super) fn from_banner(text: &str) -> Option<Self> {
+    pub fn from_banner(text: &str) -> Option<Self> {
         let words = text
             .lines()
             .next()?
@@ -30,7 +22,7 @@ impl Version {
     }
 
     /// Whether this is a release of the series `name`, as 11.1.3 is of "11.1".
-    pub(super) fn is_of_series(self, name: &str) -> bool {
+    pub fn is_of_series(self, name: &str) -> bool {
         let mut series = name.split('.').map(str::parse);
         let mut own = self.0.iter();
         series.all(|part| own.next().is_some_and(|number| part == Ok(*number)))
@@ -58,8 +50,7 @@ impl fmt::Display for Version {
 }
 
 /// One file of `runners/qemu`: where Debian has a version.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct VersionFile {
     /// The series, "11.1"; also the name on the command line.
     pub name: String,
@@ -72,43 +63,25 @@ pub struct VersionFile {
     /// The generation of the TCG plugin interface, if it has one. The cache model is such a plugin.
     pub plugin_api: Option<u32>,
     /// Where this was read from.
-    #[serde(skip)]
     pub path: PathBuf,
 }
 
 impl VersionFile {
-    fn read(path: &Path) -> Result<Self, Error> {
-        let file: Self = crate::catalog::toml_file::read(path)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            ..file
-        })
-    }
-
-    /// All version files in `dir` (`runners/qemu`), the newest version first.
-    pub fn read_all(dir: &Path) -> Result<Vec<Self>, Error> {
-        let entries = fs::read_dir(dir).map_err(|source| Error::Read {
-            path: dir.to_path_buf(),
-            source,
-        })?;
-        let paths = entries.flatten().map(|entry| entry.path());
-        let files = paths.filter(|path| path.extension() == Some(OsStr::new("toml")));
-        let mut all = files
-            .map(|path| Self::read(&path))
-            .collect::<Result<Vec<_>, _>>()?;
-        all.sort_by_key(|file| Reverse(file.name.parse::<Version>().ok()));
-        Ok(all)
-    }
-
-    /// What to fetch.
-    pub(super) fn request(&self) -> AptRequest {
-        AptRequest {
-            name: format!("qemu-{}", self.name),
-            suites: self.suites.clone(),
-            release: self.release.clone(),
-            packages: vec![self.package.clone()],
-            ..AptRequest::default()
+    /// What `raw`, read from `source`, stands for.
+    pub(super) fn new(source: &Source, raw: raw::Qemu) -> Self {
+        Self {
+            name: raw.name.into_inner(),
+            suites: raw.suites,
+            release: raw.release,
+            package: raw.package,
+            plugin_api: raw.plugin_api,
+            path: source.path.clone(),
         }
+    }
+
+    /// Sorts the newest version to the front.
+    pub(super) fn order(&self) -> Reverse<Option<Version>> {
+        Reverse(self.name.parse().ok())
     }
 }
 
@@ -141,27 +114,5 @@ mod tests {
         assert!(Version([11, 1, 3]).is_of_series("11.1"));
         assert!(!Version([11, 2, 0]).is_of_series("11.1"));
         assert!(!Version([11, 1, 3]).is_of_series("newest"));
-    }
-
-    #[test]
-    fn the_committed_version_files_are_sound_and_newest_first() {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runners/qemu");
-        let files = VersionFile::read_all(&dir).expect("the committed files parse");
-        let versions: Vec<Option<Version>> =
-            files.iter().map(|file| file.name.parse().ok()).collect();
-        assert!(versions.iter().all(Option::is_some));
-        assert!(versions.is_sorted_by(|newer, older| newer > older));
-    }
-
-    #[test]
-    fn a_malformed_file_is_named_with_the_line() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let path = dir.path().join("1.0.toml");
-        fs::write(&path, "name = \"1.0\"\nsuits = []\n").expect("a writable directory");
-        let message = VersionFile::read(&path)
-            .expect_err("`suits` is unknown")
-            .to_string();
-        assert!(message.contains("1.0.toml"));
-        assert!(message.contains("line 2"), "{message}");
     }
 }

@@ -1,0 +1,282 @@
+//! Findings: deviations of real hypervisors that are known, from `expectations/findings/*.toml`.
+//!
+//! A finding names every failure by which it shows, with its value. What a run has besides is new.
+
+use setway_cases::{CASES, Case};
+
+use super::{
+    isa::Isa,
+    raw,
+    schedule::Caches,
+    source::{Mistakes, Source},
+};
+
+/// A known deviation.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Its short name; the file's, too.
+    pub id: String,
+    /// One line about it.
+    pub title: String,
+    /// The rules that are broken.
+    pub rules: Vec<String>,
+    /// The hypervisors that break it, as `--hyp` names them.
+    pub hypervisors: Vec<String>,
+    /// What the rule expects.
+    pub expected: String,
+    /// What happens instead, and why.
+    pub happened: String,
+    /// Lines of logs and traces that show it.
+    pub evidence: String,
+    /// The shortest command that shows it again.
+    pub repeat: String,
+    /// Whether those who write the hypervisor know.
+    pub upstream: String,
+    /// The runs that show it.
+    pub runs: Vec<Symptom>,
+}
+
+/// How a finding shows.
+#[derive(Clone, Debug)]
+pub struct Symptom {
+    /// In this case.
+    pub case: &'static Case,
+    /// In these instruction sets.
+    pub isas: Vec<Isa>,
+    /// With these caches, as `--caches` names them, or [`OFF`]; with whichever if none are named.
+    pub caches: Vec<String>,
+    /// Under these of the finding's hypervisors; under all if none are named.
+    pub hypervisors: Vec<String>,
+    /// It does not show each time, and then perhaps only in part.
+    pub sometimes: bool,
+    /// What shows.
+    pub shows: Shows,
+}
+
+/// What of a run shows a finding.
+#[derive(Clone, Debug)]
+pub enum Shows {
+    /// Failures of a run that was judged: these, and no others.
+    Failures {
+        /// Checks that are wrong, with the value that the guest found.
+        checks: Vec<SymptomCheck>,
+        /// Steps that are not as expected, with what is observed.
+        steps: Vec<SymptomStep>,
+        /// Loads of the guest see data that is not the newest.
+        stale: bool,
+    },
+    /// The run ends without being judged, for a reason that contains this text.
+    End(EndKind, String),
+}
+
+/// How a run can end without being judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndKind {
+    /// Guest, hypervisor or QEMU gave up.
+    Crash,
+    /// It exceeded a limit.
+    Timeout,
+    /// It proved nothing.
+    NoVerdict,
+}
+
+/// A wrong check.
+pub type SymptomCheck = raw::SymptomCheck;
+
+/// A step that is not as expected.
+pub type SymptomStep = raw::SymptomStep;
+
+/// What stands for no caches at all.
+pub const OFF: &str = "off";
+
+/// The shortest text that can tell one reason from another.
+const TELLING: usize = 16;
+
+impl Finding {
+    /// What `raw`, read from `source`, stands for.
+    pub(super) fn new(source: &Source, raw: raw::Finding, mistakes: &mut Mistakes) -> Self {
+        if *raw.id.get_ref() != source.stem() {
+            let what = format!(
+                "the id is `{}`, and the file has another name",
+                raw.id.get_ref()
+            );
+            source.mistake(&raw.id.span(), what, mistakes);
+        }
+        let names = raw.hypervisors.into_iter().map(toml::Spanned::into_inner);
+        let mut finding = Self {
+            id: raw.id.into_inner(),
+            title: raw.title,
+            rules: raw.rules,
+            hypervisors: names.collect(),
+            expected: raw.expected,
+            happened: raw.happened,
+            evidence: raw.evidence,
+            repeat: raw.repeat,
+            upstream: raw.upstream,
+            runs: Vec::new(),
+        };
+        for symptom in raw.runs {
+            let span = symptom.span();
+            match finding.symptom(symptom.into_inner()) {
+                Ok(symptom) => finding.runs.push(symptom),
+                Err(complaint) => source.mistake(&span, complaint, mistakes),
+            }
+        }
+        finding
+    }
+
+    /// What `raw` stands for, or why it stands for nothing.
+    fn symptom(&self, raw: raw::Symptom) -> Result<Symptom, String> {
+        let case = CASES.iter().find(|case| case.id == raw.case);
+        let case = case.ok_or_else(|| format!("there is no case `{}`", raw.case))?;
+        if !self.rules.iter().any(|rule| rule == case.rule.id) {
+            return Err(format!("{} is of rule {}", case.id, case.rule.id));
+        }
+        if raw.isas.is_empty() {
+            return Err(format!("{} has no `isas`", case.id));
+        }
+        for name in raw.caches.iter().filter(|name| *name != OFF) {
+            let parsed = name.parse::<Caches>();
+            parsed.map_err(|error| format!("`{name}` names no caches: {error}"))?;
+        }
+        let stranger = |name: &&String| !self.hypervisors.contains(name);
+        if let Some(name) = raw.hypervisors.iter().find(stranger) {
+            return Err(format!("`{name}` is none of its hypervisors"));
+        }
+        let fails = !raw.checks.is_empty() || !raw.steps.is_empty() || raw.stale;
+        let shows = match (raw.ends, fails) {
+            (None, true) => {
+                for check in &raw.checks {
+                    if !is_number(&check.got) {
+                        return Err(format!(
+                            "`{}` is not a value that a check can find",
+                            check.got
+                        ));
+                    }
+                }
+                let silent = |step: &&SymptomStep| {
+                    step.set_way.is_none() && step.vm_reg.is_none() && step.flush.is_none()
+                };
+                if let Some(step) = raw.steps.iter().find(silent) {
+                    return Err(format!("step `{}` has no count", step.name));
+                }
+                Shows::Failures {
+                    checks: raw.checks,
+                    steps: raw.steps,
+                    stale: raw.stale,
+                }
+            }
+            (Some(end), false) => {
+                let kind = match end.verdict.as_str() {
+                    "crash" => EndKind::Crash,
+                    "timeout" => EndKind::Timeout,
+                    "no_verdict" => EndKind::NoVerdict,
+                    other => return Err(format!("`{other}` is not crash, timeout or no_verdict")),
+                };
+                if end.reason.len() < TELLING || end.reason.contains('*') {
+                    return Err(format!(
+                        "`{}` would excuse too much: give at least {TELLING} characters of the reason, as they are printed",
+                        end.reason
+                    ));
+                }
+                Shows::End(kind, end.reason)
+            }
+            (None, false) => {
+                return Err(format!(
+                    "{} shows nothing: name the checks, steps or end",
+                    case.id
+                ));
+            }
+            (Some(_), true) => {
+                return Err("a run that ends like that has no failures to name".to_owned());
+            }
+        };
+        Ok(Symptom {
+            case,
+            isas: raw.isas,
+            caches: raw.caches,
+            hypervisors: raw.hypervisors,
+            sometimes: raw.sometimes,
+            shows,
+        })
+    }
+
+    /// Whether it shows by chance only.
+    pub fn depends_on_timing(&self) -> bool {
+        self.runs.iter().all(|it| it.sometimes)
+    }
+}
+
+/// Whether `text` is a number as records write it.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix("0x");
+    digits.is_some_and(|digits| u64::from_str_radix(digits, 16).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(run: &str) -> String {
+        let text = format!(
+            r#"
+            id = "f"
+            title = "x"
+            rules = ["SW-TRAP"]
+            hypervisors = ["xen-4.20"]
+            expected = "x"
+            happened = "x"
+            evidence = "x"
+            repeat = "x"
+            upstream = "x"
+            [[run]]
+            isas = ["a64"]
+            {run}
+            "#
+        );
+        let mut mistakes = Mistakes::default();
+        let path = std::path::Path::new("f.toml");
+        let (source, raw) = Source::parse(path, text, &mut mistakes).expect("TOML");
+        Finding::new(&source, raw, &mut mistakes);
+        let all: Vec<String> = mistakes.iter().map(|it| it.what.clone()).collect();
+        all.join("; ")
+    }
+
+    #[test]
+    fn a_symptom_names_what_fails() {
+        for sound in [
+            r#"check = [{ name = "x", got = "0x0" }]"#,
+            r#"step = [{ name = "x", flush = 0 }]"#,
+            "stale = true",
+            r#"ends = { verdict = "crash", reason = "Internal error: Oops" }"#,
+        ] {
+            assert_eq!(complaints(&format!("case = \"SW-TRAP/isw\"\n{sound}")), "");
+        }
+    }
+
+    #[test]
+    fn a_symptom_that_would_excuse_anything_is_refused() {
+        for (wrong, why) in [
+            ("", "shows nothing"),
+            (
+                r#"ends = { verdict = "crash", reason = "*" }"#,
+                "excuse too much",
+            ),
+            (
+                r#"ends = { verdict = "no_verdict", reason = "an error of * own" }"#,
+                "excuse too much",
+            ),
+            (
+                r#"ends = { verdict = "fail", reason = "anything that is long" }"#,
+                "is not crash",
+            ),
+            (r#"check = [{ name = "x", got = "*" }]"#, "not a value"),
+            (r#"step = [{ name = "x" }]"#, "no count"),
+        ] {
+            let said = complaints(&format!("case = \"SW-TRAP/isw\"\n{wrong}"));
+            assert!(said.contains(why), "{wrong}: {said}");
+        }
+        let said = complaints("case = \"COH-CPUS\"\nstale = true");
+        assert!(said.contains("is of rule"), "{said}");
+    }
+}

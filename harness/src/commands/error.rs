@@ -1,0 +1,49 @@
+//! What can go wrong before and around runs. What goes wrong *in* a run is a verdict instead.
+//!
+//! Each room has errors of its own; only the program has to name them all.
+
+use std::io;
+
+use crate::{
+    bench,
+    catalog::{Unknown, source::Mistakes},
+    plan::NoMatch,
+    provide, workspace,
+};
+
+/// An error of usage or environment, with what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no checkout to work in.
+    #[error(transparent)]
+    Workspace(#[from] workspace::Error),
+    /// A data file cannot be used.
+    #[error(transparent)]
+    Data(#[from] Mistakes),
+    /// A name that stands for nothing.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Nothing to run.
+    #[error(transparent)]
+    NoMatch(#[from] NoMatch),
+    /// A mutant was asked for of a hypervisor that has none.
+    #[error(
+        "{0} has no mutants\n  next: leave --mutant or --hyp out; the reference hypervisor has them"
+    )]
+    NoMutants(String),
+    /// The bench is not ready.
+    #[error(transparent)]
+    Bench(#[from] bench::Error),
+    /// Something cannot be had.
+    #[error(transparent)]
+    Provide(#[from] provide::Error),
+    /// The signal handler.
+    #[error("cannot catch Ctrl-C: {0}")]
+    Signals(#[from] ctrlc::Error),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// A report cannot be written.
+    #[error("cannot write the report: {0}")]
+    Report(String),
+}

@@ -1,0 +1,165 @@
+//! The ways in which a complete observation can break its rule, as data: a finding names them one by one.
+
+use std::fmt;
+
+use crate::evidence::observation::{Counts, Observation};
+
+/// One thing that is not as the rule demands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A step's counts.
+    Step {
+        /// Its place among the steps.
+        n: usize,
+        /// What the guest did.
+        name: String,
+        /// What is expected of it.
+        expected: Counts,
+        /// What was observed.
+        observed: Counts,
+    },
+    /// A value that the guest compared.
+    Check {
+        /// What was compared.
+        name: String,
+        /// The right value.
+        want: String,
+        /// The value found.
+        got: String,
+    },
+    /// A load of the guest saw data that is not the newest, by the cache model's account.
+    Stale {
+        /// The load's address.
+        pc: u64,
+        /// What it saw.
+        saw: u64,
+        /// The newest data.
+        newest: u64,
+    },
+    /// The hypervisor counts flushes that the cache model does not see, or fewer.
+    Flushes {
+        /// The step's place.
+        n: usize,
+        /// What the guest did.
+        name: String,
+        /// By the hypervisor's count.
+        counted: u64,
+        /// By the cache model's.
+        seen: u64,
+    },
+    /// A flush left lines dirty that the guest had dirtied.
+    Missed {
+        /// What the guest was about to execute when it exited: its address.
+        pc: u64,
+        /// The lines.
+        lines: u64,
+        /// The first one.
+        at: u64,
+    },
+}
+
+impl Failure {
+    /// All that `observation` shows, the most telling first.
+    pub fn all(observation: &Observation) -> Vec<Self> {
+        let steps = observation.steps.iter().enumerate();
+        let counts = steps.clone().filter_map(|(n, step)| {
+            difference(step.expected, step.observed)?;
+            Some(Failure::Step {
+                n,
+                name: step.name.clone(),
+                expected: step.expected,
+                observed: step.observed,
+            })
+        });
+        let checks = observation.checks.iter().filter(|check| !check.holds());
+        let checks = checks.map(|check| Failure::Check {
+            name: check.name.clone(),
+            want: check.want.clone(),
+            got: check.got.clone(),
+        });
+        // A stale read that no check compares is as wrong, where nothing may be stale.
+        let modelled = || observation.modelled.iter();
+        let stale = modelled().flat_map(|modelled| &modelled.stale);
+        let stale = stale.filter(|read| !observation.may_be_stale && read.by.el < 2);
+        let stale = stale.map(|read| Failure::Stale {
+            pc: read.by.pc,
+            saw: read.saw,
+            newest: read.newest,
+        });
+        // A hypervisor may count a flush that it does not make.
+        let unseen = steps.filter_map(|(n, step)| {
+            let (seen, counted) = (step.maintained?.flushes, step.observed.flush?);
+            (seen != counted).then(|| Failure::Flushes {
+                n,
+                name: step.name.clone(),
+                counted,
+                seen,
+            })
+        });
+        counts.chain(checks).chain(stale).chain(unseen).collect()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Step {
+                n,
+                name,
+                expected,
+                observed,
+            } => {
+                let what = difference(*expected, *observed).unwrap_or_default();
+                write!(f, "step {n} ({name}): {what}")
+            }
+            Failure::Check { name, want, got } => {
+                write!(f, "{name}: expected {want}, got {got}")
+            }
+            Failure::Stale { pc, saw, newest } => {
+                write!(
+                    f,
+                    "a load at {pc:#x} saw {saw:#x}, and {newest:#x} is newer"
+                )
+            }
+            Failure::Flushes {
+                n,
+                name,
+                counted,
+                seen,
+            } => write!(
+                f,
+                "step {n} ({name}): {counted} flushes by the hypervisor's count, {seen} by the cache model's"
+            ),
+            Failure::Missed { pc, lines, at } => write!(
+                f,
+                "the flush at the exit of {pc:#x} left {lines} lines dirty that the guest had dirtied, the first at {at:#x}"
+            ),
+        }
+    }
+}
+
+/// In what the counts of a step are not as demanded. What nobody counted cannot differ.
+fn difference(expected: Counts, observed: Counts) -> Option<String> {
+    let counts = [
+        (
+            "set/way traps",
+            Some(expected.set_way),
+            Some(observed.set_way),
+        ),
+        (
+            "VM register traps",
+            Some(expected.vm_reg),
+            Some(observed.vm_reg),
+        ),
+        ("flushes", expected.flush, observed.flush),
+    ];
+    let wrong: Vec<String> = counts
+        .into_iter()
+        .filter_map(|(what, expected, observed)| Some((what, expected?, observed?)))
+        .filter(|(_, expected, observed)| expected != observed)
+        .map(|(what, expected, observed)| {
+            format!("expected {expected} {what}, observed {observed}")
+        })
+        .collect();
+    (!wrong.is_empty()).then(|| wrong.join("; "))
+}

@@ -1,0 +1,151 @@
+use super::*;
+use crate::{catalog::finding::SymptomCheck, evidence::observation::Counts};
+
+const LABEL: &str = "kvm-7.3";
+
+fn run() -> Run {
+    Run::all()[0]
+}
+
+fn check(name: &str, got: &str) -> Failure {
+    Failure::Check {
+        name: name.to_owned(),
+        want: "0x5e".to_owned(),
+        got: got.to_owned(),
+    }
+}
+
+fn step(flush: Option<u64>) -> Failure {
+    let counts = |vm_reg, flush| Counts {
+        set_way: 0,
+        vm_reg,
+        flush,
+    };
+    Failure::Step {
+        n: 0,
+        name: "cache on".to_owned(),
+        expected: counts(1, Some(1)),
+        observed: counts(0, flush),
+    }
+}
+
+fn symptom(checks: &[(&str, &str)], sometimes: bool) -> Symptom {
+    let checks = checks.iter().map(|(name, got)| SymptomCheck {
+        name: (*name).to_owned(),
+        got: (*got).to_owned(),
+    });
+    Symptom {
+        case: run().case,
+        isas: vec![run().isa],
+        caches: Vec::new(),
+        hypervisors: Vec::new(),
+        sometimes,
+        shows: Shows::Failures {
+            checks: checks.collect(),
+            steps: Vec::new(),
+            stale: false,
+        },
+    }
+}
+
+fn finding(runs: Vec<Symptom>) -> Finding {
+    let text = || "x".to_owned();
+    Finding {
+        id: "f".to_owned(),
+        title: text(),
+        rules: vec![run().case.rule.id.to_owned()],
+        hypervisors: vec![LABEL.to_owned()],
+        expected: text(),
+        happened: text(),
+        evidence: text(),
+        repeat: text(),
+        upstream: text(),
+        runs,
+    }
+}
+
+fn is_known(finding: &Finding, failures: Vec<Failure>) -> bool {
+    let judgement = Judgement::failed(failures);
+    known(std::slice::from_ref(finding), LABEL, &run(), &judgement).is_some()
+}
+
+#[test]
+fn a_new_failure_in_place_of_a_known_one_is_new() {
+    let two = finding(vec![symptom(&[("TTBR0", "0x0"), ("TTBR1", "0x0")], false)]);
+    assert!(is_known(
+        &two,
+        vec![check("TTBR0", "0x0"), check("TTBR1", "0x0")]
+    ));
+    // As many failures, and the same first one: it is not the same deviation.
+    for other in [check("TTBR1 low", "0x0"), check("TTBR1", "0x1")] {
+        assert!(!is_known(&two, vec![check("TTBR0", "0x0"), other]));
+    }
+    let third = check("MAIR0", "0x0");
+    assert!(!is_known(
+        &two,
+        vec![check("TTBR0", "0x0"), check("TTBR1", "0x0"), third]
+    ));
+}
+
+#[test]
+fn what_is_certain_shows_as_a_whole() {
+    let certain = finding(vec![symptom(&[("a", "0x0"), ("b", "0x0")], false)]);
+    assert!(!is_known(&certain, vec![check("a", "0x0")]));
+    let sometimes = finding(vec![symptom(&[("a", "0x0"), ("b", "0x0")], true)]);
+    assert!(is_known(&sometimes, vec![check("a", "0x0")]));
+    assert!(!is_known(&sometimes, vec![]));
+    assert!(gone(&[certain], LABEL, &run()).is_some());
+    assert!(gone(&[sometimes], LABEL, &run()).is_none());
+}
+
+#[test]
+fn two_findings_may_show_in_one_run() {
+    let both = [
+        finding(vec![symptom(&[("a", "0x0")], true)]),
+        finding(vec![symptom(&[("b", "0x0")], true)]),
+    ];
+    let judgement = Judgement::failed(vec![check("a", "0x0"), check("b", "0x0")]);
+    assert!(known(&both, LABEL, &run(), &judgement).is_some());
+    assert!(known(&both[..1], LABEL, &run(), &judgement).is_none());
+}
+
+#[test]
+fn a_step_is_named_with_what_is_observed() {
+    let named = |vm_reg, flush| {
+        let mut symptom = symptom(&[], false);
+        symptom.shows = Shows::Failures {
+            checks: Vec::new(),
+            steps: vec![SymptomStep {
+                name: "cache on".to_owned(),
+                set_way: None,
+                vm_reg,
+                flush,
+            }],
+            stale: false,
+        };
+        finding(vec![symptom])
+    };
+    assert!(is_known(&named(Some(0), Some(0)), vec![step(Some(0))]));
+    assert!(!is_known(&named(Some(0), None), vec![step(Some(0))]));
+    assert!(!is_known(&named(Some(0), Some(0)), vec![step(Some(2))]));
+    // Under a hypervisor whose flushes nobody counts.
+    assert!(is_known(&named(Some(0), Some(0)), vec![step(None)]));
+}
+
+#[test]
+fn a_crash_is_excused_by_what_the_finding_shows_of_it() {
+    let mut symptom = symptom(&[], false);
+    symptom.shows = Shows::End(EndKind::Crash, "Internal error: Oops".to_owned());
+    let finding = finding(vec![symptom]);
+    let judged = |verdict, reason: &str| {
+        let judgement = Judgement::new(verdict, reason);
+        known(std::slice::from_ref(&finding), LABEL, &run(), &judgement).is_some()
+    };
+    assert!(judged(
+        Verdict::Crash,
+        "[1.2] Internal error: Oops: 96000004"
+    ));
+    assert!(!judged(Verdict::Crash, "QEMU was killed by signal 9"));
+    assert!(!judged(Verdict::NoVerdict, "Internal error: Oops"));
+    assert!(!is_known(&finding, vec![check("a", "0x0")]));
+}
