@@ -1,13 +1,13 @@
 //! What the plugin knows of one CPU: the registers that govern translation, and the translations that
 //! it has looked up.
 
-use setway_architecture::translate::{Context, Kind, Memory, Registers, Step, translate};
+use setway_architecture::{
+    registers::Sctlr,
+    translate::{Context, Kind, Memory, Registers, Step, translate},
+};
 use setway_cache_model::Path;
 
-use crate::{
-    api::Buffer,
-    handles::{Handles, State},
-};
+use crate::state::State;
 
 /// How many translations are remembered.
 const ENTRIES: usize = 1024;
@@ -25,13 +25,13 @@ pub struct Target {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     page: u64,
-    /// Whether it is EL2's, and AArch64's, as bits; or [`NO_REGIME`].
-    regime: u32,
+    /// As [`State::regime`] has it, or [`NO_REGIME`].
+    regime: u64,
     physical: u64,
     path: Path,
 }
 
-const NO_REGIME: u32 = u32::MAX;
+const NO_REGIME: u64 = u64::MAX;
 const EMPTY: Entry = Entry {
     page: 0,
     regime: NO_REGIME,
@@ -59,14 +59,9 @@ impl Cpu {
         }
     }
 
-    /// Reads the registers again, if they may have changed.
-    #[inline]
-    pub fn refresh(&mut self, handles: &Handles, buffer: &mut Buffer) -> bool {
-        if !self.stale {
-            return false;
-        }
+    /// The registers were read again. Returns whether they have changed.
+    pub fn refresh(&mut self, registers: Registers) -> bool {
         self.stale = false;
-        let registers = handles.translation(buffer);
         if registers == self.registers {
             return false;
         }
@@ -81,19 +76,17 @@ impl Cpu {
         self.entries.fill(EMPTY);
     }
 
-    /// Translates a data access at exception level `el`. `read` reads a descriptor.
+    /// Translates a data access. `read` reads a descriptor.
     #[inline]
     pub fn translate(
         &mut self,
-        el: u8,
-        aarch64: bool,
+        state: State,
         address: u64,
         read: impl FnMut(Step) -> Option<u64>,
     ) -> Option<Target> {
         let page = address >> PAGE_SHIFT;
-        // EL0 and EL1 share a regime, but not with EL2, nor the two states with each other.
-        let regime = u32::from(el >= 2) << 1 | u32::from(aarch64);
-        let place = (page ^ u64::from(regime) << 5) as usize % ENTRIES;
+        let regime = state.regime();
+        let place = (page ^ regime << 5) as usize % ENTRIES;
         let entry = self.entries[place];
         if entry.page == page && entry.regime == regime {
             return Some(Target {
@@ -101,25 +94,23 @@ impl Cpu {
                 path: entry.path,
             });
         }
-        self.walk(el, aarch64, address, place, regime, read)
+        self.walk(state, address, place, read)
     }
 
     #[cold]
     fn walk(
         &mut self,
-        el: u8,
-        aarch64: bool,
+        state: State,
         address: u64,
         place: usize,
-        regime: u32,
         mut read: impl FnMut(Step) -> Option<u64>,
     ) -> Option<Target> {
-        let context = Context { el, aarch64 };
+        let context = context(state);
         let found = translate(&self.registers, context, Kind::Data, address, &mut read).ok()?;
         let path = path(found.memory);
         self.entries[place] = Entry {
             page: address >> PAGE_SHIFT,
-            regime,
+            regime: state.regime(),
             physical: found.pa >> PAGE_SHIFT << PAGE_SHIFT,
             path,
         };
@@ -136,25 +127,29 @@ impl Cpu {
         address: u64,
         mut read: impl FnMut(Step) -> Option<u64>,
     ) -> Option<Target> {
-        let context = Context {
-            el: state.el,
-            aarch64: state.aarch64_regime,
-        };
+        let context = context(state);
         let found = translate(&self.registers, context, Kind::Fetch, address, &mut read).ok()?;
         Some(Target {
             address: found.pa,
-            path: match found.memory.is_cacheable() {
-                true => Path::Fetch,
-                false => Path::NonCacheable,
+            path: if found.memory.is_cacheable() {
+                Path::Fetch
+            } else {
+                Path::NonCacheable
             },
         })
     }
 
     /// Whether this CPU has a cacheable mapping in any regime, so that it may speculate.
     pub fn may_speculate(&self) -> bool {
-        const ON: u64 = 0b101;
-        let on = |sctlr: u64| sctlr & ON == ON;
+        let on = |sctlr| Sctlr::from_bits_retain(sctlr).contains(Sctlr::M | Sctlr::C);
         on(self.registers.sctlr_el1) || on(self.registers.sctlr_el2)
+    }
+}
+
+fn context(state: State) -> Context {
+    Context {
+        el: state.el,
+        aarch64: state.aarch64_regime,
     }
 }
 

@@ -90,10 +90,8 @@ impl Exposed {
     /// How the walker reads the line of `at`, if it does.
     #[inline]
     pub fn table(&self, at: u64) -> Option<Path> {
-        match self.is_marked(at) {
-            true => self.tables.get(&self.line(at)).copied(),
-            false => None,
-        }
+        let marked = self.is_marked(at);
+        marked.then(|| self.tables.get(&self.line(at)).copied())?
     }
 
     /// Code was fetched along `path` from the line of `at`, which fetches find to be `bytes`.
@@ -112,10 +110,8 @@ impl Exposed {
     /// How code was fetched from the line of `at`, if it was.
     #[inline]
     pub fn code(&self, at: u64) -> Option<Path> {
-        match self.is_marked(at) {
-            true => self.code.get(&self.line(at)).map(|known| known.path),
-            false => None,
-        }
+        let marked = self.is_marked(at);
+        marked.then(|| self.code.get(&self.line(at)).map(|known| known.path))?
     }
 
     /// Fetches find `bytes` in the line of `at` now, where they found code before. Says whether that is
@@ -135,7 +131,7 @@ impl Exposed {
     /// The line of `at` is shown along `path`; if that is not the walker's, it is to be put right.
     #[inline]
     pub fn shown(&mut self, at: u64, path: Path) {
-        if self.table(at).is_some_and(|rest| rest != path) {
+        if self.table(at).is_some_and(|walker| walker != path) {
             self.disturbed.push(at);
         }
     }

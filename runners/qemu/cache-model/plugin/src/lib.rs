@@ -3,39 +3,51 @@
 //!
 //! QEMU must run all CPUs on one thread (`-accel tcg,thread=single`) and keep the machine's memory in a
 //! file (`-object memory-backend-file,share=on`); see the README beside this crate. The plugin knows
-//! nothing of any hypervisor or guest but what the architecture lets everybody see.
+//! nothing of any hypervisor or guest except what the architecture shows of it.
+//!
+//! Each module uses only those above it:
+//!
+//! ```text
+//! api                        QEMU's plugin interface
+//! options  ram  exposed      arguments; the memory that QEMU and the plugin map; lines that QEMU may read unasked
+//! state  cpu_env  registers  what the current CPU's registers hold
+//! cpu  site                  one CPU's translations; places of the program
+//! pending_store  fast_path   stores not yet known to the model; lines that need no model
+//! stage                      the model, and what QEMU's memory shows of it
+//! cpus  maintenance  arming  who runs, and where accesses lead; what ops do; when to watch
+//! report                     records for the harness
+//! action                     what a CPU does at one place
+//! watch                      the plugin's state
+//! instrument                 QEMU's callbacks
+//! ```
 
+mod action;
 mod api;
 mod arming;
 mod cpu;
 mod cpu_env;
+mod cpus;
 mod exposed;
 mod fast_path;
-mod fetch;
-mod handles;
+mod instrument;
 mod maintenance;
 mod options;
 mod pending_store;
 mod ram;
+mod registers;
 mod report;
 mod shared;
 mod site;
+mod stage;
+mod state;
 mod watch;
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int};
 
-use setway_architecture::decode::Instruction;
-
-use api::{Block, Plugin};
-use handles::Handles;
+use instrument::{Setway, WATCH};
 use options::Options;
 use ram::Ram;
-use shared::Shared;
-use site::{ItState, Site};
 use watch::Watch;
-
-/// The one plugin of this process.
-static WATCH: Shared<Watch> = Shared::new();
 
 /// What QEMU calls when it has loaded the plugin.
 ///
@@ -69,7 +81,7 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
         (target, _) => return Err(format!("needs a whole Arm machine, and this is {target}")),
     };
     let options = Options::parse(arguments.iter().copied(), cpus)?;
-    if cpus > 1 && !cpu_env::can_tell_cpus_apart() {
+    if cpus > 1 && !cpu_env::shows_current_cpu() {
         return Err(
             "this QEMU does not show plugins which CPU runs, so there may be only one".to_owned(),
         );
@@ -81,112 +93,7 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
             file.display()
         )
     })?;
-    WATCH.set(Watch::new(id, options, ram, cpus));
+    WATCH.set(Watch::new(options, ram, cpus));
     api::register::<Setway>(id);
     Ok(())
-}
-
-/// The plugin, as QEMU calls it.
-pub struct Setway;
-
-impl Plugin for Setway {
-    fn cpu_created(number: usize) {
-        WATCH.with(|watch| {
-            watch.created(number);
-            if watch.handles.is_none() {
-                match Handles::find(&api::register_handles()) {
-                    Ok(handles) => watch.handles = Some(handles),
-                    Err(reason) => panic!("setway cache model: {reason}"),
-                }
-            }
-        });
-    }
-
-    fn translated(block: Block) {
-        WATCH.with(|watch| instrument(watch, &block));
-    }
-
-    fn forgotten() {
-        WATCH.with(Watch::arm);
-    }
-
-    fn exit() {
-        WATCH.with(Watch::exit);
-    }
-}
-
-/// Has QEMU call us for what matters in a block.
-fn instrument(watch: &mut Watch, block: &Block) {
-    let Some(handles) = &watch.handles else {
-        return;
-    };
-    if watch.live.is_none() {
-        watch.live = handles.find_live(&mut watch.buffer, block.address());
-    }
-    let Some(state) = handles.state(&mut watch.buffer, watch.live, block.address()) else {
-        return watch.cannot_watch();
-    };
-    if !watch.is_armed() {
-        watch.await_beginning(block, state);
-    }
-    if !watch.is_armed() {
-        return;
-    }
-    let start = watch.sites.block(block.address(), state);
-    let right = watch.fetched(start, &block.bytes());
-    let mut it = ItState::default();
-    for (n, instruction) in block.instructions().enumerate() {
-        if n == 0 && !right {
-            instruction.instead(fetch_again, start);
-        }
-        let (bytes, size) = instruction.bytes();
-        let condition = match state.t32 {
-            true => it.next(u16::from_le_bytes([bytes[0], bytes[1]])),
-            false => site::ALWAYS,
-        };
-        let sites = &mut watch.sites;
-        let site = sites.find(instruction.address(), bytes, size, state, condition);
-        let Some(site) = site else { continue };
-        match site.instruction {
-            // A load or store that the decoder does not know. QEMU tells of its stores.
-            Instruction::Other => instruction.after_stores(after_store, site),
-            Instruction::SystemCall(_) => {
-                if watch.options.is_boundary(site.instruction, state) {
-                    instruction.before(before, site);
-                }
-            }
-            Instruction::Memory(access) => {
-                if access.load || access.atomic {
-                    instruction.before(before, site);
-                }
-                if access.store {
-                    instruction.after_stores(after_store, site);
-                }
-            }
-            _ => instruction.before(before, site),
-        }
-    }
-}
-
-/// The site that a callback was registered with.
-fn site(data: *mut c_void) -> &'static Site {
-    // SAFETY: callbacks are registered with sites only, which live for ever.
-    unsafe { &*data.cast::<Site>() }
-}
-
-/// Called before a block that was translated from bytes that the CPU should not have found.
-extern "C" fn fetch_again(_: c_uint, data: *mut c_void) {
-    let site = site(data);
-    WATCH.with(|watch| watch.fetch_again(site));
-    api::go_on_at(site.pc)
-}
-
-extern "C" fn before(cpu: c_uint, data: *mut c_void) {
-    WATCH.with(|watch| watch.before(cpu as usize, site(data)));
-}
-
-extern "C" fn after_store(cpu: c_uint, info: u32, address: u64, data: *mut c_void) {
-    if let Some(len) = api::stored_bytes(info) {
-        WATCH.with(|watch| watch.after_store(cpu as usize, site(data), address, len));
-    }
 }

@@ -25,7 +25,7 @@ pub struct Options {
     /// The caches.
     pub caches: Config,
     /// The cache level, from 1, whose ops by set/way mean the modelled caches.
-    pub level: u64,
+    pub level: u32,
     /// When to start.
     pub arm: Arm,
 }
@@ -66,7 +66,7 @@ impl Options {
                 "sets" => caches.geometry.sets = small(value).ok_or_else(wrong)?,
                 "ways" => caches.geometry.ways = small(value).ok_or_else(wrong)?,
                 "level" => {
-                    let level = number(value).filter(|level| (1..=7).contains(level));
+                    let level = small(value).filter(|level| (1..=7).contains(level));
                     options.level = level.ok_or_else(wrong)?;
                 }
                 "system" => caches.system_cache = switch(value).ok_or_else(wrong)?,

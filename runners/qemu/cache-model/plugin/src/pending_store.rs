@@ -1,17 +1,17 @@
-//! A store that QEMU has executed, until the model learns of it.
+//! Stores that QEMU has executed, or is about to, until the model learns of them.
 
-use setway_cache_model::{Path, Range};
+use setway_cache_model::{Actor, Path, Range};
 
 /// Bytes that were stored, or a part of them that does not cross a line.
 #[derive(Clone, Copy, Debug)]
 pub struct PendingStore {
     /// The virtual address.
     pub address: u64,
-    /// Where in the memory they are.
+    /// Where they are in memory.
     pub offset: u64,
-    /// The way that they took.
+    /// The path that they took.
     pub path: Path,
-    /// How many; none, if this is nothing.
+    /// How many; 0 if nothing was stored.
     pub len: usize,
     bytes: [u8; MOST],
 }
@@ -29,7 +29,7 @@ impl PendingStore {
         bytes: [0; MOST],
     };
 
-    /// As many as `piece` says, which are not known yet.
+    /// As many as `piece` has, which are not known yet.
     pub fn new(piece: Range, offset: u64, path: Path) -> Self {
         Self {
             address: piece.at,
@@ -50,8 +50,22 @@ impl PendingStore {
         &mut self.bytes[..self.len]
     }
 
-    /// Whether a place in the memory is among them.
+    /// Whether a place in memory is among them.
     pub fn has(&self, offset: u64) -> bool {
         (self.offset..self.offset + self.len as u64).contains(&offset)
     }
+}
+
+/// The bytes that DC ZVA zeroes: DCZID_EL0.BS is 4 in every CPU of QEMU's.
+pub const ZERO_BLOCK: usize = 64;
+
+/// A DC ZVA that may have been executed, or may have faulted.
+#[derive(Clone, Copy, Debug)]
+pub struct PendingZero {
+    /// Who.
+    pub actor: Actor,
+    /// The path that the zeros take.
+    pub path: Path,
+    /// Where the block is in memory.
+    pub offset: u64,
 }

@@ -9,7 +9,7 @@ use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
 use setway_cache_model::{Backing, PAGE};
 
-use crate::{api, exposed::Exposed};
+use crate::api;
 
 /// QEMU's memory.
 #[derive(Debug)]
@@ -63,7 +63,8 @@ impl Ram {
     /// Reads what is there now.
     pub fn read(&self, offset: u64, to: &mut [u8]) {
         assert!(offset + to.len() as u64 <= self.size(), "beyond the memory");
-        // SAFETY: within the mapping. No CPU runs beside this one: QEMU has one thread for all.
+        // SAFETY: within the mapping, which nothing writes meanwhile: this thread is the one that runs the CPUs,
+        // and no device of the machine writes to its memory.
         unsafe {
             let from = self.map.as_ptr().add(offset as usize);
             std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
@@ -76,20 +77,36 @@ impl Ram {
             offset + bytes.len() as u64 <= self.size(),
             "beyond the memory"
         );
-        // SAFETY: as in `read`.
+        // As many at a time as most lines have, so that they are compared without a call.
+        let (parts, rest) = bytes.as_chunks::<64>();
+        for (at, part) in (offset..).step_by(64).zip(parts) {
+            let mut there = [0; 64];
+            self.read(at, &mut there);
+            if there != *part {
+                self.write(at, part);
+            }
+        }
+        if !rest.is_empty() {
+            let at = offset + (bytes.len() - rest.len()) as u64;
+            let mut there = [0; 64];
+            self.read(at, &mut there[..rest.len()]);
+            if there[..rest.len()] != *rest {
+                self.write(at, rest);
+            }
+        }
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) {
+        assert!(
+            offset + bytes.len() as u64 <= self.size(),
+            "beyond the memory"
+        );
+        self.changes.set(self.changes.get() + 1);
+        // SAFETY: as in `read`. Both mappings are written through raw pointers only, so no reference to either
+        // says that its bytes stay as they are.
         unsafe {
             let to = self.map.as_mut_ptr().add(offset as usize);
-            // Devices do not write here: the model could not know.
-            let there = std::slice::from_raw_parts(to, bytes.len());
-            // Lines of this length are compared without a call.
-            let same = match (<&[u8; 64]>::try_from(there), <&[u8; 64]>::try_from(bytes)) {
-                (Ok(there), Ok(bytes)) => there == bytes,
-                _ => there == bytes,
-            };
-            if !same {
-                self.changes.set(self.changes.get() + 1);
-                std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
-            }
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
         }
     }
 
@@ -108,20 +125,11 @@ impl Ram {
         api::write_code(self.address(offset), there);
     }
 
-    /// Puts a whole page there, as far as it is not there already. `rest` knows what QEMU has translated from
-    /// there, in lines of `size` bytes.
-    pub fn restore(&self, offset: u64, page: &[u8; PAGE], size: usize, rest: &mut Exposed) {
+    /// Whether a page is there.
+    pub fn holds(&self, offset: u64, page: &[u8; PAGE]) -> bool {
         let mut there = [0; PAGE];
         self.read(offset, &mut there);
-        if there == *page && !rest.is_marked(offset) {
-            return;
-        }
-        for (at, line) in (offset..).step_by(size).zip(page.chunks(size)) {
-            self.show(at, line);
-            if rest.refetched(at, line) {
-                self.translate_anew(at, size);
-            }
-        }
+        there == *page
     }
 
     /// A copy of all there is, for the model to begin with. Pages that nobody has touched cost nothing.

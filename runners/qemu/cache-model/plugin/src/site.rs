@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use setway_architecture::decode::{self, Instruction};
-use setway_architecture::trap::aarch32;
+use setway_architecture::{
+    decode::{self, Instruction},
+    trap::aarch32,
+};
 use setway_cache_model::Actor;
 
-use crate::handles::State;
+use crate::state::State;
 
 /// An instruction at an address, in a state.
 #[derive(Debug)]
