@@ -5,123 +5,105 @@ use crate::{
     trace::{COUNTERS, MARKS},
     vcpu::{self, Entry, Power, Vcpu},
 };
-use core::ptr::addr_of_mut;
-use setway_runtime::board::MAX_CPUS;
-use smccc::Smc;
+use setway_runtime::{board::MAX_CPUS, exclusive::Exclusive};
+use smccc::{
+    Smc,
+    psci::{
+        Error, MigrateType, PSCI_AFFINITY_INFO_32, PSCI_AFFINITY_INFO_64, PSCI_CPU_OFF,
+        PSCI_CPU_ON_32, PSCI_CPU_ON_64, PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64, PSCI_FEATURES,
+        PSCI_MIGRATE_INFO_TYPE, PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET, PSCI_VERSION, Version,
+    },
+};
 
-/// Function ids (DEN0022, 5). The 64-bit forms, which only AArch64 callers have, take wider arguments.
-mod function {
-    pub const VERSION: u32 = 0x8400_0000;
-    pub const CPU_SUSPEND: u32 = 0x8400_0001;
-    pub const CPU_SUSPEND_64: u32 = 0xc400_0001;
-    pub const CPU_OFF: u32 = 0x8400_0002;
-    pub const CPU_ON: u32 = 0x8400_0003;
-    pub const CPU_ON_64: u32 = 0xc400_0003;
-    pub const AFFINITY_INFO: u32 = 0x8400_0004;
-    pub const AFFINITY_INFO_64: u32 = 0xc400_0004;
-    pub const MIGRATE_INFO_TYPE: u32 = 0x8400_0006;
-    pub const SYSTEM_OFF: u32 = 0x8400_0008;
-    pub const SYSTEM_RESET: u32 = 0x8400_0009;
-    pub const FEATURES: u32 = 0x8400_000a;
+/// What there is for a guest (DEN0022, 5). The 64-bit forms, which only AArch64 callers have, take wider
+/// arguments.
+const FUNCTIONS: [u32; 12] = [
+    PSCI_VERSION,
+    PSCI_CPU_SUSPEND_32,
+    PSCI_CPU_SUSPEND_64,
+    PSCI_CPU_OFF,
+    PSCI_CPU_ON_32,
+    PSCI_CPU_ON_64,
+    PSCI_AFFINITY_INFO_32,
+    PSCI_AFFINITY_INFO_64,
+    PSCI_MIGRATE_INFO_TYPE,
+    PSCI_SYSTEM_OFF,
+    PSCI_SYSTEM_RESET,
+    PSCI_FEATURES,
+];
 
-    /// All that there are.
-    pub const ALL: [u32; 12] = [
-        VERSION,
-        CPU_SUSPEND,
-        CPU_SUSPEND_64,
-        CPU_OFF,
-        CPU_ON,
-        CPU_ON_64,
-        AFFINITY_INFO,
-        AFFINITY_INFO_64,
-        MIGRATE_INFO_TYPE,
-        SYSTEM_OFF,
-        SYSTEM_RESET,
-        FEATURES,
-    ];
+/// The version that this is.
+const VERSION: Version = Version { major: 1, minor: 1 };
 
-    /// Whether a guest may call it.
-    pub fn exists(id: u32, aarch64: bool) -> bool {
-        ALL.contains(&id) && (aarch64 || id & 1 << 30 == 0)
-    }
+/// Whether a guest may call function `id`.
+fn exists(id: u32, aarch64: bool) -> bool {
+    FUNCTIONS.contains(&id) && (aarch64 || !is_wide(id))
 }
 
-/// Return values.
-mod result {
-    pub const SUCCESS: u64 = 0;
-    pub const NOT_SUPPORTED: u64 = -1i64 as u64;
-    pub const INVALID_PARAMETERS: u64 = -2i64 as u64;
-    pub const ALREADY_ON: u64 = -4i64 as u64;
-    pub const ON_PENDING: u64 = -5i64 as u64;
-    pub const INTERNAL_FAILURE: u64 = -6i64 as u64;
-    /// PSCI_VERSION: 1.1.
-    pub const VERSION: u64 = 0x1_0001;
-    /// MIGRATE_INFO_TYPE: there is nothing to migrate.
-    pub const NO_TRUSTED_OS: u64 = 2;
+/// Whether function `id` is a 64-bit form.
+fn is_wide(id: u32) -> bool {
+    id & 1 << 30 != 0
 }
 
 /// A call of the guest. HVC has been executed: the PC is behind it already.
 pub fn call(vcpu: &mut Vcpu) {
     let id = vcpu.x[0] as u32;
-    let wide = id & 1 << 30 != 0;
     let arg = |n: usize| {
-        if wide {
+        if is_wide(id) {
             vcpu.x[n]
         } else {
             vcpu.x[n] & 0xffff_ffff
         }
     };
-    let value = match id {
-        _ if !function::exists(id, vcpu.aarch64) => result::NOT_SUPPORTED,
-        function::VERSION => {
+    let result = match id {
+        _ if !exists(id, vcpu.aarch64) => Err(Error::NotSupported),
+        PSCI_VERSION => {
             MARKS.push(COUNTERS.totals());
-            result::VERSION
+            Ok(u32::from(VERSION).into())
         }
-        function::CPU_SUSPEND | function::CPU_SUSPEND_64 => cpu_suspend(arg(1)),
-        function::CPU_ON | function::CPU_ON_64 => cpu_on(vcpu.aarch64, arg(1), arg(2), arg(3)),
-        function::CPU_OFF => cpu_off(vcpu),
-        function::AFFINITY_INFO | function::AFFINITY_INFO_64 => match vcpu::by_mpidr(arg(1)) {
-            Some(index) => vcpu::power(index) as u64,
-            None => result::INVALID_PARAMETERS,
-        },
-        function::MIGRATE_INFO_TYPE => result::NO_TRUSTED_OS,
-        function::FEATURES if function::exists(arg(1) as u32, vcpu.aarch64) => result::SUCCESS,
-        function::SYSTEM_OFF => {
+        PSCI_CPU_SUSPEND_32 | PSCI_CPU_SUSPEND_64 => cpu_suspend(arg(1)),
+        PSCI_CPU_ON_32 | PSCI_CPU_ON_64 => cpu_on(vcpu.aarch64, arg(1), arg(2), arg(3)),
+        PSCI_CPU_OFF => Err(cpu_off(vcpu)),
+        PSCI_AFFINITY_INFO_32 | PSCI_AFFINITY_INFO_64 => vcpu::by_mpidr(arg(1))
+            .map(|index| vcpu::power(index) as u64)
+            .ok_or(Error::InvalidParameters),
+        PSCI_MIGRATE_INFO_TYPE => Ok(MigrateType::MigrationNotRequired as u64),
+        PSCI_FEATURES if exists(arg(1) as u32, vcpu.aarch64) => Ok(0),
+        PSCI_SYSTEM_OFF => {
             report::ended();
             system_off()
         }
-        function::SYSTEM_RESET => {
+        PSCI_SYSTEM_RESET => {
             report::ended();
             system_reset()
         }
-        _ => result::NOT_SUPPORTED,
+        _ => Err(Error::NotSupported),
     };
-    vcpu.x[0] = value;
+    vcpu.x[0] = result.unwrap_or_else(|error| i64::from(error) as u64);
 }
 
 /// The power states of CPU_SUSPEND: there is standby, from which a CPU may wake at once, and no
 /// powerdown (bit 16 of the original format).
-fn cpu_suspend(power_state: u64) -> u64 {
+fn cpu_suspend(power_state: u64) -> Result<u64, Error> {
     if power_state & 1 << 16 == 0 {
-        result::SUCCESS
+        Ok(0)
     } else {
-        result::INVALID_PARAMETERS
+        Err(Error::InvalidParameters)
     }
 }
 
-/// The stack on which a CPU starts, until it leaves it for its vCPU's.
-static mut START_STACKS: [aarch64_rt::Stack<1>; MAX_CPUS] =
-    [const { aarch64_rt::Stack::new() }; MAX_CPUS];
+/// The stack on which a CPU starts, by its vCPU's index. Whoever has made the vCPU pending has it, and then that
+/// CPU, until it leaves it for its vCPU's.
+static START_STACKS: Exclusive<[aarch64_rt::Stack<1>; MAX_CPUS]> =
+    Exclusive::new([const { aarch64_rt::Stack::new() }; MAX_CPUS]);
 
-fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> u64 {
-    let Some(index) = vcpu::by_mpidr(mpidr) else {
-        return result::INVALID_PARAMETERS;
-    };
-    if !vcpu::set_power(index, Power::Off, Power::Pending) {
-        return match vcpu::power(index) {
-            Power::Pending => result::ON_PENDING,
-            _ => result::ALREADY_ON,
-        };
+fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error> {
+    let index = vcpu::by_mpidr(mpidr).ok_or(Error::InvalidParameters)?;
+    if !vcpu::try_power(index, Power::Off, Power::Pending) {
+        return Err(match vcpu::power(index) {
+            Power::Pending => Error::OnPending,
+            _ => Error::AlreadyOn,
+        });
     }
     // AArch32: bit 0 of the entry point chooses T32.
     let t32 = !aarch64 && pc & 1 != 0;
@@ -134,30 +116,36 @@ fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> u64 {
         x2: 0,
         t32,
     };
-    // SAFETY: the CPU is off, so nobody uses its stack; all CPUs map it alike.
-    let stack = unsafe { addr_of_mut!(START_STACKS[index]) };
+    let stack = START_STACKS
+        .as_ptr()
+        .cast::<aarch64_rt::Stack<1>>()
+        .wrapping_add(index);
     // A CPU that has just said CPU_OFF may still be on its way.
     for _ in 0..1_000_000 {
-        // SAFETY: likewise, and the stack is static.
+        // SAFETY: the stack is static and in bounds, and all CPUs map it alike. Nobody uses it: the vCPU was off,
+        // and only `cpu_off` says so, which runs on the vCPU's own stack, as all does on that CPU once `vcpu::run`
+        // has left the start stack for good. So a CPU that is still on its way off is not on it either. Nobody else
+        // prepares it: the vCPU is pending now, and it was this call that made it so.
         let started = unsafe {
             aarch64_rt::start_core::<Smc, _, 1>(mpidr, stack, move || vcpu::run(index, entry))
         };
         match started {
-            Ok(()) => return result::SUCCESS,
-            Err(smccc::psci::Error::AlreadyOn) => core::hint::spin_loop(),
+            Ok(()) => return Ok(0),
+            Err(Error::AlreadyOn) => core::hint::spin_loop(),
             Err(_) => break,
         }
     }
-    vcpu::set_power(index, Power::Pending, Power::Off);
-    result::INTERNAL_FAILURE
+    vcpu::set_power(index, Power::Off);
+    Err(Error::InternalFailure)
 }
 
-fn cpu_off(vcpu: &Vcpu) -> u64 {
-    vcpu::set_power(vcpu.index, Power::On, Power::Off);
-    // Returns only if it failed.
+/// Turns this CPU off. Returns only if the firmware does not.
+fn cpu_off(vcpu: &Vcpu) -> Error {
+    vcpu::set_power(vcpu.index, Power::Off);
     let _ = smccc::psci::cpu_off::<Smc>();
-    vcpu::set_power(vcpu.index, Power::Off, Power::On);
-    result::INTERNAL_FAILURE
+    // If another vCPU has found it off meanwhile and made it pending, it is that vCPU's to say.
+    let _ = vcpu::try_power(vcpu.index, Power::Off, Power::On);
+    Error::InternalFailure
 }
 
 /// Ends the machine.

@@ -156,8 +156,17 @@ impl Locked {
         }
     }
 
+    /// Gives entry `index` of `table` a value that the MMU may find there at any time from now on.
+    ///
+    /// There is neither break-before-make nor TLB maintenance (DDI 0487, "TLB maintenance requirements"), because
+    /// a change is one of two: an invalid entry, which no TLB holds, becomes valid; or a valid one stays the
+    /// same but for [`NEW`], which is software's and ignored by the MMU. The callers see to that.
     fn set(&self, table: &Table, index: usize, entry: u64) {
-        // SAFETY: likewise. An invalid entry becomes valid, which needs no TLB maintenance.
+        debug_assert!({
+            let old = self.entry(table, index);
+            old & VALID == 0 || (old ^ entry) & !NEW == 0
+        });
+        // SAFETY: in bounds, and the lock is held.
         unsafe {
             table
                 .0
@@ -166,6 +175,14 @@ impl Locked {
                 .add(index % ENTRIES)
                 .write_volatile(entry);
             core::arch::asm!("dsb ishst", options(nostack));
+        }
+    }
+
+    /// Makes entry `index` of `table` the leaf `entry`, unless another vCPU that touched the same memory has been
+    /// faster: then it is valid already, and stays as it is.
+    fn map(&self, table: &Table, index: usize, entry: u64) {
+        if self.entry(table, index) & VALID == 0 {
+            self.set(table, index, entry);
         }
     }
 
@@ -209,13 +226,13 @@ pub fn fault(ipa: u64, vcpu: usize) -> Result<(), MapError> {
     let level2 = locked.next(&ROOT.0[gib / ENTRIES], gib)?;
     let block = (ipa / BLOCK) as usize;
     if !memory.contains(&ipa) {
-        locked.set(level2, block, ipa & !(BLOCK - 1) | DEVICE | VALID);
+        locked.map(level2, block, ipa & !(BLOCK - 1) | DEVICE | VALID);
     } else if is_paged(ipa) {
         let level3 = locked.next(level2, block)?;
         let page = (ipa / PAGE) as usize;
-        locked.set(level3, page, ipa & !(PAGE - 1) | memory_of | TABLE_OR_PAGE);
+        locked.map(level3, page, ipa & !(PAGE - 1) | memory_of | TABLE_OR_PAGE);
     } else {
-        locked.set(level2, block, ipa & !(BLOCK - 1) | memory_of | VALID);
+        locked.map(level2, block, ipa & !(BLOCK - 1) | memory_of | VALID);
     }
     Ok(())
 }
@@ -286,7 +303,6 @@ impl Flush {
             return 0;
         }
         if self.policy.is(Mutant::FlushMissesNew) && leaf & NEW != 0 {
-            // Changes nothing for the MMU.
             locked.set(table, index, leaf & !NEW);
             return 0;
         }

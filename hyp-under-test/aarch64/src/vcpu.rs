@@ -6,13 +6,12 @@
 
 use crate::{policy, stage2, vectors};
 use core::{
-    mem::{MaybeUninit, offset_of},
+    mem::MaybeUninit,
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 use setway_architecture::registers::{Hcr, Mpidr, Sctlr};
 use setway_policy::{Mutant, Policy, VcpuState};
-use setway_runtime::board::MAX_CPUS;
-use setway_runtime::{mrs, msr};
+use setway_runtime::{board::MAX_CPUS, exclusive::Exclusive, mrs, msr};
 
 /// HCR_EL2 but for TVM and RW.
 const HCR: Hcr = Hcr::VM
@@ -73,11 +72,19 @@ struct Stack {
     vcpu: Vcpu,
 }
 
-static mut STACKS: [MaybeUninit<Stack>; MAX_CPUS] = [const { MaybeUninit::uninit() }; MAX_CPUS];
+/// The stack of each CPU, by its vCPU's index. Only [`run`] asks for one, and only for that of its own CPU.
+static STACKS: Exclusive<[MaybeUninit<Stack>; MAX_CPUS]> =
+    Exclusive::new([const { MaybeUninit::uninit() }; MAX_CPUS]);
 
-// The vectors save and restore by these places.
-const _: () = assert!(offset_of!(Vcpu, x) == 0);
-const _: () = assert!(offset_of!(Vcpu, pc) == 248 && offset_of!(Vcpu, spsr) == 256);
+/// A vCPU at the end of the EL2 stack of the CPU that this runs on. There is one on each CPU, and [`run`] makes it.
+pub struct InPlace(*mut Vcpu);
+
+impl InPlace {
+    /// Where it is.
+    pub fn into_ptr(self) -> *mut Vcpu {
+        self.0
+    }
+}
 
 /// PSCI's view of a vCPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +132,15 @@ pub fn power(index: usize) -> Power {
     }
 }
 
-/// Changes vCPU `index` from one state to another; false if it was in none of `from`.
-pub fn set_power(index: usize, from: Power, to: Power) -> bool {
+/// Changes the state of vCPU `index`, for the one whose it is to change: the vCPU itself while it is on, and
+/// whoever made it pending.
+pub fn set_power(index: usize, to: Power) {
+    POWER[index].store(to as u8, Ordering::Release);
+}
+
+/// Changes the state of vCPU `index` if it is `from`; false if it is not.
+#[must_use]
+pub fn try_power(index: usize, from: Power, to: Power) -> bool {
     POWER[index]
         .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
         .is_ok()
@@ -161,25 +175,26 @@ pub fn run(index: usize, entry: Entry) -> ! {
         (false, false) => 0x1d3,
         (false, true) => 0x1f3,
     };
-    // SAFETY: in bounds. Each CPU runs its own vCPU only, and is not in it now: PSCI has turned it on,
-    // and it is still on another stack.
-    let vcpu = unsafe {
-        let place = &raw mut (*(&raw mut STACKS[index]).cast::<Stack>()).vcpu;
-        place.write(Vcpu {
-            x,
-            pc: entry.pc,
-            spsr,
-            index,
-            state,
-            aarch64: entry.aarch64,
-            policy,
-        });
-        &mut *place
+    let vcpu = Vcpu {
+        x,
+        pc: entry.pc,
+        spsr,
+        index,
+        state,
+        aarch64: entry.aarch64,
+        policy,
     };
-    reset_registers(vcpu);
-    set_power(index, Power::Pending, Power::On);
-    set_power(index, Power::Off, Power::On);
-    vectors::enter(vcpu)
+    reset_registers(&vcpu);
+    set_power(index, Power::On);
+    // SAFETY: in bounds, since `index` is a vCPU's. Each CPU runs its own vCPU only, and is not in it now: it has
+    // been turned on and is still on the stack that it started on, so nobody uses this one.
+    let place = unsafe {
+        let stacks = STACKS.as_ptr().cast::<Stack>();
+        let place = &raw mut (*stacks.add(index)).vcpu;
+        place.write(vcpu);
+        place
+    };
+    vectors::enter(InPlace(place))
 }
 
 /// Gives this CPU's EL1 and EL2 registers what the guest starts with.

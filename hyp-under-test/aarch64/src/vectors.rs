@@ -1,7 +1,10 @@
 //! The EL2 vectors: in from the guest with all its registers, and back.
 
-use crate::{traps, vcpu::Vcpu};
-use core::{arch::global_asm, ffi::c_void};
+use crate::{
+    traps,
+    vcpu::{InPlace, Vcpu},
+};
+use core::{arch::global_asm, ffi::c_void, mem::offset_of};
 use setway_runtime::{mrs, msr};
 
 unsafe extern "C" {
@@ -20,9 +23,10 @@ pub unsafe fn install() {
 }
 
 /// Leaves the current stack for good and runs the guest.
-pub fn enter(vcpu: &mut Vcpu) -> ! {
-    // SAFETY: the vCPU lies at the end of this CPU's stack, and its registers are valid.
-    unsafe { enter_guest((&raw mut *vcpu).cast()) }
+pub fn enter(vcpu: InPlace) -> ! {
+    // SAFETY: the vCPU lies at the end of this CPU's EL2 stack, which is what `InPlace` says, so SP_EL2 may point at
+    // it; its registers are valid; and since the reference is given up here, the vectors' is the only one.
+    unsafe { enter_guest(vcpu.into_ptr().cast()) }
 }
 
 /// An exception that EL2 itself caused.
@@ -36,7 +40,10 @@ extern "C" fn own_exception(vector: u64) -> ! {
     )
 }
 
-// SP_EL2 is the vCPU: x0-x30 from offset 0, pc at 248, spsr at 256 (asserted beside the struct).
+// The vectors store x30 and the PC as a pair.
+const _: () = assert!(offset_of!(Vcpu, pc) == offset_of!(Vcpu, x) + 31 * 8);
+
+// SP_EL2 is the vCPU.
 global_asm!(
     ".section .text.vectors, \"ax\"",
     ".macro own_vector offset",
@@ -47,7 +54,7 @@ global_asm!(
     // A synchronous exception of the guest. Interrupts are the guest's own and do not come here.
     ".macro guest_vector offset, handler",
     "    .balign 0x80",
-    "    stp     x0, x1, [sp]",
+    "    stp     x0, x1, [sp, #{x}]",
     "    adr     x1, \\handler",
     "    b       guest_exit",
     ".endm",
@@ -68,51 +75,53 @@ global_asm!(
     ".purgem own_vector",
     ".purgem guest_vector",
     "guest_exit:",
-    "    stp     x2, x3, [sp, #16]",
-    "    stp     x4, x5, [sp, #32]",
-    "    stp     x6, x7, [sp, #48]",
-    "    stp     x8, x9, [sp, #64]",
-    "    stp     x10, x11, [sp, #80]",
-    "    stp     x12, x13, [sp, #96]",
-    "    stp     x14, x15, [sp, #112]",
-    "    stp     x16, x17, [sp, #128]",
-    "    stp     x18, x19, [sp, #144]",
-    "    stp     x20, x21, [sp, #160]",
-    "    stp     x22, x23, [sp, #176]",
-    "    stp     x24, x25, [sp, #192]",
-    "    stp     x26, x27, [sp, #208]",
-    "    stp     x28, x29, [sp, #224]",
+    "    stp     x2, x3, [sp, #{x} + 2 * 8]",
+    "    stp     x4, x5, [sp, #{x} + 4 * 8]",
+    "    stp     x6, x7, [sp, #{x} + 6 * 8]",
+    "    stp     x8, x9, [sp, #{x} + 8 * 8]",
+    "    stp     x10, x11, [sp, #{x} + 10 * 8]",
+    "    stp     x12, x13, [sp, #{x} + 12 * 8]",
+    "    stp     x14, x15, [sp, #{x} + 14 * 8]",
+    "    stp     x16, x17, [sp, #{x} + 16 * 8]",
+    "    stp     x18, x19, [sp, #{x} + 18 * 8]",
+    "    stp     x20, x21, [sp, #{x} + 20 * 8]",
+    "    stp     x22, x23, [sp, #{x} + 22 * 8]",
+    "    stp     x24, x25, [sp, #{x} + 24 * 8]",
+    "    stp     x26, x27, [sp, #{x} + 26 * 8]",
+    "    stp     x28, x29, [sp, #{x} + 28 * 8]",
     "    mrs     x2, elr_el2",
     "    mrs     x3, spsr_el2",
-    "    stp     x30, x2, [sp, #240]",
-    "    str     x3, [sp, #256]",
+    "    stp     x30, x2, [sp, #{x} + 30 * 8]",
+    "    str     x3, [sp, #{spsr}]",
     "    mov     x0, sp",
     "    blr     x1",
     "guest_entry:",
-    "    ldp     x30, x2, [sp, #240]",
-    "    ldr     x3, [sp, #256]",
+    "    ldp     x30, x2, [sp, #{x} + 30 * 8]",
+    "    ldr     x3, [sp, #{spsr}]",
     "    msr     elr_el2, x2",
     "    msr     spsr_el2, x3",
-    "    ldp     x28, x29, [sp, #224]",
-    "    ldp     x26, x27, [sp, #208]",
-    "    ldp     x24, x25, [sp, #192]",
-    "    ldp     x22, x23, [sp, #176]",
-    "    ldp     x20, x21, [sp, #160]",
-    "    ldp     x18, x19, [sp, #144]",
-    "    ldp     x16, x17, [sp, #128]",
-    "    ldp     x14, x15, [sp, #112]",
-    "    ldp     x12, x13, [sp, #96]",
-    "    ldp     x10, x11, [sp, #80]",
-    "    ldp     x8, x9, [sp, #64]",
-    "    ldp     x6, x7, [sp, #48]",
-    "    ldp     x4, x5, [sp, #32]",
-    "    ldp     x2, x3, [sp, #16]",
-    "    ldp     x0, x1, [sp]",
+    "    ldp     x28, x29, [sp, #{x} + 28 * 8]",
+    "    ldp     x26, x27, [sp, #{x} + 26 * 8]",
+    "    ldp     x24, x25, [sp, #{x} + 24 * 8]",
+    "    ldp     x22, x23, [sp, #{x} + 22 * 8]",
+    "    ldp     x20, x21, [sp, #{x} + 20 * 8]",
+    "    ldp     x18, x19, [sp, #{x} + 18 * 8]",
+    "    ldp     x16, x17, [sp, #{x} + 16 * 8]",
+    "    ldp     x14, x15, [sp, #{x} + 14 * 8]",
+    "    ldp     x12, x13, [sp, #{x} + 12 * 8]",
+    "    ldp     x10, x11, [sp, #{x} + 10 * 8]",
+    "    ldp     x8, x9, [sp, #{x} + 8 * 8]",
+    "    ldp     x6, x7, [sp, #{x} + 6 * 8]",
+    "    ldp     x4, x5, [sp, #{x} + 4 * 8]",
+    "    ldp     x2, x3, [sp, #{x} + 2 * 8]",
+    "    ldp     x0, x1, [sp, #{x}]",
     "    eret",
     ".global enter_guest",
     "enter_guest:",
     "    mov     sp, x0",
     "    b       guest_entry",
+    x = const offset_of!(Vcpu, x),
+    spsr = const offset_of!(Vcpu, spsr),
     sync = sym traps::synchronous,
     other = sym traps::unexpected,
 );

@@ -120,13 +120,13 @@ macro_rules! mutants {
 
 mutants! {
     NoFirstFlush: "no-first-flush", Policy, CountsAndData, "the first set/way op sets TVM but flushes nothing";
-    FlushEverySetWay: "flush-every-set-way", Policy, Counts, "every set/way op flushes, not only the first";
+    FlushEverySetWay: "flush-every-set-way", Policy, CountsAndData, "every set/way op flushes, not only the first";
     TvmNeverSet: "tvm-never-set", Policy, CountsAndData, "a set/way op does not set TVM";
-    TvmNeverCleared: "tvm-never-cleared", Policy, Counts, "TVM stays set when the cache is turned on";
+    TvmNeverCleared: "tvm-never-cleared", Policy, CountsAndData, "TVM stays set when the cache is turned on";
     FlushOnToOffOnly: "flush-on-to-off-only", Policy, CountsAndData, "turning the cache on does not flush";
     FlushOffToOnOnly: "flush-off-to-on-only", Policy, CountsAndData, "turning the cache off does not flush";
-    EnabledByMAlone: "enabled-by-m-alone", Policy, CountsAndData, "the cache counts as on when M is set, whatever C";
-    EnabledByCAlone: "enabled-by-c-alone", Policy, CountsAndData, "the cache counts as on when C is set, whatever M";
+    EnabledByMAlone: "enabled-by-m-alone", Policy, Counts, "the cache counts as on when M is set, whatever C";
+    EnabledByCAlone: "enabled-by-c-alone", Policy, Counts, "the cache counts as on when C is set, whatever M";
     VmRegWriteDropped: "vm-reg-write-dropped", Emulation, State, "a trapped write of CONTEXTIDR is not performed";
     VmRegAliased: "vm-reg-aliased", Emulation, State, "a trapped write of AMAIR also changes MAIR";
     McrrHighHalfLost: "mcrr-high-half-lost", Emulation, State, "a trapped 64-bit MCRR writes only the low half";

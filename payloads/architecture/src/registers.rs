@@ -8,6 +8,7 @@ mod clidr;
 mod ctr;
 mod hcr;
 mod mpidr;
+mod reads;
 mod sctlr;
 
 pub use ccsidr::{Ccsidr, CcsidrFormat};
@@ -15,4 +16,5 @@ pub use clidr::{CacheType, Clidr};
 pub use ctr::Ctr;
 pub use hcr::Hcr;
 pub use mpidr::Mpidr;
+pub use reads::is_read_without_effect;
 pub use sctlr::Sctlr;

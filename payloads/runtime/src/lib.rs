@@ -10,6 +10,7 @@ pub mod bootargs;
 #[cfg(target_os = "none")]
 pub mod clock;
 pub mod console;
+pub mod exclusive;
 #[cfg(target_os = "none")]
 pub mod head;
 #[cfg(target_os = "none")]
@@ -22,4 +23,4 @@ pub mod psci;
 #[cfg(target_os = "none")]
 pub mod secondary;
 #[cfg(target_arch = "aarch64")]
-mod sysreg;
+pub mod sysreg;

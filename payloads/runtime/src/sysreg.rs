@@ -1,12 +1,19 @@
 //! Access to AArch64 system registers by name.
 
-/// Reads a system register that may be read without side effects: `mrs!("midr_el1")`.
+pub use setway_architecture::registers::is_read_without_effect;
+
+/// Reads a system register: `mrs!("midr_el1")`. One that is not known to be read without side effects does not
+/// compile.
 #[macro_export]
 macro_rules! mrs {
     ($name:expr) => {{
+        const _: () = assert!(
+            $crate::sysreg::is_read_without_effect($name),
+            "not a register that is known to be read without side effects"
+        );
         let value: u64;
         #[allow(unused_unsafe, reason = "used inside unsafe blocks too")]
-        // SAFETY: reading a register that has no read side effects changes nothing.
+        // SAFETY: a read that has no side effect changes nothing.
         unsafe {
             core::arch::asm!(
                 concat!("mrs {}, ", $name),

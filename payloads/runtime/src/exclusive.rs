@@ -1,0 +1,50 @@
+//! Statics that one party uses at a time.
+
+use core::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// A static that one party uses at a time.
+///
+/// [`take`](Self::take) finds out by itself that nobody else has it. Where a value changes hands, say from one
+/// CPU to another, only its users know when: they go by [`as_ptr`](Self::as_ptr), and argue where they use it.
+pub struct Exclusive<T> {
+    value: UnsafeCell<T>,
+    is_taken: AtomicBool,
+}
+
+// SAFETY: `take` gives a reference to one taker, who may be on any CPU, hence `Send`; and what is done by
+// `as_ptr` is its user's duty.
+unsafe impl<T: Send> Sync for Exclusive<T> {}
+
+impl<T> Exclusive<T> {
+    /// A cell that nobody has taken.
+    pub const fn new(value: T) -> Self {
+        Self {
+            value: UnsafeCell::new(value),
+            is_taken: AtomicBool::new(false),
+        }
+    }
+
+    /// The value, for good. `None` if it was taken before.
+    #[must_use]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "it gives one reference in all its life"
+    )]
+    pub fn take(&'static self) -> Option<&'static mut T> {
+        if self.is_taken.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: of all callers only the first gets here; and a value that is taken is not used by `as_ptr`,
+        // for which that user has argued.
+        Some(unsafe { &mut *self.value.get() })
+    }
+
+    /// Where the value is. Whoever uses the pointer argues that meanwhile nobody else does, and that nobody has
+    /// taken the value.
+    pub const fn as_ptr(&self) -> *mut T {
+        self.value.get()
+    }
+}
