@@ -1,0 +1,32 @@
+//! Setway's reports as data.
+//!
+//! What `setway run`, `setway list` and `setway mutants` print with `--format json` is one of three
+//! documents: [`RunReport`], [`ListReport`], [`MutantsReport`]. A program that reads them needs this crate and
+//! a JSON parser, and neither the harness nor a machine.
+//!
+//! A schema's number changes when a field is removed or changes its meaning. Fields are added without one, so
+//! a reader must ignore fields that it does not know, and every field that came after the first version of
+//! its schema is optional here: old documents stay readable. The committed JSON schemas are generated from
+//! these types, with the feature `schema`.
+
+mod list;
+mod mutants;
+mod origin;
+mod run;
+mod verdict;
+
+pub use list::{Case, Finding, Hypervisor, ListReport, Machine, Rule};
+pub use mutants::{Mutant, MutantError, MutantsReport};
+pub use origin::{Artifact, Checkout, Host, Origin, Tool};
+pub use run::{
+    BuildIds, CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,
+    Maintained, Notice, Observed, Ops, Place, RunReport, RunResult, Step, Target, Totals, Trapped,
+};
+pub use verdict::Verdict;
+
+/// The schema of [`RunReport`].
+pub const RUN_SCHEMA: &str = "setway.run/1";
+/// The schema of [`ListReport`].
+pub const LIST_SCHEMA: &str = "setway.list/1";
+/// The schema of [`MutantsReport`].
+pub const MUTANTS_SCHEMA: &str = "setway.mutants/1";

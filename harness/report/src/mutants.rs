@@ -1,0 +1,50 @@
+//! The schema `setway.mutants/1`: which cases notice which defect.
+
+use serde::{Deserialize, Serialize};
+
+/// The kill matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MutantsReport {
+    /// `setway.mutants/1`.
+    pub schema: String,
+    /// The mutants that were tried.
+    pub mutants: Vec<Mutant>,
+    /// Those that nothing killed.
+    pub survivors: Vec<String>,
+    /// Cases that killed nothing, though they could have. Only the full matrix names them.
+    pub idle_cases: Vec<String>,
+    /// Cases that killed nothing because their checks cannot fail on this machine. Only the full matrix names them.
+    pub not_judged_cases: Vec<String>,
+    /// Runs that are red without any defect, and so kill nothing.
+    pub red_without_defect: Vec<String>,
+    /// Runs that kill nothing because what went wrong is not the mutant's doing.
+    pub errors: Vec<MutantError>,
+    /// Why mutants that only wrong data can show were left out: why there was no cache model. `None` if there was.
+    #[serde(default)]
+    pub without_cache_model: Option<String>,
+}
+
+/// A mutant and what noticed it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Mutant {
+    /// Its name, as `--mutant` takes it.
+    pub name: String,
+    /// What it does wrong.
+    pub defect: String,
+    /// The runs that killed it, such as `COH-LOOP/csw.a64 [migrate]`.
+    pub killed_by: Vec<String>,
+}
+
+/// A run of a mutant that went wrong for another reason than its defect.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MutantError {
+    /// The mutant's name.
+    pub mutant: String,
+    /// The run.
+    pub run: String,
+    /// What went wrong.
+    pub reason: Option<String>,
+}

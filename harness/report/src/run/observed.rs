@@ -1,0 +1,159 @@
+//! What a run showed: the guest's steps and checks, and who counted what.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::CacheModel;
+
+/// All that a run showed and that does not depend on addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Observed {
+    /// The guest's measured phases, in order.
+    pub steps: Vec<Step>,
+    /// The guest's comparisons, in order.
+    pub checks: Vec<Check>,
+    /// The caches that the guest's CPU reports.
+    pub caches: Vec<CpuCache>,
+    /// Traps of set/way ops and of writes of VM registers, by the register's name, from QEMU's log.
+    pub registers: BTreeMap<String, u64>,
+    /// The hypervisor's own account; `None` if it writes no records.
+    pub hypervisor: Option<HypervisorAccount>,
+    /// What the cache model saw; `None` without it.
+    pub cache_model: Option<CacheModel>,
+}
+
+/// Counts of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Counts {
+    /// Set/way ops that trapped.
+    pub set_way: u64,
+    /// Writes of VM registers that trapped: of registers that HCR_EL2.TVM traps.
+    pub vm_reg: u64,
+    /// Flushes of the guest's memory; `None` where there is no witness of them.
+    pub flush: Option<u64>,
+}
+
+/// Traps of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Trapped {
+    /// Set/way ops that trapped.
+    pub set_way: u64,
+    /// Writes of VM registers that trapped.
+    pub vm_reg: u64,
+}
+
+/// A measured phase of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Step {
+    /// What the guest did.
+    pub name: String,
+    /// What the profile demands of it.
+    pub expected: Counts,
+    /// What happened: traps by QEMU's log, flushes by the hypervisor's count or, where it does not count them,
+    /// by the cache model's.
+    pub observed: Counts,
+    /// The traps as the hypervisor counted them; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_inside: Option<Trapped>,
+    /// The hypervisor's maintenance by VA for it, as the cache model saw it; absent without the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintained: Option<Maintained>,
+}
+
+impl Step {
+    /// Whether what was observed differs from what is expected. What has no witness cannot differ.
+    pub fn differs(&self) -> bool {
+        let (expected, observed) = (self.expected, self.observed);
+        let flush = observed.flush.is_some() && observed.flush != expected.flush;
+        flush || (expected.set_way, expected.vm_reg) != (observed.set_way, observed.vm_reg)
+    }
+
+    /// Whether QEMU's log and the hypervisor count the same traps; `None` if the hypervisor does not count.
+    pub fn agrees(&self) -> Option<bool> {
+        let inside = self.counted_inside?;
+        Some((inside.set_way, inside.vm_reg) == (self.observed.set_way, self.observed.vm_reg))
+    }
+}
+
+/// Maintenance by VA on behalf of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Maintained {
+    /// Flushes that answered set/way ops or writes of VM registers.
+    pub flushes: u64,
+    /// The cache lines that they covered, summed over the flushes.
+    pub lines: u64,
+    /// Ops on lines that the same flush had covered before.
+    pub twice: u64,
+    /// Ops that hit a dirty line; the others had nothing to clean.
+    pub dirty: u64,
+    /// Lines that the guest had dirtied and that were still dirty after the last flush.
+    pub missed: u64,
+}
+
+/// A value that the guest compared.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Check {
+    /// What was compared.
+    pub name: String,
+    /// What it should be, as the guest's record writes it.
+    pub want: String,
+    /// What it was, as the guest's record writes it.
+    pub got: String,
+    /// Why a wrong value is the machine's own doing, and so says nothing about the hypervisor; absent if the
+    /// value is right or the hypervisor is to blame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excuse: Option<String>,
+    /// Whether the value was right: `want` equals `got`. An excused value is not right, so `ok` may be false in a
+    /// run that passes; the check failed only if `ok` and `excused` are both false.
+    pub ok: bool,
+    /// Whether a wrong value is excused: `excuse` says why.
+    #[serde(default)]
+    pub excused: bool,
+}
+
+impl Check {
+    /// Whether a wrong value is the machine's own doing. Documents older than the field `excused` have `excuse`
+    /// alone.
+    pub fn is_excused(&self) -> bool {
+        !self.ok && (self.excused || self.excuse.is_some())
+    }
+
+    /// Whether the hypervisor is to blame for the value.
+    pub fn has_failed(&self) -> bool {
+        !self.ok && !self.is_excused()
+    }
+}
+
+/// A cache that the guest's CPU reports.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CpuCache {
+    /// Its level; 1 is the nearest to the CPU.
+    pub level: u64,
+    /// `i` for instructions, `d` for data, `u` unified.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The value of CCSIDR_EL1 (AArch32: CCSIDR) for it.
+    pub ccsidr: u64,
+}
+
+/// The hypervisor's own account of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HypervisorAccount {
+    /// Its trace, one line per event, without addresses.
+    pub events: Vec<String>,
+    /// How often it flushed the guest's memory.
+    pub flushes: u64,
+    /// How many cache lines that cleaned.
+    pub lines: u64,
+    /// Events that did not fit into its trace.
+    pub lost: u64,
+}
