@@ -51,6 +51,9 @@ pub enum Command {
     /// The managed QEMU versions.
     #[command(subcommand)]
     Qemu(QemuCommand),
+    /// Work with reports that are files: render, merge, compare.
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -206,6 +209,39 @@ pub enum QemuCommand {
     List,
 }
 
+/// `setway report`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Render reports of runs, several as one.
+    Render {
+        /// The results.json of `run --report`, or what `run --format json` printed; `-` is stdin.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// How to report.
+        #[arg(long, default_value = "human")]
+        format: Format,
+        /// As of `run`: known findings are not failures.
+        #[arg(long)]
+        allow_findings: bool,
+    },
+    /// Make one report of several: of the parts of a run, or of runs on several QEMUs.
+    Merge {
+        /// The reports; `-` is stdin.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Where to write it [default: stdout].
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show which verdicts, reasons and counts changed. Exit code 1 if any did.
+    Diff {
+        /// The old report; `-` is stdin.
+        old: PathBuf,
+        /// The new report; `-` is stdin.
+        new: PathBuf,
+    },
+}
+
 /// How results of runs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -215,7 +251,7 @@ pub enum Format {
     Json,
     /// JUnit's XML.
     Junit,
-    /// Test Anything Protocol, version 14.
+    /// Test Anything Protocol, version 13.
     Tap,
 }
 

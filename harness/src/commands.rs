@@ -6,6 +6,7 @@ mod error;
 mod list;
 mod mutants;
 mod qemu;
+mod report;
 mod run;
 
 use std::io::{self, Write as _};
@@ -29,6 +30,10 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
     };
     choice.write_global();
     process::die_on_signals()?;
+    if let Command::Report(command) = &cli.command {
+        // Files are enough for it.
+        return report::report(command);
+    }
     let workspace = Workspace::find()?;
     let load = || Catalog::load(&workspace);
     match cli.command {
@@ -39,6 +44,7 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
         Command::Doctor => doctor::doctor(&workspace),
         Command::Build(args) => build::build(&workspace, &args),
         Command::Qemu(command) => qemu::qemu(&load()?, &command),
+        Command::Report(command) => report::report(&command),
     }
 }
 

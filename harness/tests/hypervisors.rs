@@ -12,7 +12,7 @@ use setway::{
     catalog::{Catalog, finding::Finding, isa::Isa, schedule::Choice},
     judge::{Verdict, finding},
     plan::Run,
-    report::{Section, human},
+    report::{build, human},
     workspace::{Workspace, process},
 };
 use setway_cases::{Case, IsaName, RULES};
@@ -223,14 +223,11 @@ const TRIES: u32 = 60;
 
 /// What `setway run` would say.
 fn details(bench: &Bench, outcome: Outcome) -> String {
-    let wall = outcome.duration;
-    let outcomes = [outcome];
-    let section = Section {
+    let report = build::of_one(
         bench,
-        outcomes: &outcomes,
-        wall,
-        repeat: format!(" --hyp {}", bench.target().label()),
-    };
-    let text = human::details(&section, &outcomes[0]);
+        &outcome,
+        &format!(" --hyp {}", bench.target().label()),
+    );
+    let text = human::details(&report, &report.results[0]);
     anstream::adapter::strip_str(&text).to_string()
 }

@@ -18,7 +18,7 @@ use setway::{
     catalog::{Catalog, hypervisor, isa::Isa, source},
     judge::{Verdict, expectation},
     plan::Run,
-    report::{Section, human},
+    report::{build, human},
     workspace::{Workspace, process},
 };
 use setway_cases::{Case, IsaName, RULES};
@@ -130,15 +130,8 @@ fn insta_agrees(run: &Run, observed: String) {
 
 /// What `setway run` would say.
 fn details(bench: &Bench, outcome: Outcome) -> String {
-    let wall = outcome.duration;
-    let outcomes = [outcome];
-    let section = Section {
-        bench,
-        outcomes: &outcomes,
-        wall,
-        repeat: String::new(),
-    };
-    let text = human::details(&section, &outcomes[0]);
+    let report = build::of_one(bench, &outcome, "");
+    let text = human::details(&report, &report.results[0]);
     anstream::adapter::strip_str(&text).to_string()
 }
 

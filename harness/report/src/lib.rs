@@ -15,8 +15,8 @@ mod origin;
 mod run;
 mod verdict;
 
-pub use list::{Case, Finding, Hypervisor, ListReport, Machine, Rule};
-pub use mutants::{Mutant, MutantError, MutantsReport};
+pub use list::{Case, Finding, Hypervisor, ListReport, ListedMutant, Machine, Rule};
+pub use mutants::{Kill, Mutant, MutantError, MutantsReport};
 pub use origin::{Artifact, Checkout, Host, Origin, Tool};
 pub use run::{
     BuildIds, CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,

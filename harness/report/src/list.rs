@@ -14,6 +14,9 @@ pub struct ListReport {
     pub cases: Vec<Case>,
     /// The hypervisors under test.
     pub hypervisors: Vec<Hypervisor>,
+    /// The mutants of the reference hypervisor.
+    #[serde(default)]
+    pub mutants: Vec<ListedMutant>,
     /// The known deviations.
     pub findings: Vec<Finding>,
     /// The machines.
@@ -51,6 +54,9 @@ pub struct Case {
     pub needs_cache_model: bool,
     /// It cannot fail where reads of set/way encodings do not trap.
     pub needs_trapped_reads: bool,
+    /// What must hold for it to say anything, by name.
+    #[serde(default)]
+    pub premises: Vec<String>,
 }
 
 /// A hypervisor under test.
@@ -65,6 +71,20 @@ pub struct Hypervisor {
     pub profile: String,
     /// The versions it comes in, the newest first; empty if it has none.
     pub versions: Vec<String>,
+}
+
+/// A mutant of the reference hypervisor, which `--mutant` selects.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ListedMutant {
+    /// Its name.
+    pub name: String,
+    /// Where the mistake is made: `policy`, `emulation`, `stage2`, `traps` or `vcpu`.
+    pub site: String,
+    /// What is wrong because of it: `counts`, `state` (registers, PC, PSTATE), `data`, or `counts and data`.
+    pub shows: String,
+    /// What it does wrong.
+    pub defect: String,
 }
 
 /// A known deviation of a hypervisor.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Verdict;
+
 /// The kill matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -18,8 +20,14 @@ pub struct MutantsReport {
     pub not_judged_cases: Vec<String>,
     /// Runs that are red without any defect, and so kill nothing.
     pub red_without_defect: Vec<String>,
+    /// The same runs with their verdicts.
+    #[serde(default)]
+    pub red: Vec<Kill>,
     /// Runs that kill nothing because what went wrong is not the mutant's doing.
     pub errors: Vec<MutantError>,
+    /// Whether each mutant was tried only until a first run killed it.
+    #[serde(default)]
+    pub quick: bool,
     /// Why mutants that only wrong data can show were left out: why there was no cache model. `None` if there was.
     #[serde(default)]
     pub without_cache_model: Option<String>,
@@ -35,6 +43,27 @@ pub struct Mutant {
     pub defect: String,
     /// The runs that killed it, such as `COH-LOOP/csw.a64 [migrate]`.
     pub killed_by: Vec<String>,
+    /// The same runs with their verdicts.
+    #[serde(default)]
+    pub kills: Vec<Kill>,
+}
+
+/// A red run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Kill {
+    /// The run, such as `COH-LOOP/csw.a64 [migrate]`.
+    pub run: String,
+    /// Its case.
+    pub case: String,
+    /// Its instruction set.
+    pub isa: String,
+    /// The schedule of its simulated caches; `None` without the cache model.
+    pub caches: Option<String>,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A run of a mutant that went wrong for another reason than its defect.

@@ -2,13 +2,15 @@
 //!
 //! Each room has errors of its own; only the program has to name them all.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::{
     bench,
     catalog::{Unknown, source::Mistakes},
     plan::NoMatch,
-    provide, workspace,
+    provide,
+    report::document,
+    workspace,
 };
 
 /// An error of usage or environment, with what to do next.
@@ -46,4 +48,13 @@ pub enum Error {
     /// A report cannot be written.
     #[error("cannot write the report: {0}")]
     Report(String),
+    /// A file that should be a report.
+    #[error(transparent)]
+    NoReport(#[from] document::Error),
+    /// Where a report should go, there is one.
+    #[error(
+        "{} holds another report\n  next: name another directory for --report, or remove this one",
+        .0.display()
+    )]
+    ReportExists(PathBuf),
 }

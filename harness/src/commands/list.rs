@@ -1,224 +1,154 @@
 //! `setway list`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use serde::Serialize;
-use setway_cases::{CASES, Case, Premise, RULES};
+use setway_cases::{CASES, Premise, RULES};
 use setway_policy::Mutant;
+use setway_report::{Case, LIST_SCHEMA, ListReport, ListedMutant};
 
 use crate::{
-    catalog::{Catalog, hypervisor::Hypervisor, isa::Isa},
+    catalog::{Catalog, finding::Finding, hypervisor::Hypervisor, isa::Isa, machine::Machine},
     cli::{ListArgs, ListFormat},
     commands::Error,
+    report::{build, document},
 };
-
-/// The schema `setway.list/1`.
-#[derive(Serialize)]
-struct Listing {
-    schema: &'static str,
-    rules: Vec<RuleEntry>,
-    cases: Vec<CaseEntry>,
-    hypervisors: Vec<HypervisorEntry>,
-    mutants: Vec<MutantEntry>,
-    findings: Vec<FindingEntry>,
-    machines: Vec<MachineEntry>,
-}
-
-#[derive(Serialize)]
-struct RuleEntry {
-    id: &'static str,
-    title: &'static str,
-    source: &'static str,
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-struct CaseEntry {
-    id: &'static str,
-    rule: &'static str,
-    isas: Vec<Isa>,
-    vcpus: u32,
-    needs_cache_model: bool,
-    needs_trapped_reads: bool,
-    premises: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-struct HypervisorEntry {
-    name: String,
-    about: String,
-    profile: String,
-    versions: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct MutantEntry {
-    name: &'static str,
-    site: &'static str,
-    shows: &'static str,
-    defect: &'static str,
-}
-
-#[derive(Serialize)]
-struct FindingEntry {
-    id: String,
-    title: String,
-    hypervisors: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct MachineEntry {
-    name: String,
-    about: String,
-    isas: Vec<Isa>,
-    cpus: u32,
-    cache_model: bool,
-}
 
 /// Prints what there is.
 pub fn list(catalog: &Catalog, args: &ListArgs) -> Result<bool, Error> {
-    let hypervisors = catalog.hypervisors.iter().filter(|it| !it.self_test);
-    let listing = Listing {
-        schema: "setway.list/1",
-        rules: RULES
-            .iter()
-            .map(|rule| RuleEntry {
-                id: rule.id,
-                title: rule.title,
-                source: rule.source,
-                kind: rule.kind.name(),
-            })
-            .collect(),
-        cases: CASES
-            .iter()
-            .filter(|it| !it.hidden)
-            .map(case_entry)
-            .collect(),
-        hypervisors: hypervisors.map(hypervisor_entry).collect(),
-        mutants: Mutant::ALL.iter().map(mutant_entry).collect(),
-        findings: catalog
-            .findings
-            .iter()
-            .map(|it| FindingEntry {
-                id: it.id.clone(),
-                title: it.title.clone(),
-                hypervisors: it.hypervisors.clone(),
-            })
-            .collect(),
-        machines: catalog
-            .machines
-            .iter()
-            .map(|it| MachineEntry {
-                name: it.name.clone(),
-                about: it.about.clone(),
-                isas: it.isas.clone(),
-                cpus: it.cpus,
-                cache_model: it.cache_model.is_some(),
-            })
-            .collect(),
-    };
+    let report = report(catalog);
     let text = match args.format {
-        ListFormat::Json => crate::report::json::to_text(&listing)?,
-        ListFormat::Human => human(&listing),
+        ListFormat::Json => document::to_text(&report)?,
+        ListFormat::Human => human(&report),
     };
     super::print(&text)?;
     Ok(true)
 }
 
-fn hypervisor_entry(it: &Hypervisor) -> HypervisorEntry {
-    HypervisorEntry {
-        versions: it.versions.iter().map(|it| it.version.clone()).collect(),
-        name: it.name.clone(),
-        about: it.about.clone(),
-        profile: it.profile.clone(),
+/// What there is.
+fn report(catalog: &Catalog) -> ListReport {
+    let hypervisors = catalog.hypervisors.iter().filter(|it| !it.self_test);
+    let cases = CASES.iter().filter(|case| !case.hidden);
+    ListReport {
+        schema: LIST_SCHEMA.to_owned(),
+        rules: RULES.iter().map(|rule| build::rule(rule)).collect(),
+        cases: cases.map(case).collect(),
+        hypervisors: hypervisors.map(hypervisor).collect(),
+        mutants: Mutant::ALL.iter().map(mutant).collect(),
+        findings: catalog.findings.iter().map(finding).collect(),
+        machines: catalog.machines.iter().map(machine).collect(),
     }
 }
 
-fn mutant_entry(mutant: &Mutant) -> MutantEntry {
-    MutantEntry {
-        name: mutant.name(),
-        site: mutant.site().name(),
-        shows: mutant.shows().name(),
-        defect: mutant.defect(),
-    }
-}
-
-fn case_entry(case: &Case) -> CaseEntry {
-    CaseEntry {
-        id: case.id,
-        rule: case.rule.id,
-        isas: case.isas.iter().map(|isa| Isa::from(*isa)).collect(),
+fn case(case: &setway_cases::Case) -> Case {
+    let isas = case.isas.iter().map(|isa| Isa::from(*isa));
+    let premises = case.premises.iter().map(|it| it.name().to_owned());
+    Case {
+        id: case.id.to_owned(),
+        rule: case.rule.id.to_owned(),
+        isas: names(isas),
         vcpus: case.cpus,
         needs_cache_model: case.needs(Premise::Caches),
         needs_trapped_reads: case.needs(Premise::TrappedReads),
-        premises: case.premises.iter().map(|it| it.name()).collect(),
+        premises: premises.collect(),
     }
 }
 
-fn human(listing: &Listing) -> String {
-    let mut text = String::from("Rules and their cases\n");
-    // Writing to a string cannot fail.
-    for rule in &listing.rules {
-        let _ = writeln!(text, "\n  {} ({}): {}", rule.id, rule.kind, rule.title);
-        let _ = writeln!(
-            text,
-            "  {:width$}  {}",
-            "",
-            rule.source,
-            width = rule.id.len()
-        );
-        for case in listing.cases.iter().filter(|case| case.rule == rule.id) {
-            let isas: Vec<_> = case.isas.iter().map(|isa| isa.name()).collect();
+fn hypervisor(it: &Hypervisor) -> setway_report::Hypervisor {
+    setway_report::Hypervisor {
+        name: it.name.clone(),
+        about: it.about.clone(),
+        profile: it.profile.clone(),
+        versions: it.versions.iter().map(|it| it.version.clone()).collect(),
+    }
+}
+
+fn mutant(mutant: &Mutant) -> ListedMutant {
+    ListedMutant {
+        name: mutant.name().to_owned(),
+        site: mutant.site().name().to_owned(),
+        shows: mutant.shows().name().to_owned(),
+        defect: mutant.defect().to_owned(),
+    }
+}
+
+fn finding(it: &Finding) -> setway_report::Finding {
+    setway_report::Finding {
+        id: it.id.clone(),
+        title: it.title.clone(),
+        hypervisors: it.hypervisors.clone(),
+    }
+}
+
+fn machine(it: &Machine) -> setway_report::Machine {
+    setway_report::Machine {
+        name: it.name.clone(),
+        about: it.about.clone(),
+        isas: names(it.isas.iter().copied()),
+        cpus: it.cpus,
+        cache_model: it.cache_model.is_some(),
+    }
+}
+
+fn names(isas: impl IntoIterator<Item = Isa>) -> Vec<String> {
+    let names = isas.into_iter().map(|isa| isa.name().to_owned());
+    names.collect()
+}
+
+/// The report for people.
+fn human(report: &ListReport) -> String {
+    let mut text = String::new();
+    write(&mut text, report).expect("writing to a string cannot fail");
+    text
+}
+
+fn write(text: &mut String, report: &ListReport) -> fmt::Result {
+    writeln!(text, "Rules and their cases")?;
+    for rule in &report.rules {
+        let width = rule.id.len();
+        writeln!(text, "\n  {} ({}): {}", rule.id, rule.kind, rule.title)?;
+        writeln!(text, "  {:width$}  {}", "", rule.source)?;
+        let cases = report.cases.iter().filter(|case| case.rule == rule.id);
+        for case in cases {
             let vcpus = if case.vcpus > 1 {
                 format!("  {} vCPUs", case.vcpus)
             } else {
                 String::new()
             };
-            let cache = match (case.needs_cache_model, case.needs_trapped_reads) {
+            let needs = match (case.needs_cache_model, case.needs_trapped_reads) {
                 (true, _) => "  needs the cache model",
                 (_, true) => "  needs trapped reads",
                 _ => "",
             };
-            let _ = writeln!(text, "    {:<16} {}{vcpus}{cache}", case.id, isas.join(" "));
+            let isas = case.isas.join(" ");
+            writeln!(text, "    {:<16} {isas}{vcpus}{needs}", case.id)?;
         }
     }
-    text.push_str("\nHypervisors\n");
-    for it in &listing.hypervisors {
-        let versions = match it.versions.is_empty() {
-            true => String::new(),
-            false => format!("; versions {}", it.versions.join(", ")),
+    writeln!(text, "\nHypervisors")?;
+    for it in &report.hypervisors {
+        let versions = if it.versions.is_empty() {
+            String::new()
+        } else {
+            format!("; versions {}", it.versions.join(", "))
         };
-        let _ = writeln!(
-            text,
-            "  {:<16} {} (profile {}{versions})",
-            it.name, it.about, it.profile
-        );
+        let (name, about, profile) = (&it.name, &it.about, &it.profile);
+        writeln!(text, "  {name:<16} {about} (profile {profile}{versions})")?;
     }
-    text.push_str(
-        "\nMutants of the reference hypervisor: where the mistake is made, what is wrong\n",
-    );
-    for it in &listing.mutants {
-        let MutantEntry {
-            name,
-            site,
-            shows,
-            defect,
-        } = it;
-        let _ = writeln!(text, "  {name:<24} {site:<9} {shows:<15} {defect}");
+    writeln!(
+        text,
+        "\nMutants of the reference hypervisor: where the mistake is made, what is wrong"
+    )?;
+    for it in &report.mutants {
+        let (name, site, shows, defect) = (&it.name, &it.site, &it.shows, &it.defect);
+        writeln!(text, "  {name:<24} {site:<9} {shows:<15} {defect}")?;
     }
-    text.push_str("\nFindings\n");
-    for it in &listing.findings {
-        let _ = writeln!(
-            text,
-            "  {:<16} {} ({})",
-            it.id,
-            it.title,
-            it.hypervisors.join(", ")
-        );
+    writeln!(text, "\nFindings")?;
+    for it in &report.findings {
+        let hypervisors = it.hypervisors.join(", ");
+        writeln!(text, "  {:<16} {} ({hypervisors})", it.id, it.title)?;
     }
-    text.push_str("\nMachines\n");
-    for it in &listing.machines {
-        let _ = writeln!(text, "  {:<16} {}", it.name, it.about);
+    writeln!(text, "\nMachines")?;
+    for it in &report.machines {
+        writeln!(text, "  {:<16} {}", it.name, it.about)?;
     }
-    text
+    Ok(())
 }

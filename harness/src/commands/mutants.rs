@@ -1,49 +1,23 @@
 //! `setway mutants`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use serde::Serialize;
 use setway_policy::Mutant;
+use setway_report::{Kill, MUTANTS_SCHEMA, MutantError, MutantsReport};
 
 use crate::{
     bench::{
         Bench,
-        mutants::{self, Fate, Matrix},
+        mutants::{self, Matrix},
     },
     catalog::{Catalog, Unknown, hypervisor},
     cli::{ListFormat, MutantsArgs},
     commands::Error,
+    judge::Judgement,
     plan::Run,
-    report::json,
+    report::{document, text::printable},
     workspace::Workspace,
 };
-
-/// The schema `setway.mutants/1`.
-#[derive(Serialize)]
-struct Document {
-    schema: &'static str,
-    mutants: Vec<Entry>,
-    survivors: Vec<&'static str>,
-    idle_cases: Vec<&'static str>,
-    not_judged_cases: Vec<&'static str>,
-    red_without_defect: Vec<String>,
-    errors: Vec<ErrorEntry>,
-}
-
-/// A run that says nothing about its mutant, because what went wrong is not the mutant's doing.
-#[derive(Serialize)]
-struct ErrorEntry {
-    mutant: &'static str,
-    run: String,
-    reason: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    name: &'static str,
-    defect: &'static str,
-    killed_by: Vec<String>,
-}
 
 /// Makes the kill matrix.
 pub fn mutants(
@@ -76,16 +50,16 @@ pub fn mutants(
     if args.bless {
         mutants::remember(workspace, &matrix)?;
     }
-    let document = document(&matrix);
+    let report = report(&matrix, args.quick, bench.without_model());
     super::print(&match args.format {
-        ListFormat::Json => json::to_text(&document)?,
-        ListFormat::Human => human(&matrix, &document, args.quick, bench.without_model()),
+        ListFormat::Json => document::to_text(&report)?,
+        ListFormat::Human => human(&report),
     })?;
     let wrong = [
-        document.survivors.len(),
-        document.idle_cases.len(),
-        document.red_without_defect.len(),
-        document.errors.len(),
+        report.survivors.len(),
+        report.idle_cases.len(),
+        report.red_without_defect.len(),
+        report.errors.len(),
     ];
     Ok(wrong == [0; 4])
 }
@@ -104,108 +78,118 @@ fn select(filters: &[String]) -> Result<Vec<Mutant>, Unknown> {
     Ok(chosen.copied().collect())
 }
 
-fn document(matrix: &Matrix) -> Document {
-    let ids = |cases: &[&'static setway_cases::Case]| cases.iter().map(|case| case.id).collect();
-    Document {
-        schema: "setway.mutants/1",
-        mutants: matrix
-            .fates
-            .iter()
-            .map(|fate| Entry {
-                name: fate.mutant.name(),
-                defect: fate.mutant.defect(),
-                killed_by: fate.killers.iter().map(|(run, _)| run.label()).collect(),
-            })
-            .collect(),
-        survivors: matrix.survivors().map(Mutant::name).collect(),
+/// The kill matrix as a report.
+fn report(matrix: &Matrix, quick: bool, without_model: Option<&str>) -> MutantsReport {
+    let ids = |cases: &[&'static setway_cases::Case]| {
+        let ids = cases.iter().map(|case| case.id.to_owned());
+        ids.collect()
+    };
+    let labels = |runs: &[(Run, Judgement)]| runs.iter().map(|(run, _)| run.label()).collect();
+    let mutants = matrix.fates.iter().map(|fate| setway_report::Mutant {
+        name: fate.mutant.name().to_owned(),
+        defect: fate.mutant.defect().to_owned(),
+        killed_by: labels(&fate.killers),
+        kills: fate.killers.iter().map(kill).collect(),
+    });
+    let errors = matrix.errors.iter().map(|(run, judgement)| MutantError {
+        mutant: run.defect_name().to_owned(),
+        run: run.label(),
+        reason: judgement.reason.clone(),
+    });
+    MutantsReport {
+        schema: MUTANTS_SCHEMA.to_owned(),
+        mutants: mutants.collect(),
+        survivors: matrix.survivors().map(|it| it.name().to_owned()).collect(),
         idle_cases: ids(&matrix.idle),
         not_judged_cases: ids(&matrix.not_judged),
-        red_without_defect: matrix.red.iter().map(|(run, _)| run.label()).collect(),
-        errors: matrix
-            .errors
-            .iter()
-            .map(|(run, judgement)| ErrorEntry {
-                mutant: run.defect_name(),
-                run: run.label(),
-                reason: judgement.reason.clone(),
-            })
-            .collect(),
+        red_without_defect: labels(&matrix.red),
+        red: matrix.red.iter().map(kill).collect(),
+        errors: errors.collect(),
+        quick,
+        without_cache_model: without_model.map(str::to_owned),
     }
 }
 
-fn human(matrix: &Matrix, document: &Document, quick: bool, without_model: Option<&str>) -> String {
+fn kill((run, judgement): &(Run, Judgement)) -> Kill {
+    Kill {
+        run: run.label(),
+        case: run.case.id.to_owned(),
+        isa: run.isa.name().to_owned(),
+        caches: run.caches.map(|caches| caches.to_string()),
+        verdict: judgement.verdict,
+        reason: judgement.reason.clone(),
+    }
+}
+
+/// The report for people.
+fn human(report: &MutantsReport) -> String {
     let mut text = String::new();
-    // Writing to a string cannot fail.
-    for fate in &matrix.fates {
-        let _ = writeln!(text, "{}: {}", fate.mutant.name(), fate.mutant.defect());
-        match fate.killers.first() {
-            None => text.push_str("  SURVIVES\n"),
-            Some((run, judgement)) if quick => {
-                let reason = judgement.reason.as_deref().unwrap_or_default();
-                let _ = writeln!(
-                    text,
-                    "  killed by {}: {}: {reason}",
-                    run.label(),
-                    judgement.verdict
-                );
-            }
-            Some(_) => killers(&mut text, fate),
-        }
-    }
-    for (what, list) in [
-        ("cases that kill no mutant", &document.idle_cases),
-        (
-            "cases that cannot fail on this machine, see `setway list`",
-            &document.not_judged_cases,
-        ),
-        ("survivors", &document.survivors),
-    ] {
-        if !list.is_empty() {
-            let _ = writeln!(text, "\n{what}: {}", list.join(" "));
-        }
-    }
-    for (run, judgement) in &matrix.red {
-        let reason = judgement.reason.as_deref().unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "\n{} without any defect: {}: {reason}",
-            judgement.verdict,
-            run.label()
-        );
-    }
-    for error in &document.errors {
-        let reason = error.reason.as_deref().unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "\nerror, which kills nothing: {} with {}: {reason}",
-            error.run, error.mutant
-        );
-    }
-    if let Some(reason) = without_model {
-        let _ = writeln!(
-            text,
-            "\nmutants that only wrong data can show are left out, without the cache model: {reason}"
-        );
-    }
-    let killed = matrix.fates.len() - document.survivors.len();
-    let _ = writeln!(text, "\n{killed} of {} mutants killed", matrix.fates.len());
+    let report = printable(report);
+    write(&mut text, &report).expect("writing to a string cannot fail");
     text
 }
 
-/// The killers of one mutant, one line per case.
-fn killers(text: &mut String, fate: &Fate) {
-    for case in fate
-        .killers
-        .chunk_by(|(a, _), (b, _)| a.case.id == b.case.id)
-    {
-        let verdicts: Vec<_> = case
-            .iter()
-            .map(|(run, judgement)| match run.caches {
-                Some(caches) => format!("{} [{caches}] {}", run.isa, judgement.verdict),
-                None => format!("{} {}", run.isa, judgement.verdict),
-            })
-            .collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {:<16} {}", case[0].0.case.id, verdicts.join(", "));
+fn write(text: &mut String, report: &MutantsReport) -> fmt::Result {
+    for mutant in &report.mutants {
+        writeln!(text, "{}: {}", mutant.name, mutant.defect)?;
+        match mutant.kills.first() {
+            None => writeln!(text, "  SURVIVES")?,
+            Some(kill) if report.quick => {
+                let reason = kill.reason.as_deref().unwrap_or_default();
+                writeln!(text, "  killed by {}: {}: {reason}", kill.run, kill.verdict)?;
+            }
+            Some(_) => killers(text, &mutant.kills)?,
+        }
     }
+    for (what, list) in [
+        ("cases that kill no mutant", &report.idle_cases),
+        (
+            "cases that cannot fail on this machine, see `setway list`",
+            &report.not_judged_cases,
+        ),
+        ("survivors", &report.survivors),
+    ] {
+        if !list.is_empty() {
+            writeln!(text, "\n{what}: {}", list.join(" "))?;
+        }
+    }
+    for red in &report.red {
+        let (verdict, run) = (red.verdict, &red.run);
+        let reason = red.reason.as_deref().unwrap_or_default();
+        writeln!(text, "\n{verdict} without any defect: {run}: {reason}")?;
+    }
+    for MutantError {
+        mutant,
+        run,
+        reason,
+    } in &report.errors
+    {
+        let reason = reason.as_deref().unwrap_or_default();
+        writeln!(
+            text,
+            "\nerror, which kills nothing: {run} with {mutant}: {reason}"
+        )?;
+    }
+    if let Some(reason) = &report.without_cache_model {
+        writeln!(
+            text,
+            "\nmutants that only wrong data can show are left out, without the cache model: {reason}"
+        )?;
+    }
+    let all = report.mutants.len();
+    let killed = all - report.survivors.len();
+    writeln!(text, "\n{killed} of {all} mutants killed")
+}
+
+/// The killers of one mutant, one line per case.
+fn killers(text: &mut String, kills: &[Kill]) -> fmt::Result {
+    for case in kills.chunk_by(|a, b| a.case == b.case) {
+        let verdicts = case.iter().map(|kill| match &kill.caches {
+            Some(caches) => format!("{} [{caches}] {}", kill.isa, kill.verdict),
+            None => format!("{} {}", kill.isa, kill.verdict),
+        });
+        let verdicts: Vec<String> = verdicts.collect();
+        writeln!(text, "  {:<16} {}", case[0].case, verdicts.join(", "))?;
+    }
+    Ok(())
 }

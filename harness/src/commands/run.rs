@@ -5,20 +5,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use setway_policy::Mutant;
-
 use fs_err as fs;
+use setway_policy::Mutant;
+use setway_report::Artifact;
 
 use crate::{
     bench::{Bench, Outcome, Worker, pool},
     catalog::{Catalog, Unknown, hypervisor, schedule::Choice, target::Target},
-    cli::{Format, RunArgs},
+    cli::RunArgs,
     commands::Error,
     judge::Verdict,
     plan::{self, Run},
-    report::{Report, Section, human, json, junit, progress::Progress, tap},
+    report::{
+        build::{self, origin},
+        document,
+        progress::Progress,
+    },
     workspace::Workspace,
 };
+
+/// What `--report` writes in its directory: the report as JSON, and logs of runs that did not pass.
+const RESULTS: &str = "results.json";
+const LOGS: &str = "logs";
 
 /// A target, the runs to make on it, and what came of them.
 struct Part {
@@ -34,14 +42,21 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<b
     let targets = args.hyp.iter().map(|name| catalog.target(name));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     if let Some(dir) = &args.report {
-        // Before the runs: a report that has no place is better known at once.
+        // Before the runs: a report that has no place is better known at once. Logs of an earlier report would
+        // stay beside the new results.
         fs::create_dir_all(dir)?;
+        if dir.join(RESULTS).exists() || dir.join(LOGS).exists() {
+            return Err(Error::ReportExists(dir.clone()));
+        }
     }
     let parts = targets
         .into_iter()
         .map(|it| prepare(workspace, catalog, it, args, mutant));
     let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
 
+    let origin = origin::origin(workspace);
+    let files = parts.iter().map(|part| part.bench.boot.files()).collect();
+    let artifacts = origin::describe(files);
     let progress = Progress::start(parts.iter().map(|part| part.runs.len()).sum());
     for part in &mut parts {
         part.make(args, &progress);
@@ -51,22 +66,18 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<b
     if args.bless {
         bless(parts.iter_mut().flat_map(|part| &mut part.outcomes))?;
     }
-    let report = Report {
-        sections: parts.iter().map(|part| part.section(args)).collect(),
-        allow_findings: args.allow_findings,
-    };
-    let results = json::text(&report)?;
+    let artifacts = artifacts.join().expect("describing files does not panic");
+    let parts = parts.iter().zip(artifacts);
+    let parts: Vec<build::Part> = parts
+        .map(|(part, artifacts)| part.to_report(args, artifacts))
+        .collect();
+    let report = build::build(&parts, origin, args.allow_findings);
     // Should the file fail, there is still the report.
     let written = args.report.as_ref().map_or(Ok(()), |dir| {
-        let file = dir.join("results.json");
-        fs::write(&file, &results)
+        let file = dir.join(RESULTS);
+        fs::write(&file, document::to_text(&report)?).map_err(Error::from)
     });
-    super::print(&match args.format {
-        Format::Human => human::text(&report),
-        Format::Json => results,
-        Format::Junit => junit::text(&report)?,
-        Format::Tap => tap::text(&report),
-    })?;
+    super::print(&super::report::rendered(&report, args.format)?)?;
     written?;
     Ok(report.is_good())
 }
@@ -92,7 +103,7 @@ fn prepare(
     bench.expectations = expectations;
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
     bench.logs = Some(match &args.report {
-        Some(dir) => dir.join("logs"),
+        Some(dir) => dir.join(LOGS),
         None => workspace.logs(),
     });
     Ok(Part {
@@ -126,12 +137,13 @@ impl Part {
         self.wall = start.elapsed();
     }
 
-    fn section(&self, args: &RunArgs) -> Section<'_> {
-        Section {
+    fn to_report(&self, args: &RunArgs, artifacts: Vec<Artifact>) -> build::Part<'_> {
+        build::Part {
             bench: &self.bench,
             outcomes: &self.outcomes,
             wall: self.wall,
             repeat: repeat_options(args, &self.bench.target().label()),
+            artifacts,
         }
     }
 }

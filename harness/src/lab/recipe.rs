@@ -329,6 +329,32 @@ impl Boot {
             hosted: hypervisor.is_hosted(),
         }
     }
+
+    /// Every file that boots run, with a name for it: QEMU, the cache model, Setway's images, what was fetched and
+    /// made, and what the hypervisor's own arguments name by its full path.
+    pub fn files(&self) -> Vec<(String, PathBuf)> {
+        let qemu = [("qemu".to_owned(), self.qemu.path())];
+        let plugin = self.model.as_ref().ok();
+        let plugin = plugin.map(|it| ("plugin".to_owned(), it.path.clone()));
+        let images = self.images.iter();
+        let images = images.map(|it| (it.recipe.name.to_owned(), it.flat.clone()));
+        let files = self.files.iter();
+        let files = files.map(|(name, path)| (name.clone(), path.clone()));
+        let hypervisor = &self.target.hypervisor;
+        let words = hypervisor.args.iter().filter(|it| it.starts_with('/'));
+        let named = words.map(PathBuf::from).filter(|path| path.is_file());
+        let named = named.map(|path| {
+            (
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                path,
+            )
+        });
+        let all = qemu.into_iter().chain(plugin).chain(images);
+        all.chain(files).chain(named).collect()
+    }
 }
 
 /// The cache model for this QEMU, built if need be; or why there is none.

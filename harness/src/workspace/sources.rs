@@ -7,11 +7,12 @@ use std::{
 };
 
 /// What the program `setway` is made from, relative to the checkout. Directories count with all below.
-pub const HOST: [&str; 10] = [
+pub const HOST: [&str; 11] = [
     "Cargo.lock",
     "Cargo.toml",
     "harness/Cargo.toml",
     "harness/build.rs",
+    "harness/report",
     "harness/src",
     "hyp-under-test/policy",
     "payloads/architecture",

@@ -14,7 +14,7 @@ use setway::{
     bench::Bench,
     catalog::{Catalog, isa::Isa, schedule::Caches},
     plan::{self, Run},
-    report::{Section, human},
+    report::{build, human},
     workspace::{Workspace, process},
 };
 
@@ -71,16 +71,11 @@ fn prepare() -> Result<Bench, setway::Error> {
 
 fn shows_what_it_should(run: &Run) -> Result<(), Failed> {
     let Some(bench) = bare()? else { return Ok(()) };
-    let outcomes = [bench.run(run)];
-    if !outcomes[0].judgement.verdict.is_bad() {
+    let outcome = bench.run(run);
+    if !outcome.judgement.verdict.is_bad() {
         return Ok(());
     }
-    let section = Section {
-        bench,
-        outcomes: &outcomes,
-        wall: outcomes[0].duration,
-        repeat: " --hyp bare".to_owned(),
-    };
-    let text = human::details(&section, &outcomes[0]);
+    let report = build::of_one(bench, &outcome, " --hyp bare");
+    let text = human::details(&report, &report.results[0]);
     Err(anstream::adapter::strip_str(&text).to_string().into())
 }

@@ -57,10 +57,10 @@ pub struct Notice {
     pub place: String,
     /// In which CPU's cache; `None` if in none.
     pub in_cpu: Option<u64>,
-    /// Who stored to the line last, and how: `cached`, `uncached` or `write-through`.
+    /// Who stored to the line last, and how: `cached`, `uncached` or `write-through`; `None` if nobody did.
     pub store: Option<(Place, String)>,
-    /// What was done to the line since, last: the op's name, or `moved` for an op by set/way that missed the line
-    /// because it had moved to another CPU's cache.
+    /// Who did what to the line since: the op's name, or `moved` for an op by set/way that missed the line
+    /// because it had moved to another CPU's cache; `None` if nothing was done.
     pub then: Option<(Place, String)>,
 }
 
@@ -89,7 +89,7 @@ pub struct Flush {
     pub ranges: u64,
     /// The physical address at which the first range begins.
     pub first: u64,
-    /// The physical address at which the last range begins.
+    /// The physical address at which the last range ends.
     pub last: u64,
     /// Lines that the guest had dirtied and that were still dirty.
     pub missed: u64,
@@ -103,7 +103,7 @@ pub struct Flush {
 pub struct Ops {
     /// How it names a line: `va` or `set_way`.
     pub by: String,
-    /// What it does: `clean`, `invalidate`, `clean-invalidate`.
+    /// What it does: `invalidate`, `clean`, `clean-pou` (to the point of unification), `clean-invalidate`.
     pub op: String,
     /// The guest executed it itself.
     pub guest: bool,

@@ -152,7 +152,7 @@ pub struct HypervisorAccount {
     pub events: Vec<String>,
     /// How often it flushed the guest's memory.
     pub flushes: u64,
-    /// How many cache lines that cleaned.
+    /// How many cache lines that cleaned; 0 if it does not count them.
     pub lines: u64,
     /// Events that did not fit into its trace.
     pub lost: u64,

@@ -1,4 +1,6 @@
 //! What the cache model noticed, in words: which store was lost, and which op was missing where.
+//!
+//! The addresses are named here, while the images are at hand: a report must be readable without them.
 
 use std::cell::OnceCell;
 
@@ -7,13 +9,13 @@ use setway_protocol::{
     word::{Access, Maintenance},
 };
 
+use super::symbols::Symbols;
 use crate::{
     bench::{Bench, Outcome},
     evidence::observation::{Bases, Flush, Modelled, Notice, Observation, Place},
-    report::symbols::Symbols,
 };
 
-/// How many lines of the account are shown.
+/// How many lines of the story are kept.
 const LINES: usize = 24;
 
 /// Names addresses of one run's guest and hypervisor.
@@ -76,8 +78,8 @@ impl Names<'_> {
     }
 }
 
-/// What happened to data in a run, in order, a line each; nothing if all went well.
-pub fn account(bench: &Bench, outcome: &Outcome) -> Vec<String> {
+/// What happened to data in a run, in order, a line each; empty if all went well.
+pub fn story(bench: &Bench, outcome: &Outcome) -> Vec<String> {
     let Some(observation) = &outcome.observation else {
         return Vec::new();
     };

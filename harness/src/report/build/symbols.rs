@@ -40,12 +40,12 @@ impl Symbols {
         Self { functions }
     }
 
-    /// The function that `offset` lies in, and how far.
+    /// The function that `offset` lies in, and how far; `None` if none starts before it.
     pub fn name(&self, offset: u64) -> Option<String> {
-        let behind = self
+        let next = self
             .functions
             .partition_point(|(start, _)| *start <= offset);
-        let (start, name) = self.functions.get(behind.checked_sub(1)?)?;
+        let (start, name) = self.functions.get(next.checked_sub(1)?)?;
         Some(match offset - start {
             0 => name.clone(),
             more => format!("{name}+{more:#x}"),
@@ -56,7 +56,7 @@ impl Symbols {
 /// A name without its hash, and without the crates in which everything is.
 fn readable(name: &str) -> String {
     let name = format!("{:#}", rustc_demangle::demangle(name));
-    // Generic arguments say which payload it is, which the run says already.
+    // Generic arguments name the payload, which the run names already.
     let mut depth = 0;
     let plain: String = name
         .chars()
