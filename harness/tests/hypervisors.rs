@@ -4,26 +4,18 @@
 //! The whole catalogue under all of them takes minutes; `.ci/run` does that. What depends on timing alone is
 //! ignored: `cargo test --test hypervisors -- --ignored`.
 
-use std::{num::NonZero, time::Duration};
+use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use setway::{
-    bench::{Bench, Outcome, Worker},
-    catalog::{Catalog, finding::Finding, isa::Isa, schedule::Choice},
+    bench::{Bench, Worker},
+    catalog::{finding::Finding, isa::Isa, schedule::Choice},
     judge::{Verdict, finding},
     plan::Run,
-    report::{build, human},
-    workspace::{Workspace, process},
 };
-use setway_cases::{Case, IsaName, RULES};
+use setway_testing::{catalog, details, misbehaving, on_debian, prepare, run_of};
 
 fn main() {
-    if let Err(error) = process::die_on_signals() {
-        eprintln!("cannot catch signals: {error}");
-    }
-    let mut arguments = Arguments::from_args();
-    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.test_threads.get_or_insert(cpus);
     let mut trials = vec![
         Trial::test("unplugged::no_dev_kvm", || {
             ends("kvm-unplugged", "/dev/kvm")
@@ -48,41 +40,13 @@ fn main() {
         })),
     }
     // Kernels and hypervisors come from Debian's archive.
-    let debian = std::path::Path::new("/usr/bin/apt-get").exists();
-    let trials = trials.into_iter().map(|trial| match debian {
-        true => trial,
-        false => trial.with_ignored_flag(true),
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+    setway_testing::run(trials.into_iter().map(on_debian));
 }
 
 /// A bench for `runs` under `hypervisor`, without caches.
 fn bench(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
     let (bench, _) = prepare(hypervisor, Some(&Choice::Off), runs)?;
     Ok(bench)
-}
-
-fn prepare(
-    hypervisor: &str,
-    choice: Option<&Choice>,
-    runs: &[Run],
-) -> Result<(Bench, Vec<Run>), setway::Error> {
-    let catalog = catalog()?;
-    let target = catalog.target(hypervisor)?;
-    let workspace = Workspace::find()?;
-    Ok(Bench::prepare(
-        &workspace, &catalog, target, None, choice, runs,
-    )?)
-}
-
-fn catalog() -> Result<Catalog, setway::Error> {
-    Ok(Catalog::load(&Workspace::find()?)?)
-}
-
-fn run_of(id: &str, isa: Isa) -> Run {
-    let mut all = Run::all().into_iter();
-    let found = all.find(|run| run.case.id == id && run.isa == isa);
-    found.expect("the catalogue has the case")
 }
 
 /// Under `hypervisor` nothing runs: each run crashes, and the reason says why.
@@ -103,42 +67,31 @@ fn ends(hypervisor: &str, because: &str) -> Result<(), Failed> {
 
 /// In one boot, guests that hang, fail and behave: what becomes of one is not the next one's business.
 fn doomed() -> Result<(), Failed> {
-    static MISBEHAVE: Case = Case {
-        isas: &[IsaName::A64],
-        ..Case::plain("misbehave", RULES[0])
-    };
-    let misbehave = |defect| Run {
-        case: &MISBEHAVE,
-        isa: Isa::A64,
-        defect: Some(defect),
-        caches: None,
-        programs: None,
-    };
     let good = run_of("VMR-VALUE", Isa::A32);
     let expected = [
         (
-            misbehave("hang"),
+            misbehaving("hang"),
             Verdict::Timeout,
             "still running after 3 s",
         ),
         (good, Verdict::Pass, ""),
-        (misbehave("panic"), Verdict::Crash, "panic"),
+        (misbehaving("panic"), Verdict::Crash, "panic"),
         (
-            misbehave("stray"),
+            misbehaving("stray"),
             Verdict::Crash,
             "the guest ended by crash",
         ),
         (
-            misbehave("reset"),
+            misbehaving("reset"),
             Verdict::Crash,
             "the guest ended by reset",
         ),
         (
-            misbehave("silent"),
+            misbehaving("silent"),
             Verdict::NoVerdict,
             "no record of the guest's stream",
         ),
-        (misbehave("truncated"), Verdict::NoVerdict, "cut off"),
+        (misbehaving("truncated"), Verdict::NoVerdict, "cut off"),
         (good, Verdict::Pass, ""),
     ];
     let runs: Vec<Run> = expected.iter().map(|(run, ..)| *run).collect();
@@ -170,7 +123,7 @@ fn vmm() -> Result<(), Failed> {
     for run in &runs {
         let outcome = bench.run(run);
         if outcome.judgement.verdict != Verdict::Pass {
-            return Err(details(&bench, outcome).into());
+            return Err(details(&bench, &outcome).into());
         }
     }
     Ok(())
@@ -207,7 +160,7 @@ fn shows(finding: &Finding) -> Result<(), Failed> {
                 }
                 tries -= 1;
                 if tries == 0 {
-                    return Err(format!("{label}: {}", details(&bench, outcome)).into());
+                    return Err(format!("{label}: {}", details(&bench, &outcome)).into());
                 }
             }
             if finding.depends_on_timing() {
@@ -220,14 +173,3 @@ fn shows(finding: &Finding) -> Result<(), Failed> {
 
 /// How often to try to see what depends on timing.
 const TRIES: u32 = 60;
-
-/// What `setway run` would say.
-fn details(bench: &Bench, outcome: Outcome) -> String {
-    let report = build::of_one(
-        bench,
-        &outcome,
-        &format!(" --hyp {}", bench.target().label()),
-    );
-    let text = human::details(&report, &report.results[0]);
-    anstream::adapter::strip_str(&text).to_string()
-}

@@ -1,37 +1,23 @@
 //! The suite as tests: one per case and ISA, one per mutant, one per misbehaviour of a payload.
 //!
-//! They run on the same engine as `setway run`. cargo-nextest starts this program anew for each of
-//! them, so listing must cost nothing: images are built by the first test that needs them.
+//! They run on the same engine as `setway run`.
 
-use std::{
-    num::NonZero,
-    sync::{Mutex, OnceLock, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use setway::{
     bench::{
-        Bench, Outcome,
+        Bench,
         mutants::{self, Hunter},
     },
-    catalog::{Catalog, hypervisor, isa::Isa, source},
+    catalog::{hypervisor, source},
     judge::{Verdict, expectation},
     plan::Run,
-    report::{build, human},
-    workspace::{Workspace, process},
 };
-use setway_cases::{Case, IsaName, RULES};
 use setway_policy::Mutant;
+use setway_testing::{SharedBench, details, misbehaving, prepare, workspace};
 
 fn main() {
-    if let Err(error) = process::die_on_signals() {
-        eprintln!("cannot catch signals: {error}");
-    }
-    let mut arguments = Arguments::from_args();
-    // Every test is a QEMU; more of them than CPUs only makes deadlines tight.
-    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.test_threads.get_or_insert(cpus);
     let runs = Run::all().into_iter().flat_map(|run| run.each(None));
     let runs = runs.map(|run| {
         let caches = run
@@ -48,60 +34,19 @@ fn main() {
         .map(|it| Trial::test(format!("misbehave::{}", it.name), || has_its_verdict(it)));
     let none = Trial::test("mutants::none_survives", none_survives);
     let strays = Trial::test("expectations::belong_to_runs", expectations_belong_to_runs);
-    let trials = runs
-        .chain(mutants)
-        .chain(misbehaviours)
-        .chain([none, strays])
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let trials = runs.chain(mutants).chain(misbehaviours);
+    setway_testing::run(trials.chain([none, strays]));
 }
 
 /// The reference hypervisor and everything else that runs share, prepared once.
 fn reference() -> Result<&'static Bench, Failed> {
-    static BENCH: Shared = Shared::new();
+    static BENCH: SharedBench = SharedBench::new();
     BENCH.get(|| {
-        let mut bench = prepare(hypervisor::DEFAULT, &Run::all())?;
+        let (mut bench, _) = prepare(hypervisor::DEFAULT, None, &Run::all())?;
         bench.expectations = true;
         bench.logs = Some(workspace().logs());
         Ok(bench)
     })
-}
-
-/// A bench that is made when first asked for.
-struct Shared {
-    bench: OnceLock<Bench>,
-    making: Mutex<()>,
-}
-
-impl Shared {
-    const fn new() -> Self {
-        Self {
-            bench: OnceLock::new(),
-            making: Mutex::new(()),
-        }
-    }
-
-    fn get(&self, make: impl FnOnce() -> Result<Bench, setway::Error>) -> Result<&Bench, Failed> {
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bench) = self.bench.get() {
-            return Ok(bench);
-        }
-        let bench = make()?;
-        Ok(self.bench.get_or_init(|| bench))
-    }
-}
-
-fn prepare(hypervisor: &str, runs: &[Run]) -> Result<Bench, setway::Error> {
-    let catalog = Catalog::load(workspace())?;
-    let target = catalog.target(hypervisor)?;
-    let (bench, _) = Bench::prepare(workspace(), &catalog, target, None, None, runs)?;
-    Ok(bench)
-}
-
-/// The checkout under test.
-fn workspace() -> &'static Workspace {
-    static WORKSPACE: OnceLock<Workspace> = OnceLock::new();
-    WORKSPACE.get_or_init(|| Workspace::find().expect("tests run in a checkout"))
 }
 
 fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
@@ -110,7 +55,7 @@ fn meets_rule_and_expectation(run: &Run) -> Result<(), Failed> {
     let run = &run.with_caches(caches);
     let outcome = bench.run(run);
     if outcome.judgement.verdict.is_bad() {
-        return Err(details(bench, outcome).into());
+        return Err(details(bench, &outcome).into());
     }
     if let Some(observation) = &outcome.observation {
         insta_agrees(run, expectation::render(observation));
@@ -126,13 +71,6 @@ fn insta_agrees(run: &Run, observed: String) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(run.with_caches(None).file_stem(), observed));
-}
-
-/// What `setway run` would say.
-fn details(bench: &Bench, outcome: Outcome) -> String {
-    let report = build::of_one(bench, &outcome, "");
-    let text = human::details(&report, &report.results[0]);
-    anstream::adapter::strip_str(&text).to_string()
 }
 
 fn is_killed(mutant: Mutant) -> Result<(), Failed> {
@@ -238,26 +176,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
-    static BARE: Shared = Shared::new();
-    static REFERENCE: Shared = Shared::new();
-    // The image says that it runs this case.
-    static CASE: Case = Case {
-        isas: &[IsaName::A64],
-        ..Case::plain("misbehave", RULES[0])
-    };
-    let run = Run {
-        case: &CASE,
-        isa: Isa::A64,
-        defect: Some(expected.name),
-        caches: None,
-        programs: None,
-    };
+    static BARE: SharedBench = SharedBench::new();
+    static REFERENCE: SharedBench = SharedBench::new();
+    let run = misbehaving(expected.name);
     let shared = match expected.under {
         Under::Bare => &BARE,
         Under::Reference => &REFERENCE,
     };
     let bench = shared.get(|| {
-        let mut bench = prepare(expected.under.runner(), &[run])?;
+        let (mut bench, _) = prepare(expected.under.runner(), None, &[run])?;
         bench.limits.time = TIMEOUT;
         bench.limits.console = 1 << 16;
         Ok(bench)
