@@ -15,9 +15,6 @@ pub fn text(report: &RunReport) -> Result<String, Error> {
     let report = printable(report);
     let mut document = quick_junit::Report::new("setway");
     document.set_time(Duration::from_millis(report.wall_ms));
-    if let Some(time) = started(&report) {
-        document.set_timestamp(time);
-    }
     let targets = report.targets.iter();
     document.add_test_suites(targets.map(|target| suite(&report, target)));
     let text = document
@@ -26,7 +23,7 @@ pub fn text(report: &RunReport) -> Result<String, Error> {
     Ok(without_skipped(&text) + "\n")
 }
 
-/// The schema of Jenkins' xUnit plugin has no `skipped` on `testsuites`, only on each `testsuite`.
+/// The schema of Jenkins' xUnit plugin (`junit-10.xsd`) has no `skipped` on `testsuites`, only on each `testsuite`.
 fn without_skipped(text: &str) -> String {
     const START: &str = "<testsuites ";
     let Some((head, rest)) = text.split_once(START) else {
@@ -167,17 +164,15 @@ fn test_case(report: &RunReport, result: &RunResult, class: &str) -> TestCase {
         }
     };
     let mut case = TestCase::new(result.label(), status);
-    case.set_classname(format!("{class}.{}", result.rule));
+    // The mutant, too, is a part of what has a history.
+    let mutant = result.mutant.iter().map(|mutant| format!(".{mutant}"));
+    case.set_classname(format!(
+        "{class}.{}{}",
+        result.rule,
+        mutant.collect::<String>()
+    ));
     case.set_time(Duration::from_millis(result.duration_ms));
-    if let Some(mutant) = &result.mutant {
-        case.add_property(("mutant", mutant.as_str()));
-    }
-    if let Some(finding) = &result.finding {
-        case.add_property(("finding", finding.id.as_str()));
-    }
-    if let Some(lack) = &result.undecided {
-        case.add_property(("vacuous", lack.as_str()));
-    }
+    // Some readers know no properties of test cases.
     if !result.notes.is_empty() {
         case.set_system_out(result.notes.join("\n"));
     }

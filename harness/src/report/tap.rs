@@ -96,6 +96,9 @@ fn test(text: &mut String, report: &RunReport, result: &RunResult, number: u32) 
         (Some(target), 2..) => format!("{} {}", title(report, target), result.label()),
         _ => result.label(),
     };
+    if let Some(mutant) = &result.mutant {
+        label += &format!(" (mutant {mutant})");
+    }
     if result.is_vacuous() {
         label += " (vacuous)";
     }

@@ -102,6 +102,13 @@ pub struct Maintained {
 pub struct Check {
     /// What was compared.
     pub name: String,
+    /// What it is a value of: `data` (what a load saw of memory that the case has written), `register` or `state`;
+    /// absent in documents older than the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// What the right value was computed from; absent if it is a constant of the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// What it should be, as the guest's record writes it.
     pub want: String,
     /// What it was, as the guest's record writes it.

@@ -50,6 +50,8 @@ fn counts(counts: evidence::Counts) -> Counts {
 fn check(check: &evidence::Check) -> Check {
     Check {
         name: check.name.clone(),
+        of: Some(check.of.to_string()),
+        from: check.from.clone(),
         want: check.want.clone(),
         got: check.got.clone(),
         excuse: check.excuse.clone(),

@@ -252,7 +252,11 @@ fn caches_used(target: &Target, results: &[&RunResult]) -> String {
     match (&target.without_cache_model, kinds.len()) {
         (Some(reason), _) => format!("caches: none, no data is judged: {reason}"),
         (None, 0) => "caches: none".to_owned(),
-        (None, 1..=8) => format!("caches: {} runs", kinds.join(", ")),
+        (None, 1..=8) => {
+            let one = used.last().is_some_and(|(_, runs)| *runs == 1);
+            let runs = if one { "run" } else { "runs" };
+            format!("caches: {} {runs}", kinds.join(", "))
+        }
         (None, many) => format!("caches: {many} schedules"),
     }
 }
