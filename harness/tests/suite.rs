@@ -151,7 +151,7 @@ const fn misbehaviour(
     }
 }
 
-static MISBEHAVIOURS: [Misbehaviour; 11] = {
+static MISBEHAVIOURS: [Misbehaviour; 12] = {
     use Under::*;
     use Verdict::*;
     [
@@ -166,6 +166,8 @@ static MISBEHAVIOURS: [Misbehaviour; 11] = {
         misbehaviour(Reference, "stray", Crash, "memory that is not the guest's"),
         misbehaviour(Reference, "trap-storm", Timeout, "traps without end"),
         misbehaviour(Reference, "reset", NoVerdict, "has no end"),
+        // It has looked for the key of the hypervisor's records.
+        misbehaviour(Reference, "spy", Crash, "there is no key"),
     ]
 };
 

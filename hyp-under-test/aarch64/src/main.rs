@@ -8,6 +8,7 @@
 #![no_std]
 #![no_main]
 
+mod device_tree;
 mod emulation;
 mod guest;
 mod ids;
@@ -52,7 +53,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     mmu::map_memory(&board.memory);
     stage2::init(&board.memory);
     vcpu::init(&board.cpus);
-    let entry = guest::load(&board, dtb);
+    let entry = guest::load(board, dtb);
     vcpu::run_boot_cpu(entry)
 }
 

@@ -337,7 +337,9 @@ fn line_size() -> u64 {
 
 /// Does `op` to every line of `range`, and says how many there are.
 fn each_line(range: Range<u64>, op: impl Fn(u64)) -> u64 {
-    range.step_by(line_size() as usize).map(op).count() as u64
+    let line = line_size();
+    let lines = (range.start & !(line - 1)..range.end).step_by(line as usize);
+    lines.map(op).count() as u64
 }
 
 /// Cleans and invalidates `range` by VA to the point of coherency. Returns the number of lines.

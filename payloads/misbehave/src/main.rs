@@ -1,12 +1,12 @@
 //! Guests that misbehave on purpose. The harness has to give each its own right verdict.
 //!
 //! An arm64 `Image`; `misbehave=` on the command line says how. Most ways need no hypervisor; `stray`,
-//! `trap-storm` and `reset` are for guests of one.
+//! `trap-storm`, `reset` and `spy` are for guests of one.
 #![no_std]
 #![no_main]
 
 use aarch64_rt::entry;
-use core::fmt::Write;
+use core::{fmt::Write, ops::Range};
 use setway_protocol::{
     Guest, Hex, RecordWriter, VERSION,
     record::{Check, GuestBegin},
@@ -37,6 +37,7 @@ static WAYS: &[(&str, Way)] = &[
     ("stray", stray),
     ("trap-storm", |_| trap_storm()),
     ("reset", |_| reset()),
+    ("spy", spy),
 ];
 
 fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
@@ -165,6 +166,36 @@ fn trap_storm() {
         // SAFETY: changes no data.
         unsafe { core::arch::asm!("dc cisw, xzr", options(nostack)) }
     }
+}
+
+/// Looks in all its memory for the key that seals the hypervisor's records.
+fn spy(board: &Board<'_>) {
+    match find_key(&board.memory) {
+        Some(at) => panic!("the key stands at {at:#x}"),
+        None => panic!("there is no key in {:#x?}", board.memory),
+    }
+}
+
+/// Where `memory` has the word `key=` of a command line, with a digit after it.
+fn find_key(memory: &Range<u64>) -> Option<u64> {
+    // Not as it is, or it would be found here.
+    const NOT_KEY: u32 = !u32::from_le_bytes(*b"key=");
+    // SAFETY: the hypervisor says that there is memory. What changes meanwhile is not what is looked for.
+    let byte = |at: u64| unsafe { (at as *const u8).read_volatile() };
+    let is_key = |at: &u64| {
+        let word = u32::from_le_bytes([0, 1, 2, 3].map(|n| byte(at + n)));
+        !word == NOT_KEY && byte(at + 4).is_ascii_hexdigit()
+    };
+    let last = memory.end - 16;
+    for at in (memory.start..last).step_by(8) {
+        // SAFETY: as above. Most of it is zero.
+        if unsafe { (at as *const u64).read_volatile() } != 0
+            && let Some(key) = (at..at + 8).find(is_key)
+        {
+            return Some(key);
+        }
+    }
+    None
 }
 
 #[panic_handler]
