@@ -109,7 +109,9 @@ pub fn parse(line: &str, channel: Channel) -> Option<Result<Record<'_>, ParseErr
 
 fn parse_record(text: &str, channel: Channel) -> Result<Record<'_>, ParseError> {
     let (body, written) = text.rsplit_once(" ~").ok_or(ParseError::NoSeal)?;
-    let mut words = body[PREFIX.len()..].splitn(4, ' ');
+    // The space before the seal may be the one of the prefix.
+    let words = body.get(PREFIX.len()..).ok_or(ParseError::BadHeader)?;
+    let mut words = words.splitn(4, ' ');
     let stream = words.next().and_then(Stream::by_letter);
     let Some(stream) = stream else {
         return Err(ParseError::BadHeader);

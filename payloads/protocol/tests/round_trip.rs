@@ -335,6 +335,7 @@ fn other_output_is_no_record() {
     let console = Channel::Console(None);
     assert_eq!(parse("U-Boot 2024.01", console), None);
     assert_eq!(parse("%sw g 0", console), Some(Err(ParseError::NoSeal)));
+    assert_eq!(parse("%sw ~", console), Some(Err(ParseError::BadHeader)));
 }
 
 #[test]
