@@ -254,14 +254,20 @@ records! {
         pc: Option<Hex>,
         /// What it was about to execute there.
         cause: Cause,
-        /// Ops by VA.
+        /// Ops by VA, except those to the point of unification.
         ops: u64,
+        /// Ops that only clean: the line may stay in the cache.
+        clean: u64,
+        /// Ops that only invalidate: what was dirty is lost.
+        invalidate: u64,
         /// Lines that they covered.
         lines: u64,
         /// Ops on lines that had been covered before.
         twice: u64,
         /// Ops that found a dirty line.
         dirty: u64,
+        /// Lines that they covered and that a cache still has, or has again.
+        kept: u64,
         /// In how many ranges the lines lie.
         ranges: u64,
         /// The physical address where the first begins.

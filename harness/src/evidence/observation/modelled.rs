@@ -94,12 +94,19 @@ pub struct Flush {
     pub cause: Cause,
     /// Ops by VA.
     pub ops: u64,
+    /// Ops that only clean.
+    pub clean: u64,
+    /// Ops that only invalidate.
+    pub invalidate: u64,
     /// Lines that they covered.
     pub lines: u64,
     /// Ops on lines that had been covered before.
     pub twice: u64,
     /// Ops that found a dirty line: all others were in vain.
     pub dirty: u64,
+    /// Lines that they covered and that a cache still had when the guest went on. With the schedule `refill`, and
+    /// with `random`, hardware may have filled them again.
+    pub kept: u64,
     /// In how many ranges these lines lie.
     pub ranges: u64,
     /// Where the first begins.
@@ -203,9 +210,12 @@ impl Flush {
             pc: flush.pc.map_or(0, |pc| pc.0),
             cause: flush.cause,
             ops: flush.ops,
+            clean: flush.clean,
+            invalidate: flush.invalidate,
             lines: flush.lines,
             twice: flush.twice,
             dirty: flush.dirty,
+            kept: flush.kept,
             ranges: flush.ranges,
             first: flush.first.0,
             last: flush.last.0,

@@ -349,6 +349,15 @@ impl Model {
         }
     }
 
+    /// Whether any cache has the line of `at`, dirty or clean.
+    pub fn is_held(&mut self, at: u64) -> bool {
+        let at = self.memory.line_start(at);
+        self.memory.is_known(at) && {
+            let line = self.memory.page(at).line_mut(at);
+            line.is_held() || line.system != System::Absent
+        }
+    }
+
     /// The lines that are dirty in any cache, in order, with who last stored to them.
     pub fn dirty_lines(&self) -> impl Iterator<Item = (u64, Actor)> {
         self.memory.lines().filter_map(|(at, line)| {

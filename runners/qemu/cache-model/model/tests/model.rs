@@ -306,6 +306,15 @@ fn check_lines(model: &mut Model, slow: &Slow, number: usize) -> Result<(), Test
             line,
             number
         );
+        let (holders, _, system) = state;
+        let held = holders != 0 || system.is_some();
+        prop_assert_eq!(
+            model.is_held(line),
+            held,
+            "{:#x} after step {}",
+            line,
+            number
+        );
         if let (_, Some(_), _) | (_, _, Some(true)) = state {
             let (actor, _) = slow.stored(line).expect("only stores make a line dirty");
             dirty.push((line, actor));

@@ -15,7 +15,7 @@
 //! pending_store  fast_path   stores not yet known to the model; lines that need no model
 //! stage                      the model, and what QEMU's memory shows of it
 //! cpus  maintenance  arming  who runs, and where accesses lead; what ops do; when to watch
-//! report                     records for the harness
+//! flush  words  report       records for the harness
 //! action                     what a CPU does at one place
 //! watch                      the plugin's state
 //! instrument                 QEMU's callbacks
@@ -29,6 +29,7 @@ mod cpu_env;
 mod cpus;
 mod exposed;
 mod fast_path;
+mod flush;
 mod instrument;
 mod maintenance;
 mod options;
@@ -41,6 +42,7 @@ mod site;
 mod stage;
 mod state;
 mod watch;
+mod words;
 
 use std::ffi::{CStr, c_char, c_int};
 

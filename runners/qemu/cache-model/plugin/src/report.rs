@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use setway_architecture::decode::Instruction;
-use setway_cache_model::{Actor, Event, LostWrite, Maintenance, Model, Op, Path, StaleRead, Where};
+use setway_cache_model::{Actor, Event, LostWrite, Model, Op, StaleRead, Where};
 use setway_protocol::{
-    Code, Deed, Hex, Kind, RecordWriter, VERSION, Whereabouts,
+    Hex, Kind, RecordWriter, VERSION,
     record::{self, Armed, ModelBegin, ModelTotals, Ops},
-    word::{self, Access, By, Cause},
+    word::By,
 };
 
 use crate::{
     api,
+    flush::Flush,
     options::Options,
     ram::Ram,
-    site::{Site, Sites, is_guest},
+    site::{Site, Sites},
+    words,
 };
 
 /// How many different events of a kind are written; more are counted.
@@ -43,16 +44,6 @@ struct Seen {
     loads: [u64; 2],
     stores: [u64; 2],
     fetches: [u64; 2],
-}
-
-/// What a hypervisor maintains on one CPU between an exit of its guest and the next entry.
-#[derive(Clone, Debug, Default)]
-struct Flush {
-    lines: Vec<u64>,
-    /// How many of the ops found a dirty line.
-    dirty: u64,
-    /// What the guest was about to do.
-    cause: Option<&'static Site>,
 }
 
 impl Report {
@@ -123,16 +114,16 @@ impl Report {
             return;
         }
         self.write(&record::Stale {
-            by: actor(sites, read.reader),
-            path: access(read.path),
+            by: words::actor(sites, read.reader),
+            path: words::access(read.path),
             pa: Hex(ram.address(read.range.at)),
             len: read.range.len as u64,
-            saw: Hex(number(&read.saw)),
-            newest: Hex(number(&read.newest)),
+            saw: Hex(words::number(&read.saw)),
+            newest: Hex(words::number(&read.newest)),
             walk: read.walk,
-            place: whereabouts(read.whereabouts),
-            store: stored_by(sites, read.stored),
-            then: maintained_by(sites, read.maintained),
+            place: words::whereabouts(read.whereabouts),
+            store: words::stored_by(sites, read.stored),
+            then: words::maintained_by(sites, read.maintained),
         });
     }
 
@@ -145,11 +136,11 @@ impl Report {
             return;
         }
         self.write(&record::Lost {
-            by: actor(sites, lost.by),
+            by: words::actor(sites, lost.by),
             pa: Hex(ram.address(lost.range.at)),
             len: lost.range.len as u64,
-            store: stored_by(sites, lost.stored),
-            then: maintained_by(sites, lost.maintained),
+            store: words::stored_by(sites, lost.stored),
+            then: words::maintained_by(sites, lost.maintained),
         });
     }
 
@@ -158,8 +149,7 @@ impl Report {
     pub fn maintained(&mut self, cpu: usize, guest: bool, op: Op, at: u64, dirty: bool) {
         *self.by_va.entry((guest, op)).or_insert(0) += 1;
         if self.is_open && !guest && op != Op::CleanToUnification {
-            self.flushes[cpu].lines.push(at);
-            self.flushes[cpu].dirty += u64::from(dirty);
+            self.flushes[cpu].maintain(op, at, dirty);
         }
     }
 
@@ -188,7 +178,7 @@ impl Report {
     /// The guest is about to execute `site`.
     #[inline]
     pub fn guest_at(&mut self, cpu: usize, site: &'static Site) {
-        self.flushes[cpu].cause = Some(site);
+        self.flushes[cpu].guest_at(site);
     }
 
     /// An op by set/way was executed, and did not trap.
@@ -198,50 +188,13 @@ impl Report {
 
     /// Whether the hypervisor has maintained anything on `cpu` since the guest last ran there.
     pub fn has_flush(&self, cpu: usize) -> bool {
-        !self.flushes[cpu].lines.is_empty()
+        !self.flushes[cpu].is_empty()
     }
 
     /// The guest runs again on `cpu`: what its hypervisor maintained meanwhile was one flush.
     pub fn guest_goes_on(&mut self, cpu: usize, model: &mut Model, ram: &Ram) {
-        let Flush {
-            mut lines,
-            dirty,
-            cause,
-        } = std::mem::take(&mut self.flushes[cpu]);
-        let size = model.line_size() as u64;
-        let ops = lines.len();
-        lines.iter_mut().for_each(|at| *at &= !(size - 1));
-        lines.sort_unstable();
-        lines.dedup();
-        let mut ranges: Vec<(u64, u64)> = Vec::new();
-        for at in &lines {
-            match ranges.last_mut() {
-                Some((_, end)) if *end == *at => *end += size,
-                _ => ranges.push((*at, at + size)),
-            }
-        }
-        // What the guest has dirtied and is still not in memory.
-        let missed = model
-            .dirty_lines()
-            .filter(|(_, stored)| is_guest(*stored))
-            .map(|(at, _)| at)
-            .collect::<Vec<_>>();
-        let first = ranges.first().copied().unwrap_or_default();
-        let last = ranges.last().copied().unwrap_or_default();
-        self.write(&record::Flush {
-            cpu: cpu as u64,
-            pc: cause.map(|site| Hex(site.pc)),
-            cause: cause.map_or(Cause::Start, cause_of),
-            ops: ops as u64,
-            lines: lines.len() as u64,
-            twice: (ops - lines.len()) as u64,
-            dirty,
-            ranges: ranges.len() as u64,
-            first: Hex(ram.address(first.0)),
-            last: Hex(ram.address(last.1)),
-            missed: missed.len() as u64,
-            missed_at: missed.first().map(|at| Hex(ram.address(*at))),
-        });
+        let flush = std::mem::take(&mut self.flushes[cpu]);
+        self.write(&flush.record(cpu, model, ram));
     }
 
     /// The end, with what was only counted, if there was a begin.
@@ -255,7 +208,7 @@ impl Report {
         ] {
             let counts = counts.into_iter();
             let mut counts: Vec<_> = counts
-                .map(|((guest, op), count)| (guest, op_word(op), count))
+                .map(|((guest, op), count)| (guest, words::op(op), count))
                 .collect();
             counts.sort_unstable();
             for (guest, op, count) in counts {
@@ -288,95 +241,5 @@ impl Report {
         let _ = self.writer.end(&mut line);
         api::log(&line);
         self.is_open = false;
-    }
-}
-
-/// How data was stored, and by whom.
-fn stored_by(sites: &Sites, stored: Option<(Actor, Path)>) -> Option<Deed<Access>> {
-    stored.map(|(by, path)| Deed {
-        what: access(path),
-        by: actor(sites, by),
-    })
-}
-
-/// What was done to a line, and by whom.
-fn maintained_by(
-    sites: &Sites,
-    maintained: Option<(Actor, Maintenance)>,
-) -> Option<Deed<word::Maintenance>> {
-    maintained.map(|(by, what)| Deed {
-        what: maintenance(what),
-        by: actor(sites, by),
-    })
-}
-
-fn actor(sites: &Sites, actor: Actor) -> setway_protocol::Actor {
-    setway_protocol::Actor {
-        cpu: actor.cpu.into(),
-        code: sites.get(actor).map(|site| Code {
-            el: site.state.el.into(),
-            pc: Hex(site.pc),
-        }),
-    }
-}
-
-/// What a guest's instruction may have trapped for.
-fn cause_of(site: &Site) -> Cause {
-    match site.instruction {
-        Instruction::SetWay { .. } => Cause::SetWay,
-        Instruction::SystemWrite(_) => Cause::Register,
-        Instruction::Call => Cause::Call,
-        Instruction::ByVa { .. } | Instruction::Zero { .. } => Cause::ByVa,
-        _ => Cause::Other,
-    }
-}
-
-/// The first eight bytes, little endian.
-fn number(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    for (to, from) in word.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    u64::from_le_bytes(word)
-}
-
-fn access(path: Path) -> Access {
-    match path {
-        Path::WriteBack => Access::Cached,
-        Path::WriteThrough => Access::WriteThrough,
-        Path::NonCacheable => Access::Uncached,
-        Path::Fetch => Access::Fetch,
-    }
-}
-
-fn whereabouts(place: Where) -> Whereabouts {
-    match place {
-        Where::Cache(cpu) => Whereabouts::Cache(cpu.into()),
-        Where::SystemCache => Whereabouts::SystemCache,
-        Where::Memory => Whereabouts::Memory,
-        Where::Lost => Whereabouts::Lost,
-    }
-}
-
-fn op_word(op: Op) -> word::Op {
-    match op {
-        Op::Invalidate => word::Op::Invalidate,
-        Op::Clean => word::Op::Clean,
-        Op::CleanToUnification => word::Op::CleanPou,
-        Op::CleanInvalidate => word::Op::CleanInvalidate,
-    }
-}
-
-fn maintenance(what: Maintenance) -> word::Maintenance {
-    use word::Maintenance::*;
-    match what {
-        Maintenance::ByVa(Op::Invalidate) => InvalidateVa,
-        Maintenance::ByVa(Op::Clean) => CleanVa,
-        Maintenance::ByVa(Op::CleanToUnification) => CleanVaPou,
-        Maintenance::ByVa(Op::CleanInvalidate) => CleanInvalidateVa,
-        Maintenance::SetWay(Op::Invalidate) => InvalidateSetWay,
-        Maintenance::SetWay(Op::CleanInvalidate) => CleanInvalidateSetWay,
-        Maintenance::SetWay(_) => CleanSetWay,
-        Maintenance::Moved => Moved,
     }
 }
