@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
 use setway_cache_model::{Config, ConfigError, Geometry, Schedule};
 
 /// The caches of one run.
@@ -83,12 +82,6 @@ impl FromStr for Caches {
         }
         config.check().map_err(|error| error.to_string())?;
         Ok(caches)
-    }
-}
-
-impl Serialize for Caches {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

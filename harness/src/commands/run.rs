@@ -20,6 +20,7 @@ use crate::{
         build::{self, origin},
         document,
         progress::Progress,
+        text,
     },
     workspace::Workspace,
 };
@@ -162,7 +163,7 @@ fn bless<'a>(outcomes: impl Iterator<Item = &'a mut Outcome>) -> Result<(), Erro
             continue;
         };
         if let Some(diff) = comparison.diff() {
-            show(&diff);
+            show(&text::printable_lines(&diff));
         }
         accepted += u32::from(comparison.bless()?);
         outcome.judgement.verdict = Verdict::Pass;

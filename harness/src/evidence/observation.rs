@@ -9,7 +9,6 @@ mod modelled;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use setway_protocol::{
     record,
     word::{CacheType, CheckKind},
@@ -21,7 +20,7 @@ pub use gap::Gap;
 pub use modelled::{Flush, Modelled, Notice, Ops, Place};
 
 /// Counts of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Set/way ops that trapped.
     pub set_way: u64,
@@ -32,7 +31,7 @@ pub struct Counts {
 }
 
 /// A measured phase of the guest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// What the guest did.
     pub name: String,
@@ -41,13 +40,10 @@ pub struct Step {
     /// What happened: traps by QEMU's log, flushes by the hypervisor's count.
     pub observed: Counts,
     /// The traps as the hypervisor counted them.
-    #[serde(rename = "counted_inside", skip_serializing_if = "Option::is_none")]
     pub hypervisor: Option<Trapped>,
     /// What the hypervisor maintained for it, as the cache model saw it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub maintained: Option<Maintained>,
     /// The numbers of its first trap and the one behind its last.
-    #[serde(skip)]
     pub span: std::ops::Range<usize>,
 }
 
@@ -74,7 +70,7 @@ impl Step {
 }
 
 /// Maintenance by VA on behalf of a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Maintained {
     /// Flushes that answered set/way ops or writes of VM registers.
     pub flushes: u64,
@@ -89,7 +85,7 @@ pub struct Maintained {
 }
 
 /// A value that the guest compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// What it is a value of.
     pub of: CheckKind,
@@ -100,10 +96,8 @@ pub struct Check {
     /// What it was.
     pub got: String,
     /// What the right value was computed from, if it is no constant of the case.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// Why a wrong value is the machine's own doing.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub excuse: Option<String>,
 }
 
@@ -132,12 +126,11 @@ impl Check {
 }
 
 /// A cache that the guest's CPU reports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     /// 1 is the nearest.
     pub level: u64,
     /// What it holds.
-    #[serde(rename = "type")]
     pub kind: CacheType,
     /// CCSIDR_EL1.
     pub ccsidr: u64,
@@ -155,14 +148,13 @@ impl Cache {
 }
 
 /// What the hypervisor says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Its trace, one line per event, without addresses.
     pub events: Vec<String>,
     /// How often it flushed.
     pub flushes: u64,
     /// How many lines that cleaned, if it counts them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
     /// Events that did not fit its trace.
     pub lost: u64,

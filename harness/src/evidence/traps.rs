@@ -26,7 +26,7 @@ const CLASSES: [(u32, &str); 12] = [
 ];
 
 /// Set/way ops and writes of VM registers, the two kinds of trap that the policy is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trapped {
     /// Set/way ops.
     pub set_way: u64,

@@ -4,7 +4,6 @@
 //! new stands out, and a deviation that is gone is noticed, too. A run is known only if each of its failures is one
 //! that a finding names, with its value, and if what a finding names as certain shows as a whole.
 
-use serde::Serialize;
 use setway_cache_model::Schedule;
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
 };
 
 /// A finding as reports refer to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Its short name.
     pub id: String,

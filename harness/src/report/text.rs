@@ -1,4 +1,4 @@
-//! Text that somebody else wrote: guests, hypervisors and QEMU choose names, reasons and messages, so such text
+//! Text that other programs wrote: guests, hypervisors and QEMU choose names, reasons and messages, so such text
 //! may be megabytes long, and may hold what drives a terminal.
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,6 +15,13 @@ pub fn cut<T: Serialize + DeserializeOwned>(document: &T) -> T {
 /// `document` with everything escaped that is not printable, or that changes the order of what is.
 pub fn printable<T: Serialize + DeserializeOwned>(document: &T) -> T {
     map(document, &escape)
+}
+
+/// `text`, all of which but its ends of lines is to be seen.
+pub fn printable_lines(text: &str) -> String {
+    let lines = text.split('\n');
+    let lines = lines.map(|line| escape(line).unwrap_or_else(|| line.to_owned()));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `text`, cut if it is long.
@@ -88,6 +95,11 @@ mod tests {
         for plain in ["", "x19: Größe “0x1” → `y`\\"] {
             assert_eq!(printable(&plain.to_owned()), plain);
         }
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(printable_lines("a\u{1b}[2J\nb\r\n"), "a\\u{1b}[2J\nb\\r\n");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What the cache model noticed of a run.
 
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use setway_protocol::{
     Actor, Deed, Whereabouts, Word,
     record::{self, Message, ModelTotals},
@@ -14,7 +13,7 @@ use crate::{
 };
 
 /// The model's account of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Modelled {
     /// Loads that did not see the newest data, each kind once, in order.
     pub stale: Vec<Notice>,
@@ -31,7 +30,7 @@ pub struct Modelled {
 }
 
 /// A place in a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The CPU.
     pub cpu: u64,
@@ -42,7 +41,7 @@ pub struct Place {
 }
 
 /// A stale read or a lost write, with what led to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// How many traps of the guest there had been.
     pub after: usize,
@@ -61,7 +60,6 @@ pub struct Notice {
     /// What the newest bytes are.
     pub newest: u64,
     /// Where these are.
-    #[serde(flatten, serialize_with = "serialize_place")]
     pub place: Whereabouts,
     /// Who stored to the line last, and how.
     pub store: Option<(Place, Access)>,
@@ -69,20 +67,8 @@ pub struct Notice {
     pub then: Option<(Place, Maintenance)>,
 }
 
-/// Whereabouts as two fields: the word, and the CPU.
-fn serialize_place<S: Serializer>(place: &Whereabouts, to: S) -> Result<S::Ok, S::Error> {
-    let cpu = match place {
-        Whereabouts::Cache(cpu) => Some(cpu),
-        _ => None,
-    };
-    let mut fields = to.serialize_struct("Whereabouts", 2)?;
-    fields.serialize_field("in", place.name())?;
-    fields.serialize_field("in_cpu", &cpu)?;
-    fields.end()
-}
-
 /// One flush.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flush {
     /// How many traps of the guest there had been when it was over.
     pub after: usize,
@@ -138,7 +124,7 @@ impl Flush {
 }
 
 /// How often an op was executed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ops {
     /// How it names what it acts on.
     pub by: By,

@@ -113,10 +113,10 @@ pub fn story(bench: &Bench, outcome: &Outcome) -> Vec<String> {
 fn timeline(names: &Names, observation: &Observation, modelled: &Modelled) -> Vec<String> {
     let steps = observation.steps.iter().enumerate();
     let steps = steps.map(|(n, step)| (step.span.start, format!("step {n}, {}", step.name)));
-    let flushes = modelled
-        .flushes
-        .iter()
-        .filter(|flush| flush.is_of_the_policy());
+    // Flushes before the first step only show that the guest has started.
+    let first_step = observation.steps.first().map_or(0, |step| step.span.start);
+    let flushes = modelled.flushes.iter();
+    let flushes = flushes.filter(|it| it.is_of_the_policy() && it.after >= first_step);
     let flushes = flushes.map(|flush| (flush.after, flushed(names, flush)));
     let lost = modelled
         .lost
@@ -132,9 +132,6 @@ fn timeline(names: &Names, observation: &Observation, modelled: &Modelled) -> Ve
     });
     let mut all: Vec<(usize, String)> = steps.chain(flushes).chain(lost).chain(stale).collect();
     all.sort_by_key(|(after, _)| *after);
-    // What came before the first thing to go wrong only says that the guest has started.
-    let first_step = observation.steps.first().map_or(0, |step| step.span.start);
-    all.retain(|(after, text)| *after >= first_step || !text.starts_with("flush"));
     all.into_iter().map(|(_, text)| text).collect()
 }
 
@@ -142,7 +139,7 @@ fn flushed(names: &Names, flush: &Flush) -> String {
     let missed = match flush.missed {
         0 => String::new(),
         lines => format!(
-            ", {lines} dirty lines of the guest's left, the first at {:#x}",
+            "; {lines} of the guest's dirty lines left uncleaned, the first at {:#x}",
             flush.missed_at
         ),
     };
@@ -219,17 +216,17 @@ fn missing(names: &Names, read: &Notice) -> String {
             "the op by set/way at {at} missed it, because the line had moved to another CPU"
         ),
         (what, Whereabouts::SystemCache) if what.is_set_way() => {
-            format!("the op by set/way at {at} cleaned it no further than that")
+            format!("the op by set/way at {at} cleaned it only to that level")
         }
         (Maintenance::CleanVaPou, _) => {
-            format!("the clean to the PoU at {at} went no further than that")
+            format!("the clean to the PoU at {at} cleaned it only to that level")
         }
         (Maintenance::CleanVa, Whereabouts::Memory) => {
             format!("the clean at {at} left the old line where it was")
         }
         (what, _) => {
             let what = what.name().replace('-', " ");
-            format!("the {what} at {at} did not help")
+            format!("the {what} at {at} had no effect on it")
         }
     }
 }
