@@ -92,6 +92,17 @@ fn doomed() -> Result<(), Failed> {
             "no record of the guest's stream",
         ),
         (misbehaving("truncated"), Verdict::NoVerdict, "cut off"),
+        (
+            misbehaving("forge-over"),
+            Verdict::NoVerdict,
+            "the agent's stream, and is not sealed with this run's key",
+        ),
+        (
+            misbehaving("forge-key"),
+            Verdict::NoVerdict,
+            "not sealed with this run's key",
+        ),
+        (misbehaving("nothing"), Verdict::Pass, ""),
         (good, Verdict::Pass, ""),
     ];
     let runs: Vec<Run> = expected.iter().map(|(run, ..)| *run).collect();

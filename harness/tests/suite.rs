@@ -29,9 +29,11 @@ fn main() {
     let mutants = Mutant::ALL
         .iter()
         .map(|mutant| Trial::test(format!("mutants::{}", mutant.name()), || is_killed(*mutant)));
-    let misbehaviours = MISBEHAVIOURS
-        .iter()
-        .map(|it| Trial::test(format!("misbehave::{}", it.name), || has_its_verdict(it)));
+    let misbehaviours = MISBEHAVIOURS.iter().map(|it| {
+        Trial::test(format!("{}::{}", it.under.runner(), it.name), || {
+            has_its_verdict(it)
+        })
+    });
     let none = Trial::test("mutants::none_survives", none_survives);
     let strays = Trial::test("expectations::belong_to_runs", expectations_belong_to_runs);
     let trials = runs.chain(mutants).chain(misbehaviours);
@@ -151,10 +153,10 @@ const fn misbehaviour(
     }
 }
 
-static MISBEHAVIOURS: [Misbehaviour; 12] = {
+static MISBEHAVIOURS: &[Misbehaviour] = {
     use Under::*;
     use Verdict::*;
-    [
+    &[
         misbehaviour(Bare, "silent", NoVerdict, "no record of the guest's stream"),
         misbehaviour(Bare, "hang", Timeout, "still running after"),
         misbehaviour(Bare, "garbage", NoVerdict, "~zzzzzzzz"),
@@ -168,6 +170,44 @@ static MISBEHAVIOURS: [Misbehaviour; 12] = {
         misbehaviour(Reference, "reset", NoVerdict, "has no end"),
         // It has looked for the key of the hypervisor's records.
         misbehaviour(Reference, "spy", Crash, "there is no key"),
+        misbehaviour(Bare, "nothing", Pass, ""),
+        misbehaviour(Reference, "nothing", Pass, ""),
+        misbehaviour(
+            Bare,
+            "forge",
+            NoVerdict,
+            "the hypervisor does not write here",
+        ),
+        misbehaviour(
+            Reference,
+            "forge",
+            NoVerdict,
+            "not sealed with this run's key",
+        ),
+        misbehaviour(
+            Reference,
+            "forge-key",
+            NoVerdict,
+            "not sealed with this run's key",
+        ),
+        misbehaviour(
+            Bare,
+            "forge-model",
+            NoVerdict,
+            "the cache model does not write here",
+        ),
+        misbehaviour(
+            Bare,
+            "forge-over",
+            NoVerdict,
+            "the agent does not write here",
+        ),
+        misbehaviour(
+            Reference,
+            "forge-over",
+            NoVerdict,
+            "the agent's stream, and is not sealed",
+        ),
     ]
 };
 

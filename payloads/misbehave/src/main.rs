@@ -1,9 +1,12 @@
 //! Guests that misbehave on purpose. The harness has to give each its own right verdict.
 //!
 //! An arm64 `Image`; `misbehave=` on the command line says how. Most ways need no hypervisor; `stray`,
-//! `trap-storm`, `reset` and `spy` are for guests of one.
+//! `trap-storm`, `reset` and `spy` are for guests of one. One way is to do nothing wrong: what is wrong with the
+//! others is then not what all have in common.
 #![no_std]
 #![no_main]
+
+mod forge;
 
 use aarch64_rt::entry;
 use core::{fmt::Write, ops::Range};
@@ -38,6 +41,11 @@ static WAYS: &[(&str, Way)] = &[
     ("trap-storm", |_| trap_storm()),
     ("reset", |_| reset()),
     ("spy", spy),
+    ("nothing", |_| begun().end()),
+    ("forge", |_| forge::hypervisor()),
+    ("forge-key", |_| forge::hypervisor_with_key()),
+    ("forge-model", |_| forge::model()),
+    ("forge-over", |_| forge::over()),
 ];
 
 fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
