@@ -39,7 +39,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run guests on request, read from stdin (what this program does as PID 1).
-    Agent,
+    Agent {
+        /// What seals the records, in 32 hexadecimal digits: who reads them has to know it.
+        #[arg(long, value_name = "KEY", default_value_t, hide_default_value = true)]
+        key: Key,
+    },
 }
 
 /// One run.
@@ -190,5 +194,6 @@ mod tests {
         assert!(parse("setway-kvm image --case X --vcpus 5").is_err());
         assert!(parse("setway-kvm image --case X --command-line Y").is_err());
         assert!(parse("setway-kvm agent").unwrap().command.is_some());
+        assert!(parse("setway-kvm agent --key 0").is_err());
     }
 }

@@ -7,15 +7,17 @@ fn main() -> ExitCode {
     use clap::Parser;
     use setway_kvm::{
         agent,
-        cli::{self, Cli},
+        cli::{self, Cli, Command},
         run,
     };
 
     // The kernel gives its first process words that are not meant for it.
     let cli = (std::process::id() != 1).then(Cli::parse);
     let (buffer, key) = match cli {
-        Some(cli) if cli.command.is_none() => return run::tell(&cli.run).into(),
-        Some(cli) => (Some(cli.run.trace_buffer), cli.run.key),
+        Some(cli) => match cli.command {
+            Some(Command::Agent { key }) => (Some(cli.run.trace_buffer), key),
+            None => return run::tell(&cli.run).into(),
+        },
         None => (None, cli::first_process_key(std::env::args())),
     };
     match agent::serve(buffer, key) {

@@ -282,3 +282,55 @@ pub(super) fn gather(records: &Records) -> Modelled {
     }
     modelled
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use setway_protocol::{Code, Hex};
+
+    #[test]
+    fn a_notice_is_serialized_as_reports_have_it() {
+        let code = Code {
+            el: 2,
+            pc: Hex(0x40),
+        };
+        let by = Actor {
+            cpu: 0,
+            code: Some(code),
+        };
+        let lost = record::Lost {
+            by: Actor { cpu: 1, code: None },
+            pa: Hex(0x80),
+            len: 4,
+            store: Some(Deed {
+                what: Access::WriteThrough,
+                by,
+            }),
+            then: Some(Deed {
+                what: Maintenance::CleanInvalidateSetWay,
+                by,
+            }),
+        };
+        let mut notice = Notice::lost(&lost, 7);
+        let place = serde_json::json!({ "cpu": 0, "pc": 0x40, "el": 2 });
+        let mut want = serde_json::json!({
+            "after": 7,
+            "by": { "cpu": 1, "pc": 0, "el": 0 },
+            "path": null,
+            "walk": false,
+            "pa": 0x80,
+            "len": 4,
+            "saw": 0,
+            "newest": 0,
+            "in": "lost",
+            "in_cpu": null,
+            "store": [place, "write-through"],
+            "then": [place, "clean-invalidate-set-way"],
+        });
+        assert_eq!(serde_json::json!(notice), want);
+        notice.place = Whereabouts::Cache(3);
+        want["in"] = "cache".into();
+        want["in_cpu"] = 3.into();
+        assert_eq!(serde_json::json!(notice), want);
+    }
+}
