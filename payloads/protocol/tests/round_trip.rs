@@ -236,6 +236,15 @@ proptest! {
     }
 
     #[test]
+    fn no_line_of_the_protocol_s_own_characters_panics(text in "[%swghmar 0~=:x]{0,16}") {
+        for channel in [Channel::Console(Some(KEY)), Channel::Log, Channel::Requests] {
+            for line in [text.clone(), format!("%sw {text}"), format!("%sw {text} ~00000000")] {
+                prop_assert!(!matches!(parse(&line, channel), Some(Ok(_))), "{}", line);
+            }
+        }
+    }
+
+    #[test]
     fn no_input_panics(text in ".*", letter in "[ghmar]", kind in "[a-z_]{0,5}") {
         for channel in [Channel::Console(Some(KEY)), Channel::Console(None), Channel::Log, Channel::Requests] {
             let _ = parse(&text, channel);
