@@ -22,6 +22,7 @@ use crate::{
         finding::Finding,
         hypervisor::EndsWith,
         schedule::{Caches, Choice},
+        source::Mistakes,
         target::Target,
     },
     evidence::{
@@ -50,6 +51,12 @@ pub enum Error {
     /// The target cannot be booted.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
+    /// The file of remembered kills cannot be used.
+    #[error(transparent)]
+    Data(#[from] Mistakes),
+    /// Nobody can make the runs.
+    #[error(transparent)]
+    NoThread(#[from] pool::NoThread),
     /// Caches were asked for, and there can be none.
     #[error(
         "the cache model was asked for, but {0}\n  next: leave --caches out, or choose a newer version of `setway qemu list`"

@@ -16,7 +16,10 @@ use setway_cases::{CASES, Case, Premise};
 use setway_policy::Mutant;
 
 use crate::{
-    bench::{Bench, Outcome, Worker, pool},
+    bench::{
+        self, Bench, Outcome, Worker,
+        pool::{self, NoThread},
+    },
     catalog::source::{Mistakes, Source},
     judge::{Judgement, Verdict},
     lab::capture::{End, Limit, Limits},
@@ -133,11 +136,20 @@ fn spoils_data(name: Option<&str>) -> bool {
 }
 
 /// Runs all of `mutants` against all of `runs`.
-pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<usize>) -> Matrix {
+///
+/// # Errors
+///
+/// If there is no thread for them.
+pub fn full(
+    bench: &Bench,
+    mutants: &[Mutant],
+    runs: &[Run],
+    workers: NonZero<usize>,
+) -> Result<Matrix, NoThread> {
     let progress = Progress::start(runs.len() * (mutants.len() + 1));
     let whole = |run: &Run| progress.during(&run.label(), || bench.run(run));
     let done = |_: &Run, outcome: &Outcome| progress.done(outcome.judgement.verdict);
-    let baseline = pool::map(runs, workers, whole, done);
+    let baseline = pool::map(runs, workers, whole, done)?;
     let (green, red): (Vec<_>, Vec<_>) = baseline
         .into_iter()
         .partition(|outcome| outcome.judgement.verdict == Verdict::Pass);
@@ -171,7 +183,7 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
         })
     };
     let done = |_: &(Run, Limits), _: &Trial| progress.done(Verdict::Pass);
-    let judged = pool::map(&defects, workers, mutated, done);
+    let judged = pool::map(&defects, workers, mutated, done)?;
     let mut judged = defects.iter().map(|(run, _)| *run).zip(judged);
     progress.finish();
 
@@ -212,13 +224,13 @@ pub fn full(bench: &Bench, mutants: &[Mutant], runs: &[Run], workers: NonZero<us
             .missing_premise(case, caches)
             .is_some()
     });
-    Matrix {
+    Ok(Matrix {
         fates,
         red,
         errors,
         idle,
         not_judged,
-    }
+    })
 }
 
 fn ran_out_of_time(outcome: &Outcome) -> bool {
@@ -238,12 +250,16 @@ fn patience(bench: &Bench, sound: &Outcome) -> Limits {
 }
 
 /// Runs each of `mutants` until a first run kills it, trying remembered killers first.
+///
+/// # Errors
+///
+/// If the file of remembered killers cannot be used, or there is no thread.
 pub fn quick(
     bench: &Bench,
     mutants: &[Mutant],
     runs: &[Run],
     workers: NonZero<usize>,
-) -> Result<Matrix, Mistakes> {
+) -> Result<Matrix, bench::Error> {
     let hunter = Hunter::new(bench, runs)?;
     let progress = Progress::start(mutants.len());
     let hunt = |mutant: &Mutant| {
@@ -253,7 +269,7 @@ pub fn quick(
             killers: killer.into_iter().collect(),
         }
     };
-    let fates = pool::map(mutants, workers, hunt, |_, _| progress.done(Verdict::Pass));
+    let fates = pool::map(mutants, workers, hunt, |_, _| progress.done(Verdict::Pass))?;
     progress.finish();
     Ok(Matrix {
         fates,

@@ -1,6 +1,7 @@
 //! Many jobs at once, their results in order.
 
 use std::{
+    io,
     num::NonZero,
     sync::{
         atomic::{AtomicUsize, Ordering},
@@ -9,47 +10,68 @@ use std::{
     thread,
 };
 
+/// There is no thread for runs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no thread can be started for runs: {0}\n  next: choose fewer with --jobs, or raise the limit on processes (`ulimit -u`)"
+)]
+pub struct NoThread(io::Error);
+
 /// Does `work` for each of `items` on `workers` threads; tells `done` of each result as it comes,
 /// and returns all in the order of `items`.
+///
+/// # Errors
+///
+/// If the system gives no thread, which a limit on a user's processes counts, too.
 pub fn map<T: Sync, R: Send>(
     items: &[T],
     workers: NonZero<usize>,
     work: impl Fn(&T) -> R + Sync,
     done: impl FnMut(&T, &R),
-) -> Vec<R> {
+) -> Result<Vec<R>, NoThread> {
     map_with(items, workers, |(), item| work(item), done)
 }
 
 /// Like [`map`], where each thread has something of its own that it keeps from item to item.
+///
+/// # Errors
+///
+/// As [`map`].
 pub fn map_with<T: Sync, R: Send, S: Default>(
     items: &[T],
     workers: NonZero<usize>,
     work: impl Fn(&mut S, &T) -> R + Sync,
     mut done: impl FnMut(&T, &R),
-) -> Vec<R> {
+) -> Result<Vec<R>, NoThread> {
     let next = AtomicUsize::new(0);
     let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
-    thread::scope(|scope| {
+    let started = thread::scope(|scope| {
         let (send, receive) = mpsc::channel();
         for _ in 0..workers.get().min(items.len()) {
             let (send, next, work) = (send.clone(), &next, &work);
-            scope.spawn(move || {
+            let worker = move || {
                 let mut own = S::default();
                 while let Some((index, item)) = take(items, next) {
                     if send.send((index, work(&mut own, item))).is_err() {
                         break;
                     }
                 }
-            });
+            };
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, worker) {
+                // Those that were started take nothing more.
+                next.store(items.len(), Ordering::Relaxed);
+                return Err(NoThread(error));
+            }
         }
         drop(send);
         for (index, result) in receive {
             done(&items[index], &result);
             results[index] = Some(result);
         }
+        Ok(())
     });
     // A worker that panicked has already ended the scope with its panic.
-    results.into_iter().flatten().collect()
+    started.map(|()| results.into_iter().flatten().collect())
 }
 
 fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
@@ -65,13 +87,13 @@ mod tests {
     #[test]
     fn results_come_in_order_whoever_is_first() {
         let items: Vec<u64> = (0..20).collect();
-        let workers = NonZero::new(4).unwrap();
+        let workers = NonZero::new(4).expect("four is not zero");
         let mut told = 0;
         let work = |item: &u64| {
             thread::sleep(Duration::from_millis(20 - item));
             item * 2
         };
-        let results = map(&items, workers, work, |_, _| told += 1);
+        let results = map(&items, workers, work, |_, _| told += 1).expect("threads");
         assert_eq!(results, (0..20).map(|item| item * 2).collect::<Vec<_>>());
         assert_eq!(told, 20);
     }

@@ -7,7 +7,7 @@ use setway_report::{Kill, MUTANTS_SCHEMA, MutantError, MutantsReport};
 
 use crate::{
     bench::{
-        Bench,
+        self, Bench,
         mutants::{self, Matrix},
     },
     catalog::{Catalog, Unknown, hypervisor},
@@ -40,7 +40,7 @@ pub fn mutants(
     let workers = args.engine.workers();
     let mut matrix = match args.quick {
         true => mutants::quick(&bench, &chosen, &runs, workers)?,
-        false => mutants::full(&bench, &chosen, &runs, workers),
+        false => mutants::full(&bench, &chosen, &runs, workers).map_err(bench::Error::from)?,
     };
     if !args.filters.is_empty() {
         // Only all mutants together can say that a case kills none.

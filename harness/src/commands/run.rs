@@ -10,7 +10,10 @@ use setway_policy::Mutant;
 use setway_report::Artifact;
 
 use crate::{
-    bench::{Bench, Outcome, Worker, pool},
+    bench::{
+        self, Bench, Outcome, Worker,
+        pool::{self, NoThread},
+    },
     catalog::{Catalog, Unknown, hypervisor, schedule::Choice, target::Target},
     cli::RunArgs,
     commands::Error,
@@ -60,7 +63,7 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<b
     let artifacts = origin::describe(files);
     let progress = Progress::start(parts.iter().map(|part| part.runs.len()).sum());
     for part in &mut parts {
-        part.make(args, &progress);
+        part.make(args, &progress).map_err(bench::Error::from)?;
     }
     progress.finish();
 
@@ -117,7 +120,7 @@ fn prepare(
 
 impl Part {
     /// Makes the runs.
-    fn make(&mut self, args: &RunArgs, progress: &Progress) {
+    fn make(&mut self, args: &RunArgs, progress: &Progress) -> Result<(), NoThread> {
         let start = Instant::now();
         // One boot serves many runs only if they have the same caches.
         let mut order: Vec<usize> = (0..self.runs.len()).collect();
@@ -131,11 +134,12 @@ impl Part {
             })
         };
         let done = |_: &usize, outcome: &Outcome| progress.done(outcome.judgement.verdict);
-        let outcomes = pool::map_with(&order, args.engine.workers(), work, done);
+        let outcomes = pool::map_with(&order, args.engine.workers(), work, done)?;
         let mut outcomes: Vec<_> = order.into_iter().zip(outcomes).collect();
         outcomes.sort_by_key(|(index, _)| *index);
         self.outcomes = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
         self.wall = start.elapsed();
+        Ok(())
     }
 
     fn to_report(&self, args: &RunArgs, artifacts: Vec<Artifact>) -> build::Part<'_> {
