@@ -204,6 +204,9 @@ pub enum QemuCommand {
     Fetch {
         /// As `setway qemu list` shows it.
         version: Option<String>,
+        /// Fetch it even if it is here, in place of what is.
+        #[arg(long)]
+        force: bool,
     },
     /// Show the versions there are, and which have been fetched.
     List,

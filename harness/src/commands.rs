@@ -43,7 +43,7 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
         // It has to say what is wrong with the data files, so it goes on without them.
         Command::Doctor => doctor::doctor(&workspace),
         Command::Build(args) => build::build(&workspace, &args),
-        Command::Qemu(command) => qemu::qemu(&load()?, &command),
+        Command::Qemu(command) => qemu::qemu(&workspace, &load()?, &command),
         Command::Report(command) => report::report(&command),
     }
 }

@@ -10,6 +10,7 @@ pub mod linux_system;
 pub mod package;
 pub mod qemu;
 pub mod rust;
+pub mod sha256;
 
 /// Why something that runs need cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,8 @@
 //! A [`Workspace`] is found once, from where the command stands, and passed on; nothing else in the harness
 //! knows where it is. Locks and child processes are here as well, because every room above needs them.
 
+pub mod cache;
+pub mod crates;
 pub mod lock;
 pub mod process;
 pub mod sources;
@@ -58,10 +60,11 @@ pub enum Error {
 }
 
 /// A checkout, and where its products go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
     target: PathBuf,
+    cache: Result<PathBuf, cache::Error>,
 }
 
 /// Which commit of the project a checkout holds.
@@ -114,7 +117,12 @@ impl Workspace {
         let root = root.into();
         let named = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
         let target = named.map_or_else(|| root.join("target"), |dir| root.join(dir));
-        Self { root, target }
+        let cache = cache::find();
+        Self {
+            root,
+            target,
+            cache,
+        }
     }
 
     fn is_what_this_was_built_from(&self) -> Result<(), Error> {
@@ -138,6 +146,33 @@ impl Workspace {
     /// Cargo's target directory.
     pub fn target(&self) -> &Path {
         &self.target
+    }
+
+    /// Where fetched files live: `$SETWAY_CACHE`, else `$XDG_CACHE_HOME/setway`, else `~/.cache/setway`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such place, or programs could not run from there. A run that fetches nothing does without.
+    pub fn cache(&self) -> Result<&Path, cache::Error> {
+        self.cache.as_deref().map_err(Clone::clone)
+    }
+
+    /// This checkout, with products in `target`.
+    #[cfg(test)]
+    pub fn with_target(self, target: impl Into<PathBuf>) -> Self {
+        Self {
+            target: target.into(),
+            ..self
+        }
+    }
+
+    /// This checkout, with fetched files in `cache`.
+    #[cfg(test)]
+    pub fn with_cache(self, cache: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: Ok(cache.into()),
+            ..self
+        }
     }
 
     /// Data files that say what can be run, and how.

@@ -15,11 +15,10 @@ use crate::{
 /// Builds every image and prints where it is, or only checks the sources.
 pub fn build(workspace: &Workspace, args: &BuildArgs) -> Result<bool, Error> {
     if args.check {
-        build::check_all(workspace.root(), workspace.target()).map_err(provide::Error::from)?;
+        build::check_all(workspace).map_err(provide::Error::from)?;
         return Ok(true);
     }
-    let images =
-        Images::build_all(workspace.root(), workspace.target()).map_err(provide::Error::from)?;
+    let images = Images::build_all(workspace).map_err(provide::Error::from)?;
     let mut text = String::new();
     for image in images.iter() {
         // Writing to a string cannot fail.

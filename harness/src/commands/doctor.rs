@@ -34,10 +34,16 @@ struct Lack {
 }
 
 impl Lack {
+    /// What the reason itself advises is better than `fix`.
     fn of(reason: impl ToString, fix: impl Into<String>) -> Self {
+        let reason = reason.to_string();
+        let (reason, fix) = match reason.split_once("\n  next: ") {
+            Some((reason, advice)) => (reason.to_owned(), advice.to_owned()),
+            None => (reason, fix.into()),
+        };
         Self {
-            reason: reason.to_string(),
-            fix: fix.into(),
+            reason,
+            fix,
             later: false,
         }
     }
@@ -55,8 +61,8 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
     let (catalog, mistakes) = Catalog::read(workspace);
     let mut answers = vec![
         answer("cc", linker()),
-        answer("cache directory", cache()),
-        answer("QEMU", qemu_here(&catalog)),
+        answer("cache directory", cache(workspace)),
+        answer("QEMU", qemu_here(workspace, &catalog)),
         answer("Rust for guests", guest_rust(workspace)),
         answer("Rust for Linux on Arm", program_rust(workspace)),
     ];
@@ -69,13 +75,18 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
     }
     for version in catalog.versions.values().flatten() {
         let what = format!("{} {}", version.hypervisor, version.version);
-        let found = version.find().map(|it| it.map(|it| (it.version(), it)));
+        let found = version
+            .find(workspace)
+            .map(|it| it.map(|it| (it.version(), it)));
         let target = what.replace(' ', "-");
         answers.push(answer(&what, packaged(found, &target)));
     }
     for hypervisor in &catalog.hypervisors {
         let name = &hypervisor.name;
-        let found = hypervisor.initramfs.as_ref().and_then(|it| it.find(name));
+        let found = hypervisor
+            .initramfs
+            .as_ref()
+            .and_then(|it| it.find(workspace, name));
         if let Some(found) = found {
             // The versions of all are more than a line.
             let count = |it: Unpacked| (format!("{} packages", it.packages.len()), it);
@@ -85,9 +96,12 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
     }
     let lacks = |answer: &Answer, later| matches!(&answer.state, Err(lack) if lack.later == later);
     if answers.iter().any(|answer| lacks(answer, false)) {
-        answers.push(answer("fetching", can_fetch()));
+        answers.push(answer("fetching", can_fetch(workspace)));
     } else if answers.iter().any(|answer| lacks(answer, true)) {
-        answers.push(answer("fetching", can_fetch().map_err(Lack::later)));
+        answers.push(answer(
+            "fetching",
+            can_fetch(workspace).map_err(Lack::later),
+        ));
     }
     let mut text = String::new();
     for Answer { what, state } in &answers {
@@ -96,7 +110,8 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
             Ok(state) => writeln!(text, "ok       {what}: {state}"),
             Err(lack) => {
                 let word = if lack.later { "not yet" } else { "missing" };
-                let Lack { reason, fix, .. } = lack;
+                let indented = |text: &str| text.replace('\n', "\n         ");
+                let (reason, fix) = (indented(&lack.reason), indented(&lack.fix));
                 writeln!(text, "{word}  {what}: {reason}\n         fix: {fix}")
             }
         };
@@ -126,8 +141,8 @@ fn linker() -> Result<String, Lack> {
 }
 
 /// What is missing above has to come from somewhere.
-fn can_fetch() -> Result<String, Lack> {
-    match apt::check() {
+fn can_fetch(workspace: &Workspace) -> Result<String, Lack> {
+    match apt::check(workspace) {
         Ok(()) => Ok("apt knows a Debian archive".to_owned()),
         Err(error) => Err(Lack::of(
             error,
@@ -140,13 +155,18 @@ fn can_fetch() -> Result<String, Lack> {
     }
 }
 
-fn cache() -> Result<String, Lack> {
-    let dir = apt::cache_dir().map_err(|error| Lack::of(error, "export SETWAY_CACHE=DIR"))?;
-    writable(&dir).map_err(|error| {
-        Lack::of(
-            format!("{}: {error}", dir.display()),
-            "export SETWAY_CACHE=DIR, a directory that you may write to",
-        )
+fn cache(workspace: &Workspace) -> Result<String, Lack> {
+    let dir = workspace.cache();
+    let dir = dir.map_err(|error| Lack::of(error, "export SETWAY_CACHE=DIR"))?;
+    writable(dir).map_err(|error| {
+        let fix = "export SETWAY_CACHE=DIR, a directory that you may write to";
+        let lack = Lack::of(format!("{}: {error}", dir.display()), fix);
+        // What has been fetched can be used all the same.
+        if dir.join("roots").is_dir() {
+            lack.later()
+        } else {
+            lack
+        }
     })?;
     Ok(dir.display().to_string())
 }
@@ -158,9 +178,9 @@ fn writable(dir: &Path) -> std::io::Result<()> {
     fs::remove_file(&probe)
 }
 
-fn qemu_here(catalog: &Catalog) -> Result<String, Lack> {
+fn qemu_here(workspace: &Workspace, catalog: &Catalog) -> Result<String, Lack> {
     let lack = |reason: String| Lack::of(reason, "cargo run -- qemu fetch");
-    match Qemu::find(&catalog.qemus) {
+    match Qemu::find(workspace, &catalog.qemus) {
         Ok(Ok(qemu)) => Ok(format!("{} in {}", qemu.version(), qemu.path().display())),
         Ok(Err(file)) => Err(lack(format!(
             "{} is not fetched yet; `run` would",
@@ -196,7 +216,7 @@ fn rust_for(
         let fix = format!("{fetch}, or rustup target add {}", targets.join(" "));
         Lack::of(reason, fix)
     };
-    match Toolchain::find(product, targets, &workspace.runners().join("toolchain")) {
+    match Toolchain::find(product, targets, workspace) {
         Ok(Some(Toolchain::Active)) => Ok("the active Rust".to_owned()),
         Ok(Some(Toolchain::Debian(_))) => Ok("Debian's Rust".to_owned()),
         Ok(None) => {

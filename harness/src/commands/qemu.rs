@@ -10,16 +10,26 @@ use crate::{
         self,
         qemu::{self, Qemu},
     },
+    workspace::Workspace,
 };
 
 /// Fetches or lists the managed versions.
-pub fn qemu(catalog: &Catalog, command: &QemuCommand) -> Result<bool, Error> {
+pub fn qemu(
+    workspace: &Workspace,
+    catalog: &Catalog,
+    command: &QemuCommand,
+) -> Result<bool, Error> {
     let mut text = String::new();
     // Writing to a string cannot fail.
     match command {
-        QemuCommand::Fetch { version } => {
-            let qemu =
-                Qemu::resolve(version.as_deref(), &catalog.qemus).map_err(provide::Error::from)?;
+        QemuCommand::Fetch { version, force } => {
+            let (name, files) = (version.as_deref(), &catalog.qemus);
+            let qemu = if *force {
+                Qemu::fetch_again(workspace, name, files)
+            } else {
+                Qemu::resolve(workspace, name, files)
+            };
+            let qemu = qemu.map_err(provide::Error::from)?;
             let path = qemu.path();
             let _ = writeln!(
                 text,
@@ -30,15 +40,13 @@ pub fn qemu(catalog: &Catalog, command: &QemuCommand) -> Result<bool, Error> {
             );
         }
         QemuCommand::List => {
-            for (index, listed) in qemu::list(&catalog.qemus)
-                .map_err(provide::Error::from)?
-                .iter()
-                .enumerate()
-            {
+            let listed = qemu::list(workspace, &catalog.qemus).map_err(provide::Error::from)?;
+            for (index, listed) in listed.iter().enumerate() {
                 let default = if index == 0 { "default" } else { "" };
-                let place = match listed.fetched {
-                    true => listed.path.display().to_string(),
-                    false => "not fetched".to_owned(),
+                let place = if listed.fetched {
+                    listed.path.display().to_string()
+                } else {
+                    "not fetched".to_owned()
                 };
                 let _ = writeln!(text, "{:<6} {default:<8} {place}", listed.file.name);
             }

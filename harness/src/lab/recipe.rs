@@ -8,10 +8,7 @@ use std::{
 };
 
 use crate::{
-    catalog::{
-        Catalog, machine::Machine, qemu::VersionFile, schedule::Choice, target::Target,
-        version::PackagedVersion,
-    },
+    catalog::{Catalog, machine::Machine, qemu::VersionFile, schedule::Choice, target::Target},
     evidence::observation::Builds,
     lab::capture::Inherited,
     plan::Run,
@@ -101,10 +98,10 @@ impl Boot {
     ) -> Result<Self, provide::Error> {
         let hypervisor = &target.hypervisor;
         let packaged = target.version.as_ref();
-        let unpacked = packaged.map(PackagedVersion::ensure).transpose()?;
+        let unpacked = packaged.map(|it| it.ensure(workspace)).transpose()?;
         let version = unpacked.as_ref().map(Unpacked::version);
         let mut files = unpacked.map_or_else(BTreeMap::new, |it| it.files);
-        let qemu = Qemu::resolve(qemu, &catalog.qemus)?;
+        let qemu = Qemu::resolve(workspace, qemu, &catalog.qemus)?;
         if let Some(warning) = qemu.drift() {
             eprintln!("{warning}");
         }
@@ -118,7 +115,7 @@ impl Boot {
             .map(String::as_str)
             .collect();
         let names: Vec<&str> = names.into_iter().collect();
-        let images = Images::build(workspace.root(), workspace.target(), &names)?;
+        let images = Images::build(workspace, &names)?;
         let mut agent = None;
         if hypervisor.has_initramfs() {
             let system = linux_system::make(workspace, hypervisor, &images)?;
@@ -368,11 +365,7 @@ fn model(
         return Ok(Err(format!("{} has no cache model", machine.name)));
     }
     match qemu.plugin_api(qemus).filter(|api| plugin::supports(*api)) {
-        Some(api) => Ok(Ok(plugin::build(
-            workspace.root(),
-            workspace.target(),
-            api,
-        )?)),
+        Some(api) => Ok(Ok(plugin::build(workspace, api)?)),
         None => Ok(Err(format!("QEMU {} cannot carry it", qemu.version()))),
     }
 }

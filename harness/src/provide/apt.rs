@@ -12,27 +12,54 @@ pub mod root;
 mod sources;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::{io, path::PathBuf};
 
 pub use download::check;
 pub use root::{AptRequest, AptRoot};
 
+use crate::workspace::cache;
+
 /// Why something could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system said no.
-    #[error("cannot {action} {path}: {source}{}", space_hint(source))]
+    /// The file system refused.
+    #[error("{source}{}", space_hint(source))]
     Io {
-        /// What was tried, as a verb: "create", "rename".
-        action: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// What the system answered.
-        source: std::io::Error,
+        /// What it answered, with the file's name.
+        #[from]
+        source: io::Error,
     },
-    /// There is neither `SETWAY_CACHE` nor a home directory.
-    #[error("no place for the cache: set SETWAY_CACHE to a directory that may grow by 2 GB")]
-    NoCache,
+    /// There is no place for it.
+    #[error(transparent)]
+    Cache(#[from] cache::Error),
+    /// A program does not start.
+    #[error("cannot start {program}: {source}")]
+    Start {
+        /// The program.
+        program: &'static str,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// A file of a tree is not what it was when the tree was fetched.
+    #[error(
+        "{file} has changed since it was fetched: its SHA-256 is {found}, not {fetched}\n  next: {advice}"
+    )]
+    Changed {
+        /// The file.
+        file: String,
+        /// What it has now.
+        found: String,
+        /// What it had.
+        fetched: String,
+        /// How to have the right one again.
+        advice: String,
+    },
+    /// Apt gives a package without the hash that it would be checked by.
+    #[error("apt names no SHA-256 of {file}, so it cannot be checked")]
+    NoHash {
+        /// The package file.
+        file: String,
+    },
     /// A program of the Debian base system is missing, so this is not Debian.
     #[error("`{0}` is not on this machine, so nothing can be fetched from Debian's archive")]
     NoProgram(&'static str),
@@ -47,7 +74,7 @@ pub enum Error {
     UnknownHost(&'static str),
     /// A package that is wanted is not among those that apt chose.
     #[error(
-        "no package called `{pattern}` belongs to {name}; apt chose {chosen}\n  next: mend `only` in the file under runners/"
+        "no package called `{pattern}` belongs to {name}; apt chose {chosen}\n  next: correct `only` in the file under runners/"
     )]
     NotChosen {
         /// The tree that was to be made.
@@ -89,42 +116,12 @@ impl Error {
     }
 }
 
-/// Turns an I/O error into one that names the file and what was tried.
-pub(crate) fn io_error(
-    action: &'static str,
-    path: impl AsRef<Path>,
-) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.as_ref().to_path_buf();
-    move |source| Error::Io {
-        action,
-        path,
-        source,
-    }
-}
-
-fn space_hint(error: &std::io::Error) -> &'static str {
+fn space_hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        std::io::ErrorKind::StorageFull => {
-            "; free some space or set SETWAY_CACHE to another directory"
-        }
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+        io::ErrorKind::StorageFull => "; free some space or set SETWAY_CACHE to another directory",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; set SETWAY_CACHE to a directory you may write to"
         }
         _ => "",
     }
-}
-
-/// The directory that fetched things live in: `$SETWAY_CACHE`, else `$XDG_CACHE_HOME/setway`,
-/// else `~/.cache/setway`. It is always absolute.
-pub fn cache_dir() -> Result<PathBuf, Error> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let dir = if let Some(dir) = variable("SETWAY_CACHE") {
-        PathBuf::from(dir)
-    } else if let Some(dir) = variable("XDG_CACHE_HOME") {
-        PathBuf::from(dir).join("setway")
-    } else {
-        let home = std::env::home_dir().ok_or(Error::NoCache)?;
-        home.join(".cache/setway")
-    };
-    std::path::absolute(&dir).map_err(io_error("find", &dir))
 }

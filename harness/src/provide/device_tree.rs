@@ -18,12 +18,12 @@ pub enum Error {
     NotATree(String),
     /// A node that should go is not there.
     #[error(
-        "the device tree has no node `{0}` to delete\n  next: mend `delete` in the file under runners/"
+        "the device tree has no node `{0}` to delete\n  next: correct `delete` in the file under runners/"
     )]
     NoNode(String),
     /// A node that cannot be.
     #[error(
-        "`{node}` cannot be a node of a device tree: {reason}\n  next: mend `node` in the file under runners/"
+        "`{node}` cannot be a node of a device tree: {reason}\n  next: correct `node` in the file under runners/"
     )]
     Node {
         /// Its path.
@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// A property that cannot be.
     #[error(
-        "`{property}` of `{node}` cannot be in a device tree: {reason}\n  next: mend it in the file under runners/"
+        "`{property}` of `{node}` cannot be in a device tree: {reason}\n  next: correct it in the file under runners/"
     )]
     Property {
         /// The node's path.

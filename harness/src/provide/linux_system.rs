@@ -21,15 +21,20 @@ use crate::{
         build::{Images, linux},
         initramfs::Initramfs,
         package::{self, Unpacked},
+        sha256::Sha256,
     },
     workspace::Workspace,
 };
 
 impl Contents {
     /// What its packages were fetched to under `hypervisor`, if they were; nothing if it has none.
-    pub fn find(&self, hypervisor: &str) -> Option<Result<Option<Unpacked>, package::Error>> {
+    pub fn find(
+        &self,
+        workspace: &Workspace,
+        hypervisor: &str,
+    ) -> Option<Result<Option<Unpacked>, package::Error>> {
         let packages = self.packages.as_ref()?;
-        Some(packages.find(&tree_name(hypervisor)))
+        Some(packages.find(workspace, &tree_name(hypervisor)))
     }
 }
 
@@ -82,11 +87,11 @@ pub fn make(
 ) -> Result<System, Error> {
     let mut parts = Parts::default();
     if let Some(contents) = &hypervisor.initramfs {
-        parts.add(&hypervisor.name, contents)?;
+        parts.add(workspace, &hypervisor.name, contents)?;
     }
     let mut agent = None;
     if let Some(it) = &hypervisor.agent {
-        let path = linux::program(workspace.root(), workspace.target(), &it.program)?;
+        let path = linux::program(workspace, &it.program)?;
         let program = fs::read(&path)?;
         let mut build = Fnv::default();
         build.write(&program);
@@ -105,9 +110,14 @@ pub fn make(
 }
 
 impl Parts {
-    fn add(&mut self, hypervisor: &str, contents: &Contents) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        workspace: &Workspace,
+        hypervisor: &str,
+        contents: &Contents,
+    ) -> Result<(), Error> {
         if let Some(packages) = &contents.packages {
-            let unpacked = packages.ensure(&tree_name(hypervisor))?;
+            let unpacked = packages.ensure(workspace, &tree_name(hypervisor))?;
             let versions = unpacked.packages.iter();
             let versions = versions.map(|(name, version)| format!("{name} {version}\n"));
             self.tree = Some((unpacked.tree, versions.collect()));
@@ -126,15 +136,19 @@ impl Parts {
         let dir = workspace.target().join("setway/systems");
         fs::create_dir_all(&dir)?;
         let path = dir.join(format!("{name}-{:016x}.cpio", self.hash()));
-        if path.exists() {
+        let stamp = path.with_extension("sha256");
+        if path.exists() && is_as_made(&path, &stamp)? {
             let file = fs::OpenOptions::new().append(true).open(&path)?;
             file.file().set_modified(SystemTime::now())?;
             return Ok(path);
         }
         let bytes = self.initramfs()?.archive()?;
         let partial = dir.join(format!("{name}-{}.partial", std::process::id()));
-        fs::write(&partial, &bytes)?;
-        fs::rename(&partial, &path)?;
+        let hash = Sha256::of(&bytes).to_string();
+        for (path, bytes) in [(&path, &bytes[..]), (&stamp, hash.as_bytes())] {
+            fs::write(&partial, bytes)?;
+            fs::rename(&partial, path)?;
+        }
         remove_unused(&dir)?;
         Ok(path)
     }
@@ -177,6 +191,12 @@ impl Parts {
     }
 }
 
+/// Whether the system at `path` has the contents that its stamp names.
+fn is_as_made(path: &Path, stamp: &Path) -> Result<bool, Error> {
+    let made = fs::read_to_string(stamp).unwrap_or_default();
+    Ok(made == Sha256::of_file(path)?.to_string())
+}
+
 /// Removes the systems of `dir` that nobody has used for long: each change of an image makes another.
 fn remove_unused(dir: &Path) -> Result<(), Error> {
     for path in source::files(dir, "cpio")? {
@@ -185,6 +205,7 @@ fn remove_unused(dir: &Path) -> Result<(), Error> {
         // Another process may have been quicker.
         if age.is_ok_and(|age| age > KEPT) {
             let _ = fs::remove_file(&path);
+            let _ = fs::remove_file(path.with_extension("sha256"));
         }
     }
     Ok(())
@@ -221,6 +242,26 @@ mod tests {
         });
         assert_eq!(parts().hash(), parts().hash());
         assert!(!changed.contains(&parts().hash()));
+    }
+
+    #[test]
+    fn a_system_that_was_changed_is_made_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let workspace = Workspace::at(dir.path()).with_target(dir.path());
+        let ensure = || {
+            let parts = Parts {
+                tree: None,
+                ..parts()
+            };
+            parts.ensure(&workspace, "a").expect("a system")
+        };
+        let path = ensure();
+        let made = fs::read(&path).expect("a system");
+        fs::write(&path, &made[..made.len() / 2]).expect("a writable file");
+        assert_eq!(fs::read(ensure()).expect("a system"), made);
+        fs::remove_file(path.with_extension("sha256")).expect("a stamp");
+        fs::write(&path, "another").expect("a writable file");
+        assert_eq!(fs::read(ensure()).expect("a system"), made);
     }
 
     #[test]

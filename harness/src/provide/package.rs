@@ -8,6 +8,7 @@ use std::{
 use crate::{
     catalog::{package::PackageFiles, version::PackagedVersion},
     provide::apt::{self, AptRequest, AptRoot, pattern},
+    workspace::Workspace,
 };
 
 /// Why there are no such files.
@@ -18,7 +19,7 @@ pub enum Error {
     Fetch(#[from] apt::Error),
     /// They do not have the file, or have several.
     #[error(
-        "{tree}: `{file}` must be exactly one `{pattern}`; {found}\n  next: mend `files` in its file under runners/"
+        "{tree}: `{file}` must be exactly one `{pattern}`; {found}\n  next: correct `files` in its file under runners/"
     )]
     NotOne {
         /// The tree.
@@ -54,20 +55,33 @@ impl Unpacked {
 }
 
 impl PackageFiles {
-    /// The files, fetched if need be. `name` is for people, and the start of the tree's name.
-    pub fn ensure(&self, name: &str) -> Result<Unpacked, Error> {
-        self.choose(name, &AptRoot::ensure(&self.request(name))?)
+    /// The files, fetched if need be, and as they were fetched. `name` is for people, and the start of the tree's
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be had, or have changed.
+    pub fn ensure(&self, workspace: &Workspace, name: &str) -> Result<Unpacked, Error> {
+        self.choose(name, &AptRoot::ensure(workspace, &self.request(name))?)
     }
 
-    /// The files, if they have been fetched.
-    pub fn find(&self, name: &str) -> Result<Option<Unpacked>, Error> {
-        let root = AptRoot::find(&self.request(name))?;
+    /// The files, if they have been fetched; else `None`.
+    ///
+    /// # Errors
+    ///
+    /// If what was fetched lacks a file, or one has changed.
+    pub fn find(&self, workspace: &Workspace, name: &str) -> Result<Option<Unpacked>, Error> {
+        let root = AptRoot::find(workspace, &self.request(name))?;
         root.map(|root| self.choose(name, &root)).transpose()
     }
 
     /// Whether they have been fetched.
-    pub fn is_here(&self, name: &str) -> Result<bool, Error> {
-        Ok(AptRoot::place(&self.request(name))?.is_dir())
+    ///
+    /// # Errors
+    ///
+    /// If there is no place for fetched files.
+    pub fn is_here(&self, workspace: &Workspace, name: &str) -> Result<bool, Error> {
+        Ok(AptRoot::place(workspace, &self.request(name))?.is_dir())
     }
 
     fn request(&self, name: &str) -> AptRequest {
@@ -94,9 +108,14 @@ impl PackageFiles {
             })?;
             Ok((file.clone(), path))
         };
+        let files: BTreeMap<String, PathBuf> =
+            self.files.iter().map(one).collect::<Result<_, Error>>()?;
+        let checked = files.values().map(PathBuf::as_path);
+        let advice = format!("remove {} and try again", root.path().display());
+        root.check(checked.filter(|path| path.is_file()), &advice)?;
         Ok(Unpacked {
             tree: root.path().to_owned(),
-            files: self.files.iter().map(one).collect::<Result<_, Error>>()?,
+            files,
             packages: root.versions(),
         })
     }
@@ -108,17 +127,17 @@ impl PackagedVersion {
     /// # Errors
     ///
     /// If they cannot be had.
-    pub fn ensure(&self) -> Result<Unpacked, Error> {
-        self.table.ensure(&self.tree())
+    pub fn ensure(&self, workspace: &Workspace) -> Result<Unpacked, Error> {
+        self.table.ensure(workspace, &self.tree())
     }
 
     /// Its files, if they have been fetched.
     ///
     /// # Errors
     ///
-    /// If what was fetched lacks a file.
-    pub fn find(&self) -> Result<Option<Unpacked>, Error> {
-        self.table.find(&self.tree())
+    /// If what was fetched lacks a file, or one has changed.
+    pub fn find(&self, workspace: &Workspace) -> Result<Option<Unpacked>, Error> {
+        self.table.find(workspace, &self.tree())
     }
 
     /// Whether it has been fetched.
@@ -126,8 +145,8 @@ impl PackagedVersion {
     /// # Errors
     ///
     /// If there is no place for fetched files.
-    pub fn is_here(&self) -> Result<bool, Error> {
-        self.table.is_here(&self.tree())
+    pub fn is_here(&self, workspace: &Workspace) -> Result<bool, Error> {
+        self.table.is_here(workspace, &self.tree())
     }
 
     /// What the fetched tree is called.
@@ -157,10 +176,10 @@ fn one(root: &Path, pattern: &str) -> Result<PathBuf, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use fs_err as fs;
 
     use super::*;
-    use crate::{catalog::Catalog, workspace::Workspace};
+    use crate::catalog::Catalog;
 
     #[test]
     fn exactly_one_file_is_the_file() {
@@ -193,7 +212,8 @@ mod tests {
         let workspace = Workspace::find().expect("tests run in a checkout");
         let catalog = Catalog::load(&workspace).expect("the committed files are sound");
         let versions = catalog.versions.values().flatten();
-        let place = |it: &PackagedVersion| AptRoot::place(&it.table.request(&it.tree()));
+        let place =
+            |it: &PackagedVersion| AptRoot::place(&workspace, &it.table.request(&it.tree()));
         let mut places: Vec<_> = versions.map(|it| place(it).expect("a place")).collect();
         let all = places.len();
         places.sort();

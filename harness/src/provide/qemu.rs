@@ -1,6 +1,7 @@
 //! Which QEMU a run uses: a managed version from `runners/qemu`, or one that is already here.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -8,6 +9,7 @@ use std::{
 use crate::{
     catalog::qemu::{OLDEST, Version, VersionFile},
     provide::apt::{self, AptRequest, AptRoot},
+    workspace::Workspace,
 };
 
 /// The system emulator, which runs AArch64 and AArch32 machines.
@@ -22,7 +24,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
         /// What the system answered.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The name is neither a managed version nor a file.
     #[error(
@@ -36,14 +38,14 @@ pub enum Error {
         known: String,
     },
     /// The program does not start or is something else.
-    #[error(
-        "{path} is not a QEMU system emulator that runs here: {reason}\n  next: name a managed version of `setway qemu list`, or the path of a qemu-system-aarch64"
-    )]
+    #[error("{path} is not a QEMU system emulator that runs here: {reason}\n  next: {advice}")]
     NotQemu {
         /// The program.
         path: PathBuf,
         /// What it did instead.
         reason: String,
+        /// What to do now.
+        advice: String,
     },
     /// The program is a QEMU without the traps this is about.
     #[error(
@@ -60,7 +62,7 @@ pub enum Error {
     Fetch(#[from] apt::Error),
     /// Fetching is impossible here, and there is no installed QEMU either.
     #[error(
-        "{fetch}\nand there is no qemu-system-aarch64 on PATH to use instead: install QEMU {OLDEST} or newer"
+        "{fetch}; and there is no qemu-system-aarch64 on PATH to use instead\n  next: install QEMU {OLDEST} or newer"
     )]
     Nothing {
         /// Why nothing can be fetched.
@@ -84,9 +86,9 @@ pub struct Listed {
 /// # Errors
 ///
 /// If there is no place for fetched files.
-pub fn list(files: &[VersionFile]) -> Result<Vec<Listed>, Error> {
+pub fn list(workspace: &Workspace, files: &[VersionFile]) -> Result<Vec<Listed>, Error> {
     let list = |file: &VersionFile| {
-        let path = AptRoot::place(&file.request())?;
+        let path = AptRoot::place(workspace, &file.request())?;
         Ok(Listed {
             fetched: path.is_dir(),
             path,
@@ -126,39 +128,71 @@ impl Qemu {
     /// The QEMU that the user's `--qemu` means: the name of a managed version, which is fetched if
     /// need be, or a path. Without a choice it is the newest managed version or, on a machine that
     /// cannot fetch from Debian at all, the one on `PATH`.
-    pub fn resolve(choice: Option<&str>, files: &[VersionFile]) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no such QEMU, or it cannot be had or does not run.
+    pub fn resolve(
+        workspace: &Workspace,
+        choice: Option<&str>,
+        files: &[VersionFile],
+    ) -> Result<Self, Error> {
         let Some(choice) = choice else {
-            return Self::default_choice(files);
+            return Self::default_choice(workspace, files);
         };
         if let Some(file) = files.iter().find(|file| file.name == choice) {
-            Self::managed(file.clone())
+            Self::managed(workspace, file.clone())
         } else if choice.contains('/') || Path::new(choice).exists() {
             Self::installed(Path::new(choice))
         } else {
-            let known: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-            Err(Error::Unknown {
-                name: choice.to_owned(),
-                known: known.join(", "),
-            })
+            Err(unknown(choice, files))
         }
     }
 
-    fn default_choice(files: &[VersionFile]) -> Result<Self, Error> {
-        match Self::managed(Self::newest(files)?) {
+    /// Fetches the managed version called `name`, or the newest one, even if it is here.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such version, or it cannot be had or does not run.
+    pub fn fetch_again(
+        workspace: &Workspace,
+        name: Option<&str>,
+        files: &[VersionFile],
+    ) -> Result<Self, Error> {
+        let file = match name {
+            None => Self::newest(files)?,
+            Some(name) => {
+                let found = files.iter().find(|file| file.name == name);
+                found.cloned().ok_or_else(|| unknown(name, files))?
+            }
+        };
+        AptRoot::fetch_again(workspace, &file.request())?;
+        Self::managed(workspace, file)
+    }
+
+    fn default_choice(workspace: &Workspace, files: &[VersionFile]) -> Result<Self, Error> {
+        match Self::managed(workspace, Self::newest(files)?) {
             Err(Error::Fetch(fetch)) if fetch.is_not_debian() => Self::fallback(fetch),
             result => result,
         }
     }
 
-    /// What [`resolve`](Self::resolve) would come to without a choice, if nothing must be fetched
+    /// What [`resolve`](Self::resolve) would return without a choice, if nothing must be fetched
     /// for it; else the version to be fetched.
-    pub fn find(files: &[VersionFile]) -> Result<Result<Self, VersionFile>, Error> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no QEMU, and can be none, or it does not run.
+    pub fn find(
+        workspace: &Workspace,
+        files: &[VersionFile],
+    ) -> Result<Result<Self, VersionFile>, Error> {
         let newest = Self::newest(files)?;
-        match AptRoot::find(&newest.request()).and_then(|root| match root {
+        match AptRoot::find(workspace, &newest.request()).and_then(|root| match root {
             Some(_) => Ok(true),
-            None => apt::check().map(|()| false),
+            None => apt::check(workspace).map(|()| false),
         }) {
-            Ok(true) => Self::managed(newest).map(Ok),
+            Ok(true) => Self::managed(workspace, newest).map(Ok),
             Ok(false) => Ok(Err(newest)),
             Err(fetch) if fetch.is_not_debian() => Self::fallback(fetch).map(Ok),
             Err(fetch) => Err(fetch.into()),
@@ -178,15 +212,42 @@ impl Qemu {
         Self::installed(&path)
     }
 
-    /// A managed version, fetched if need be.
-    pub fn managed(file: VersionFile) -> Result<Self, Error> {
-        let root = AptRoot::ensure(&file.request())?;
+    /// A managed version, fetched if need be, and as it was fetched.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be had, has changed, or does not run.
+    pub fn managed(workspace: &Workspace, file: VersionFile) -> Result<Self, Error> {
+        let root = AptRoot::ensure(workspace, &file.request())?;
         let mut qemu = Self {
             version: OLDEST,
             origin: Origin::Managed { file, root },
         };
+        let (path, advice) = (qemu.path(), qemu.advice());
+        if let Origin::Managed { root, .. } = &qemu.origin
+            // One that is gone does not start either, which is answered below.
+            && path.is_file()
+        {
+            root.check([path.as_path()], &advice)?;
+        }
         qemu.version = qemu.ask_version()?;
         Ok(qemu)
+    }
+
+    /// What to do if it does not run.
+    fn advice(&self) -> String {
+        match &self.origin {
+            Origin::Managed { file, .. } => {
+                format!(
+                    "fetch it again with `setway qemu fetch --force {}`",
+                    file.name
+                )
+            }
+            Origin::Installed { .. } => {
+                "name a managed version of `setway qemu list`, or the path of a qemu-system-aarch64"
+                    .to_owned()
+            }
+        }
     }
 
     /// A QEMU outside Setway's care: a `qemu-system-aarch64`, or a directory with one.
@@ -223,6 +284,7 @@ impl Qemu {
         let version = read_version(command.arg("--version")).map_err(|reason| Error::NotQemu {
             path: path.clone(),
             reason,
+            advice: self.advice(),
         })?;
         if version < OLDEST {
             return Err(Error::TooOld { path, version });
@@ -287,7 +349,7 @@ impl Qemu {
         own.or_else(same)?.plugin_api
     }
 
-    /// What to tell the user if Debian has moved on to another version than the file's name says.
+    /// A warning, if Debian has moved on to another version than the file's name says.
     pub fn drift(&self) -> Option<String> {
         let file = self.version_file()?;
         (!self.version.is_of_series(&file.name)).then(|| {
@@ -298,6 +360,14 @@ impl Qemu {
                 file.path.display()
             )
         })
+    }
+}
+
+fn unknown(name: &str, files: &[VersionFile]) -> Error {
+    let known: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    Error::Unknown {
+        name: name.to_owned(),
+        known: known.join(", "),
     }
 }
 
@@ -340,7 +410,8 @@ mod tests {
     #[test]
     fn a_mere_name_is_a_file_here_and_not_on_path() {
         let error = Qemu::installed(Path::new("echo")).expect_err("there is no file `echo` here");
-        let here = std::env::current_dir().unwrap().join("echo");
+        let here = std::env::current_dir().expect("tests run in a directory");
+        let here = here.join("echo");
         let said = error.to_string();
         assert!(said.starts_with(&here.display().to_string()), "{said}");
         assert!(!said.contains("answers"), "{said}");

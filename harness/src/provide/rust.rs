@@ -9,18 +9,21 @@ mod active;
 mod debian;
 pub mod linux;
 
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-
-use crate::catalog::source::Mistakes;
-use crate::provide::{apt, package};
-use crate::workspace::process;
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
 
 pub use active::{active, build_for_host, fits};
 use active::{active_cargo, active_command, scrubbed};
 pub use debian::DebianRust;
+
+use crate::{
+    catalog::source::Mistakes,
+    provide::{apt, package},
+    workspace::{Workspace, process},
+};
 
 /// The variable that forces a choice: `rustup` (whatever Rust is active) or `debian`.
 pub const OVERRIDE: &str = "SETWAY_GUEST_RUST";
@@ -62,13 +65,14 @@ pub enum Error {
     /// The file that describes Debian's Rust cannot be used.
     #[error(transparent)]
     Data(#[from] Mistakes),
-    /// A file could not be read or written, or a program not started.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was tried, as a verb.
-        action: &'static str,
-        /// On which file.
-        path: PathBuf,
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A program does not start.
+    #[error("cannot start {}: {source}", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
         /// What the system answered.
         source: io::Error,
     },
@@ -101,13 +105,10 @@ impl From<package::Error> for Error {
     }
 }
 
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_path_buf();
-    move |source| Error::Io {
-        action,
-        path,
-        source,
-    }
+/// Runs `command` to its end; it speaks for itself on stderr.
+fn status(command: Command) -> Result<ExitStatus, Error> {
+    let program = PathBuf::from(command.get_program());
+    process::status(command).map_err(|source| Error::Start { program, source })
 }
 
 /// What a package is made into.
@@ -174,21 +175,28 @@ pub enum Toolchain {
 }
 
 impl Toolchain {
-    /// Chooses a Rust that makes `product` for all of `targets`; `runners` is the directory
-    /// `runners/toolchain`.
-    pub fn choose(product: Product, targets: &[&str], runners: &Path) -> Result<Self, Error> {
+    /// Chooses a Rust that makes `product` for all of `targets`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be fetched.
+    pub fn choose(
+        product: Product,
+        targets: &[&str],
+        workspace: &Workspace,
+    ) -> Result<Self, Error> {
         let choice = std::env::var(OVERRIDE).unwrap_or_default();
         let active = || fits(product, targets);
         let targets = targets.join(" ");
         match choice.as_str() {
-            "debian" => Ok(Self::Debian(DebianRust::ensure(product, runners)?)),
+            "debian" => Ok(Self::Debian(DebianRust::ensure(product, workspace)?)),
             "rustup" => match active() {
                 Ok(()) => Ok(Self::Active),
                 Err(reason) => Err(Error::Active { reason, targets }),
             },
             "" => match active() {
                 Ok(()) => Ok(Self::Active),
-                Err(active) => match DebianRust::ensure(product, runners) {
+                Err(active) => match DebianRust::ensure(product, workspace) {
                     Ok(debian) => Ok(Self::Debian(debian)),
                     Err(Error::Fetch(debian)) => Err(Error::Nothing {
                         product,
@@ -203,14 +211,22 @@ impl Toolchain {
         }
     }
 
-    /// What [`choose`](Self::choose) would come to, if nothing must be fetched for it.
-    pub fn find(product: Product, targets: &[&str], runners: &Path) -> Result<Option<Self>, Error> {
+    /// What [`choose`](Self::choose) would return; `None` if something must be fetched for it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no Rust, and can be none.
+    pub fn find(
+        product: Product,
+        targets: &[&str],
+        workspace: &Workspace,
+    ) -> Result<Option<Self>, Error> {
         let debian = std::env::var(OVERRIDE).is_ok_and(|choice| choice == "debian");
         let nothing_to_fetch = (!debian && fits(product, targets).is_ok())
             || std::env::var(OVERRIDE).is_ok_and(|choice| !choice.is_empty() && !debian)
-            || DebianRust::is_here(product, runners)?;
+            || DebianRust::is_here(product, workspace)?;
         nothing_to_fetch
-            .then(|| Self::choose(product, targets, runners))
+            .then(|| Self::choose(product, targets, workspace))
             .transpose()
     }
 
@@ -224,15 +240,19 @@ impl Toolchain {
 
     /// Sees to it that a build needs no network: Debian's cargo never uses one, so the user's own
     /// fetches the dependencies first.
-    pub fn prepare(&self, workspace: &Path) -> Result<(), Error> {
+    ///
+    /// # Errors
+    ///
+    /// If that fails.
+    pub fn prepare(&self, workspace: &Workspace) -> Result<(), Error> {
         if matches!(self, Self::Active) {
             return Ok(());
         }
         let mut command = scrubbed(active_cargo());
         command
-            .current_dir(workspace)
+            .current_dir(workspace.root())
             .args(["fetch", "--locked", "--quiet"]);
-        let status = process::status(command).map_err(io_error("start", Path::new("cargo")))?;
+        let status = status(command)?;
         if status.success() {
             Ok(())
         } else {
@@ -241,10 +261,12 @@ impl Toolchain {
     }
 
     /// Runs cargo for `job`; it speaks for itself on stderr.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
     pub fn run(&self, job: &Job) -> Result<ExitStatus, Error> {
-        let command = self.command(job);
-        let program = PathBuf::from(command.get_program());
-        process::status(command).map_err(io_error("start", &program))
+        status(self.command(job))
     }
 
     fn command(&self, job: &Job) -> Command {

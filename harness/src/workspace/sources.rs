@@ -2,9 +2,13 @@
 //! caches of continuous integration restore them.
 
 use std::{
-    fs, io,
+    fs,
+    hash::Hasher as _,
+    io,
     path::{Path, PathBuf},
 };
+
+use crate::fnv::Fnv;
 
 /// What the program `setway` is made from, relative to the checkout. Directories count with all below.
 pub const HOST: [&str; 11] = [
@@ -27,22 +31,21 @@ pub const HOST: [&str; 11] = [
 ///
 /// If one of them is missing or cannot be read; the error names it.
 pub fn digest(root: &Path, sources: &[&str]) -> io::Result<u64> {
-    let mut digest = Digest(0xcbf2_9ce4_8422_2325);
+    let mut digest = Digest(Fnv::default());
     for source in sources {
         digest.path(root, &root.join(source))?;
     }
-    Ok(digest.0)
+    Ok(digest.0.finish())
 }
 
 /// A digest in the making.
-struct Digest(u64);
+struct Digest(Fnv);
 
 impl Digest {
     fn bytes(&mut self, bytes: &[u8]) {
         // The length first, so that no two sequences of parts run together to the same bytes.
-        for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
+        self.0.write(&(bytes.len() as u64).to_le_bytes());
+        self.0.write(bytes);
     }
 
     fn path(&mut self, root: &Path, path: &Path) -> io::Result<()> {

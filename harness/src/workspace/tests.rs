@@ -2,7 +2,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{crates::Crates, *};
 
 /// A directory that looks like a checkout.
 fn checkout() -> TempDir {
@@ -98,31 +98,23 @@ fn copy_all(from: &Path, to: &Path) {
 #[test]
 fn the_digest_covers_every_crate_that_the_harness_is_made_of() {
     let root = own().root().to_owned();
-    let manifest = |dir: &Path| -> toml::Table {
-        let text = fs::read_to_string(dir.join("Cargo.toml")).expect("a manifest");
-        text.parse().expect("TOML")
-    };
-    let workspace = manifest(&root);
-    let crates = &workspace["workspace"]["dependencies"];
-    // All that the harness depends on, however far away, as far as it lies in the checkout.
-    let mut needed = vec!["harness".to_owned()];
-    for at in 0.. {
-        let Some(place) = needed.get(at) else { break };
-        let manifest = manifest(&root.join(place));
-        let named = manifest.get("dependencies").and_then(|it| it.as_table());
-        for name in named.into_iter().flat_map(|it| it.keys()) {
-            let path = crates.get(name).and_then(|it| it.get("path"));
-            let path = path.and_then(|it| it.as_str()).map(str::to_owned);
-            needed.extend(path.filter(|path| !needed.contains(path)));
-        }
-    }
-    needed.retain(|place| place != "harness");
-    for place in needed {
+    let crates = Crates::read(&root).expect("sound manifests");
+    let closure = crates.closure("setway").expect("the harness is a package");
+    assert!(closure.contains("setway-cases"), "{closure:?}");
+    for name in closure.into_iter().filter(|name| *name != "setway") {
+        let dir = crates.directory(name).expect("it is in the workspace");
         assert!(
-            sources::HOST.contains(&place.as_str()),
-            "`sources::HOST` lacks {place}, which the harness is made of"
+            sources::HOST.contains(&dir),
+            "`sources::HOST` lacks {dir}, which the harness is made of"
         );
     }
+}
+
+#[test]
+fn a_source_that_is_not_there_is_an_error() {
+    let missing = sources::digest(own().root(), &["Cargo.toml", "payloads/gone"]);
+    let error = missing.expect_err("there is no such directory").to_string();
+    assert!(error.contains("payloads/gone"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The packages that apt chose for a request, and which of them are wanted.
 
 use super::{AptRequest, Error, pattern};
+use crate::provide::sha256::Sha256;
 
 /// A package to be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,23 +14,42 @@ pub struct Package {
     pub file: String,
     /// The size of that.
     pub bytes: u64,
+    /// The hash of that, from the archive's signed lists.
+    pub sha256: Sha256,
 }
 
 impl Package {
-    /// Reads one line of `--print-uris`: quoted URI, file name, size, hash. Other lines are for people.
-    pub fn from_uri(line: &str) -> Option<Self> {
-        let mut words = line.strip_prefix('\'')?.split(' ').skip(1);
-        let file = words.next()?.to_owned();
-        let [name, version, _architecture] = file.split('_').collect::<Vec<_>>()[..] else {
-            return None;
+    /// Reads one line of `--print-uris`: quoted URI, file name, size, hash. `None` if it is one for people.
+    ///
+    /// # Errors
+    ///
+    /// If the hash is none that a file can be checked by.
+    pub fn from_uri(line: &str) -> Result<Option<Self>, Error> {
+        let mut words = line.split(' ');
+        let (Some(uri), Some(file), Some(bytes)) = (words.next(), words.next(), words.next())
+        else {
+            return Ok(None);
         };
-        Some(Self {
+        let (true, Ok(bytes)) = (uri.starts_with('\''), bytes.parse()) else {
+            return Ok(None);
+        };
+        let [name, version, _architecture] = file.split('_').collect::<Vec<_>>()[..] else {
+            return Ok(None);
+        };
+        let hash = words.next().and_then(|word| word.strip_prefix("SHA256:"));
+        let Some(Ok(sha256)) = hash.map(str::parse) else {
+            return Err(Error::NoHash {
+                file: file.to_owned(),
+            });
+        };
+        Ok(Some(Self {
             name: name.to_owned(),
             // The colon after an epoch is all that apt has to write in another way.
             version: version.replace("%3a", ":"),
-            bytes: words.next()?.parse().ok()?,
-            file,
-        })
+            bytes,
+            file: file.to_owned(),
+            sha256,
+        }))
     }
 }
 
@@ -67,15 +87,22 @@ mod tests {
 
     #[test]
     fn packages_are_read_from_apts_uris() {
-        let line = "'http://mirror.test/q_1%253a5.2.deb' q_1%3a5.2_amd64.deb 40 SHA256:00";
+        let hash = Sha256::of(b"q");
+        let line = "'http://mirror.test/q_1%253a5.2.deb' q_1%3a5.2_amd64.deb 40";
         let package = Package {
             name: "q".to_owned(),
             version: "1:5.2".to_owned(),
             file: "q_1%3a5.2_amd64.deb".to_owned(),
             bytes: 40,
+            sha256: hash,
         };
-        assert_eq!(Package::from_uri(line), Some(package));
-        assert_eq!(Package::from_uri("Need to get 4 MB of archives."), None);
+        let read = |line: &str| Package::from_uri(line).map_err(|error| error.to_string());
+        assert_eq!(read(&format!("{line} SHA256:{hash}")), Ok(Some(package)));
+        assert_eq!(read("Need to get 4 MB of archives."), Ok(None));
+        for unsafe_hash in ["", " SHA256:00", " MD5Sum:d41d8cd98f00b204e9800998ecf8427e"] {
+            let refused = read(&format!("{line}{unsafe_hash}"));
+            assert!(refused.is_err(), "{refused:?}");
+        }
     }
 
     fn package(name: &str) -> Package {
@@ -84,6 +111,7 @@ mod tests {
             version: "1".to_owned(),
             file: format!("{name}_1_all.deb"),
             bytes: 1,
+            sha256: Sha256::of(b""),
         }
     }
 

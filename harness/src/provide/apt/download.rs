@@ -1,16 +1,31 @@
 //! The steps from a request to an unpacked tree: configure, update, download, unpack, rename.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::{
+    fs::Metadata,
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
-use super::chosen::{Package, versions, wanted};
-use super::progress::{Progress, megabytes};
-use super::root::{AptRequest, AptRoot, Host, VERSIONS};
-use super::sources::{Archive, INDEX_TARGET_FORMAT};
-use super::{CommandFailure, Error, cache_dir, io_error, tree};
-use crate::workspace::process::{self, Child};
+use fs_err::{self as fs, File};
+
+use super::{
+    CommandFailure, Error,
+    chosen::{Package, versions, wanted},
+    progress::{Progress, megabytes},
+    root::{AptRequest, AptRoot, Host, VERSIONS},
+    sources::{Archive, INDEX_TARGET_FORMAT},
+    tree,
+};
+use crate::{
+    provide::sha256::Sha256,
+    workspace::{
+        Workspace,
+        process::{self, Child},
+    },
+};
 
 /// One fetch under way. Its directory outlives a failure, so that the next try resumes.
 pub struct Fetch<'a> {
@@ -30,10 +45,9 @@ impl<'a> Fetch<'a> {
         let work = place.with_added_extension("fetch");
         let log = place.with_added_extension("log");
         for dir in ["lists/partial", "cache/archives/partial", NOTHING] {
-            let dir = work.join(dir);
-            fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
+            fs::create_dir_all(work.join(dir))?;
         }
-        File::create(&log).map_err(io_error("create", &log))?;
+        File::create(&log)?;
         Ok(Self {
             request,
             architecture,
@@ -60,11 +74,25 @@ impl<'a> Fetch<'a> {
         let root = self.unpack(&packages)?;
         self.progress.stage("finishing");
         finish(&AptRoot::at(root.clone())?)?;
-        fs::rename(&root, self.place).map_err(io_error("rename", &root))?;
-        fs::remove_dir_all(&self.work).map_err(io_error("remove", &self.work))?;
-        fs::remove_file(&self.log).map_err(io_error("remove", &self.log))?;
+        self.settle(&root)?;
         self.progress.finish(bytes);
         Ok(())
+    }
+
+    /// Moves the complete tree to its place, and removes what was needed on the way.
+    fn settle(&self, root: &Path) -> Result<(), Error> {
+        let old = self.place.with_added_extension("old");
+        if self.place.exists() {
+            // It is fetched again, and may be in use until now.
+            fs::rename(self.place, &old)?;
+        }
+        fs::rename(root, self.place)?;
+        for dir in [&old, &self.work] {
+            if dir.exists() {
+                fs::remove_dir_all(dir)?;
+            }
+        }
+        Ok(fs::remove_file(&self.log)?)
     }
 
     /// The private configuration, which apt reads after the system's, so that proxies and the like
@@ -100,8 +128,7 @@ impl<'a> Fetch<'a> {
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), Error> {
-        let path = self.work.join(name);
-        fs::write(&path, text).map_err(io_error("write", &path))
+        Ok(fs::write(self.work.join(name), text)?)
     }
 
     fn install<'b>(&'b self, mode: &'b str) -> impl Iterator<Item = &'b str> {
@@ -111,7 +138,7 @@ impl<'a> Fetch<'a> {
         release.chain(["--yes", mode, "install"]).chain(packages)
     }
 
-    /// What the request comes to now. A try before this one may have downloaded other versions, so
+    /// What the request amounts to now. A try before this one may have downloaded other versions, so
     /// what is unpacked must be of this list; and apt lists only what it would have to download, so
     /// it is shown a place without archives.
     fn plan(&self) -> Result<Vec<Package>, Error> {
@@ -119,12 +146,14 @@ impl<'a> Fetch<'a> {
         let arguments = [nowhere.as_str()];
         let arguments = arguments.into_iter().chain(self.install("--print-uris"));
         let text = self.apt("choosing packages", arguments)?;
-        Ok(text.lines().filter_map(Package::from_uri).collect())
+        let packages = text.lines().map(Package::from_uri);
+        packages.filter_map(Result::transpose).collect()
     }
 
     /// Downloads `packages`, of which there may be fewer than in the plan. `install` can only have
     /// all of it.
     fn download(&self, packages: &[Package]) -> Result<(), Error> {
+        self.remove_wrong(packages)?;
         let what = "downloading packages";
         if self.request.only.is_empty() {
             self.apt(what, self.install("--download-only"))?;
@@ -139,6 +168,17 @@ impl<'a> Fetch<'a> {
         Ok(())
     }
 
+    /// Removes what an earlier try has left, unless it is what the archive has: apt only looks at its length.
+    fn remove_wrong(&self, packages: &[Package]) -> Result<(), Error> {
+        for package in packages {
+            let path = self.archives().join(&package.file);
+            if path.exists() && Sha256::of_file(&path)? != package.sha256 {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs apt-get with the private configuration and returns its standard output. Everything it
     /// says is in the log, and the progress follows the files that arrive. Its `download` puts them
     /// where it was started.
@@ -147,16 +187,13 @@ impl<'a> Fetch<'a> {
         what: &str,
         arguments: impl IntoIterator<Item = &'b str>,
     ) -> Result<String, Error> {
-        let open = |path: &Path| {
-            let mut options = File::options();
-            options
-                .create(true)
-                .append(true)
-                .open(path)
-                .map_err(io_error("open", path))
+        let open = |path: &Path| -> Result<Stdio, Error> {
+            let mut options = fs::OpenOptions::new();
+            let file = options.create(true).append(true).open(path)?;
+            Ok(file.into_file().into())
         };
         let output = self.work.join("output");
-        File::create(&output).map_err(io_error("create", &output))?;
+        File::create(&output)?;
         let mut command = Command::new("apt-get");
         command
             .arg("--config-file")
@@ -168,20 +205,19 @@ impl<'a> Fetch<'a> {
             .stdin(Stdio::null())
             .stdout(open(&output)?)
             .stderr(open(&self.log)?);
-        let mut child = Child::spawn(command, &[]).map_err(io_error("start", "apt-get"))?;
+        let mut child = Child::spawn(command, &[]).map_err(apt_does_not_start)?;
         let status = loop {
-            let ended = child.wait_until(Instant::now());
-            if let Some(status) = ended.map_err(io_error("wait for", "apt-get"))? {
+            if let Some(status) = child.wait_until(Instant::now())? {
                 break status;
             }
             self.progress.set(files_size(&self.archives()));
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         };
-        let text = fs::read_to_string(&output).map_err(io_error("read", &output))?;
+        let text = fs::read_to_string(&output)?;
         if status.success() {
             Ok(text)
         } else {
-            let errors = fs::read_to_string(&self.log).map_err(io_error("read", &self.log))?;
+            let errors = fs::read_to_string(&self.log)?;
             Err(self.failure(what, &format!("{text}{errors}")))
         }
     }
@@ -206,15 +242,17 @@ impl<'a> Fetch<'a> {
     fn unpack(&self, packages: &[Package]) -> Result<PathBuf, Error> {
         let root = self.place.with_added_extension("partial");
         if root.exists() {
-            fs::remove_dir_all(&root).map_err(io_error("remove", &root))?;
+            fs::remove_dir_all(&root)?;
         }
         let archives = self.archives();
-        let files = packages.iter().map(|package| archives.join(&package.file));
-        let files: Vec<PathBuf> = files.collect();
+        let files = packages.iter().map(|package| tree::Archive {
+            path: archives.join(&package.file),
+            sha256: package.sha256,
+        });
+        let files: Vec<tree::Archive> = files.collect();
         match tree::unpack(&files, &root, &self.request.omit, &self.progress)? {
             Ok(()) => {
-                let path = root.join(VERSIONS);
-                fs::write(&path, versions(packages)).map_err(io_error("write", &path))?;
+                fs::write(root.join(VERSIONS), versions(packages))?;
                 Ok(root)
             }
             Err(broken) => {
@@ -232,11 +270,15 @@ impl<'a> Fetch<'a> {
 }
 
 /// Whether this machine can fetch at all, as far as is known without a network.
-pub fn check() -> Result<(), Error> {
+///
+/// # Errors
+///
+/// If it cannot, why.
+pub fn check(workspace: &Workspace) -> Result<(), Error> {
     Host::current()?;
     programs()?;
-    let nothing = cache_dir()?;
-    find_archive(&nothing)?.map(drop).ok_or(Error::NoArchive)
+    let archive = find_archive(workspace.cache()?)?;
+    archive.map(drop).ok_or(Error::NoArchive)
 }
 
 fn programs() -> Result<(), Error> {
@@ -249,6 +291,13 @@ fn programs() -> Result<(), Error> {
     Ok(())
 }
 
+fn apt_does_not_start(source: io::Error) -> Error {
+    Error::Start {
+        program: "apt-get",
+        source,
+    }
+}
+
 /// A directory of the work directory that stays empty.
 const NOTHING: &str = "nothing";
 
@@ -258,7 +307,7 @@ fn find_archive(work: &Path) -> Result<Option<Archive>, Error> {
     let ask = |arguments: &[&str]| -> Result<String, Error> {
         let mut command = Command::new("apt-get");
         command.args(arguments).env("LC_ALL", "C");
-        let output = process::output(command).map_err(io_error("start", "apt-get"))?;
+        let output = process::output(command).map_err(apt_does_not_start)?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let targets = ask(&["indextargets", "--format", INDEX_TARGET_FORMAT])?;
@@ -286,7 +335,7 @@ fn files_size(dir: &Path) -> u64 {
         .iter()
         .flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten())
         .filter_map(|entry| entry.metadata().ok())
-        .filter(fs::Metadata::is_file)
+        .filter(Metadata::is_file)
         .map(|metadata| metadata.len())
         .sum()
 }
@@ -313,7 +362,9 @@ fn is_about_space(output: &str) -> bool {
 /// What to do about a failure, from what apt or dpkg said.
 fn advice(output: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| output.contains(word));
-    let text = if is_about_space(output) {
+    let text = if has(&["its SHA-256 is"]) {
+        "try again: that file was removed, and is downloaded anew"
+    } else if is_about_space(output) {
         "free some space, or set SETWAY_CACHE to a directory with 2 GB free, and try again; what \
          was downloaded is kept"
     } else if has(&[

@@ -3,8 +3,10 @@
 //! What Debian calls a kernel changes with every update, and a data file under `runners/` should not
 //! have to.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Whether `text` is `pattern`, with any text in the place of its `*`.
 pub fn matches(pattern: &str, text: &str) -> bool {

@@ -1,8 +1,10 @@
 //! What a person sees while something is fetched: a moving line on a terminal, two plain lines
 //! elsewhere. All of it goes to stderr.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::{
+    io::IsTerminal as _,
+    time::{Duration, Instant},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 

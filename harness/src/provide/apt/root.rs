@@ -5,16 +5,23 @@
 //! system's own packages are touched. The result runs through its own dynamic loader and C
 //! library, whatever the host has. Packages of another architecture are only files here.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::hash::Hasher;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    hash::Hasher as _,
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use super::download::Fetch;
-use super::{Error, cache_dir, io_error};
-use crate::fnv::Fnv;
-use crate::workspace::lock::Lock;
+use fs_err as fs;
+
+use super::{Error, download::Fetch};
+use crate::{
+    fnv::Fnv,
+    provide::sha256::Sha256,
+    workspace::{Workspace, lock::Lock},
+};
 
 /// A tree to have: what is in it and where that comes from.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +36,7 @@ pub struct AptRequest {
     pub architecture: Option<String>,
     /// What to install; dependencies follow, recommendations do not.
     pub packages: Vec<String>,
-    /// Which of the packages that this comes to are wanted, with `*` for any part of a name. The
+    /// Which of the packages that apt chooses for this are wanted, with `*` for any part of a name. The
     /// others are not even downloaded. All are wanted, if there is nothing here.
     pub only: Vec<String>,
     /// Packages to take for installed, because the host has their like.
@@ -76,6 +83,9 @@ impl AptRequest {
 /// The list of packages and versions, in the tree.
 pub(super) const VERSIONS: &str = "setway-versions";
 
+/// The hashes of those files in the tree that runs use, as `sha256sum` writes and checks them.
+const HASHES: &str = "setway-sha256sums";
+
 /// Keeps ["a"], ["b"] apart from ["a", "b"], [] in the hash.
 static LIST_END: String = String::new();
 
@@ -89,26 +99,37 @@ pub struct AptRoot {
 
 impl AptRoot {
     /// The tree for `request`, if it has been fetched.
-    pub fn find(request: &AptRequest) -> Result<Option<Self>, Error> {
-        let path = Self::place(request)?;
+    ///
+    /// # Errors
+    ///
+    /// If there is no place for it.
+    pub fn find(workspace: &Workspace, request: &AptRequest) -> Result<Option<Self>, Error> {
+        let path = Self::place(workspace, request)?;
         path.is_dir().then(|| Self::at(path)).transpose()
     }
 
     /// The tree for `request`, fetched if need be.
-    pub fn ensure(request: &AptRequest) -> Result<Self, Error> {
-        Self::ensure_with(request, |_| Ok(()))
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be fetched.
+    pub fn ensure(workspace: &Workspace, request: &AptRequest) -> Result<Self, Error> {
+        Self::ensure_with(workspace, request, |_| Ok(()))
     }
 
     /// Like [`ensure`](Self::ensure), and gives `finish` the new tree before it counts as complete.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be fetched or completed.
     pub fn ensure_with<E: From<Error>>(
+        workspace: &Workspace,
         request: &AptRequest,
         finish: impl FnOnce(&AptRoot) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let path = Self::place(request)?;
+        let path = Self::place(workspace, request)?;
         if !path.is_dir() {
-            let lock = path.with_added_extension("lock");
-            let doing = format!("fetches {}", request.name);
-            let _lock = Lock::acquire(&lock, &doing).map_err(io_error("lock", &lock))?;
+            let _lock = lock(request, &path)?;
             if !path.is_dir() {
                 Fetch::new(request, &path)?.run(finish)?;
             }
@@ -116,10 +137,67 @@ impl AptRoot {
         Ok(Self::at(path)?)
     }
 
+    /// The tree for `request`, fetched even if it is there. The old one stays until the new one is complete.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be fetched.
+    pub fn fetch_again(workspace: &Workspace, request: &AptRequest) -> Result<Self, Error> {
+        let path = Self::place(workspace, request)?;
+        let _lock = lock(request, &path)?;
+        Fetch::new(request, &path)?.run::<Error>(|_| Ok(()))?;
+        Self::at(path)
+    }
+
     /// Where the tree for `request` is or will be.
-    pub fn place(request: &AptRequest) -> Result<PathBuf, Error> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no place for it.
+    pub fn place(workspace: &Workspace, request: &AptRequest) -> Result<PathBuf, Error> {
         let id = request.id(request.architecture()?);
-        Ok(cache_dir()?.join("roots").join(id))
+        Ok(workspace.cache()?.join("roots").join(id))
+    }
+
+    /// Checks that `files` in the tree are what they were when it was fetched. A tree that has no hash of one, being
+    /// older than its hashes or than the data file that names it, gets it now. `advice` is what to do about another
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// If one is not, or cannot be read.
+    pub fn check<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a Path>,
+        advice: &str,
+    ) -> Result<(), Error> {
+        let list = self.path.join(HASHES);
+        let text = fs::read_to_string(&list).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| line.split_once("  "));
+        let mut known: BTreeMap<String, String> = lines
+            .map(|(hash, file)| (file.to_owned(), hash.to_owned()))
+            .collect();
+        let count = known.len();
+        for path in files {
+            let inside = path.strip_prefix(&self.path).unwrap_or(path);
+            let found = Sha256::of_file(path)?;
+            let fetched = known
+                .entry(inside.display().to_string())
+                .or_insert_with(|| found.to_string());
+            if *fetched != found.to_string() {
+                return Err(Error::Changed {
+                    file: path.display().to_string(),
+                    found: found.to_string(),
+                    fetched: fetched.clone(),
+                    advice: advice.to_owned(),
+                });
+            }
+        }
+        if known.len() > count {
+            let lines = known.iter().map(|(file, hash)| format!("{hash}  {file}\n"));
+            write_list(&list, &lines.collect::<String>())?;
+        }
+        Ok(())
     }
 
     /// The tree at `path`, which is complete or about to be.
@@ -186,6 +264,24 @@ impl AptRoot {
             loader = relative(&self.loader),
             libraries = libraries.join(":"),
         )
+    }
+}
+
+/// One process at a time fetches `request` to `path`.
+fn lock(request: &AptRequest, path: &Path) -> Result<Lock, Error> {
+    let doing = format!("fetches {}", request.name);
+    Ok(Lock::acquire(&path.with_added_extension("lock"), &doing)?)
+}
+
+/// Writes the list of hashes whole or not at all. In a cache that nobody may write it is done without.
+fn write_list(list: &Path, text: &str) -> io::Result<()> {
+    let new = list.with_added_extension(std::process::id().to_string());
+    match fs::write(&new, text).and_then(|()| fs::rename(&new, list)) {
+        Err(error) => match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Ok(()),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
     }
 }
 
@@ -285,9 +381,34 @@ mod tests {
             architecture: own.architecture().ok().map(str::to_owned),
             ..AptRequest::default()
         };
-        assert_eq!(
-            AptRoot::place(&own).expect("a place"),
-            AptRoot::place(&named).expect("a place")
-        );
+        let workspace = Workspace::at("/w").with_cache("/c");
+        let place = |request| AptRoot::place(&workspace, request).expect("a place");
+        assert_eq!(place(&own), place(&named));
+    }
+
+    #[test]
+    fn a_file_that_has_changed_since_it_was_fetched_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| dir.path().join(name);
+        let write = |name: &str, text: &str| fs::write(at(name), text).expect("a writable file");
+        write("xen", "Xen 4.20");
+        write("linux", "Linux");
+        let root = AptRoot::at(dir.path().to_owned()).expect("a host that Debian knows");
+        let check = |names: &[&str]| {
+            let paths: Vec<PathBuf> = names.iter().map(|name| at(name)).collect();
+            let checked = root.check(paths.iter().map(PathBuf::as_path), "fetch it again");
+            checked.map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["xen"]), Ok(()));
+        let hashes = fs::read_to_string(at(HASHES)).expect("a list");
+        assert_eq!(hashes, format!("{}  xen\n", Sha256::of(b"Xen 4.20")));
+        write("xen", "Xen 4.21");
+        let error = check(&["linux", "xen"]).expect_err("another Xen");
+        assert!(error.contains("/xen has changed since"), "{error}");
+        assert!(error.ends_with("next: fetch it again"), "{error}");
+        write("xen", "Xen 4.20");
+        assert_eq!(check(&["linux", "xen"]), Ok(()));
+        write("linux", "Linus");
+        assert!(check(&["linux"]).is_err());
     }
 }

@@ -1,16 +1,23 @@
 //! Unpacking packages into a directory that can run by itself.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
-use super::progress::Progress;
-use super::{Error, io_error};
-use crate::workspace::process::{self, Child};
+use fs_err::{self as fs, os::unix::fs::symlink};
+
+use super::{Error, progress::Progress};
+use crate::{
+    provide::sha256::Sha256,
+    workspace::process::{self, Child},
+};
 
 /// Directories that Debian merged into `usr`, but older packages still carry at the top.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
@@ -24,6 +31,14 @@ const UNREAD: [&str; 5] = [
     "usr/share/man",
 ];
 
+/// A package file, and the hash that the archive's signed lists give for it.
+pub struct Archive {
+    /// The file.
+    pub path: PathBuf,
+    /// What its contents must be.
+    pub sha256: Sha256,
+}
+
 /// A package that could not be unpacked, and what the programs for that said.
 pub struct Broken {
     /// The package file.
@@ -34,7 +49,7 @@ pub struct Broken {
 
 /// Unpacks `packages` into the new directory `root`, without the paths in `omit`.
 pub fn unpack(
-    packages: &[PathBuf],
+    packages: &[Archive],
     root: &Path,
     omit: &[String],
     progress: &Progress,
@@ -53,9 +68,8 @@ pub fn unpack(
 fn merge_usr(root: &Path) -> Result<(), Error> {
     for name in MERGED {
         let real = root.join("usr").join(name);
-        fs::create_dir_all(&real).map_err(io_error("create", &real))?;
-        let link = root.join(name);
-        symlink(Path::new("usr").join(name), &link).map_err(io_error("create", &link))?;
+        fs::create_dir_all(&real)?;
+        symlink(Path::new("usr").join(name), root.join(name))?;
     }
     Ok(())
 }
@@ -63,12 +77,12 @@ fn merge_usr(root: &Path) -> Result<(), Error> {
 /// Decompression dominates, so each processor takes the next package until none is left. Returns
 /// the first package that failed.
 fn unpack_all(
-    packages: &[PathBuf],
+    packages: &[Archive],
     root: &Path,
     omit: &[String],
     progress: &Progress,
 ) -> Option<Broken> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
     let broken = Mutex::new(None);
@@ -76,33 +90,38 @@ fn unpack_all(
         while let Some(package) = packages.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Err(failure) = unpack_one(package, root, omit) {
                 next.store(packages.len(), Ordering::Relaxed);
-                let mut slot = broken
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut slot = broken.lock().unwrap_or_else(PoisonError::into_inner);
                 slot.get_or_insert(failure);
             }
             progress.set(done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
         }
     };
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(work);
         }
     });
-    broken
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    broken.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `dpkg-deb -x` would replace the links of the merged directories by directories, so its archive
-/// goes through tar, which also leaves out what nobody reads.
-fn unpack_one(package: &Path, root: &Path, omit: &[String]) -> Result<(), Broken> {
+/// goes through tar, which also leaves out what nobody reads. The file may be left from an earlier try, and dpkg-deb
+/// looks at no signature, so it is checked here.
+fn unpack_one(archive: &Archive, root: &Path, omit: &[String]) -> Result<(), Broken> {
+    let package = archive.path.as_path();
     let broken = |output| Broken {
         package: package.to_path_buf(),
         output,
     };
     let excluded = UNREAD.into_iter().chain(omit.iter().map(String::as_str));
     let run = || -> io::Result<Option<String>> {
+        let found = Sha256::of_file(package)?;
+        if found != archive.sha256 {
+            let expected = archive.sha256;
+            return Ok(Some(format!(
+                "its SHA-256 is {found}, but the archive's lists say {expected}"
+            )));
+        }
         let mut source = Command::new("dpkg-deb");
         source
             .arg("--fsys-tarfile")
@@ -111,14 +130,14 @@ fn unpack_one(package: &Path, root: &Path, omit: &[String]) -> Result<(), Broken
             .stderr(Stdio::piped());
         let mut source = Child::spawn(source, &[])?;
         let pipe = source.handle().stdout.take();
-        let archive = pipe.map_or(Stdio::null(), Stdio::from);
+        let contents = pipe.map_or(Stdio::null(), Stdio::from);
         let mut tar = Command::new("tar");
         tar.args(["-x", "--keep-directory-symlink", "--no-same-owner"])
             .args(["--no-same-permissions", "-C"])
             .arg(root)
             .args(["--anchored", "--no-wildcards-match-slash"])
             .args(excluded.map(|path| format!("--exclude=./{path}")))
-            .stdin(archive);
+            .stdin(contents);
         let tar = process::output(tar)?;
         let said = process::read_all(source.handle().stderr.take());
         let said = [&tar.stderr[..], &said].concat();
@@ -129,5 +148,25 @@ fn unpack_one(package: &Path, root: &Path, omit: &[String]) -> Result<(), Broken
         Ok(None) => Ok(()),
         Ok(Some(said)) => Err(broken(said)),
         Err(error) => Err(broken(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_that_is_not_the_archives_is_not_unpacked() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("package.deb");
+        fs::write(&path, "another package").expect("a writable directory");
+        let archive = Archive {
+            path: path.clone(),
+            sha256: Sha256::of(b"the package"),
+        };
+        let broken = unpack_one(&archive, dir.path(), &[]).expect_err("other contents");
+        assert_eq!(broken.package, path);
+        let right = Sha256::of(b"the package").to_string();
+        assert!(broken.output.contains(&right), "{}", broken.output);
     }
 }

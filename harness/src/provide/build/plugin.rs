@@ -1,27 +1,21 @@
 //! The cache model's plugin: a shared object for each generation of QEMU's plugin interface, built by
 //! the host's own Rust when it is first needed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Error, fingerprint_of, io_error, replace};
-use crate::{provide::rust, workspace::lock::Lock};
+use fs_err as fs;
+
+use super::{
+    Error,
+    kept::{self, Store, replace},
+};
+use crate::{provide::rust, workspace::Workspace};
 
 /// The cargo package.
 const PACKAGE: &str = "setway-cache-plugin";
 
 /// The generations that the package can be built for.
 const GENERATIONS: [u32; 2] = [4, 7];
-
-/// What it is made from, relative to the workspace.
-const SOURCES: [&str; 7] = [
-    ".cargo",
-    "Cargo.lock",
-    "Cargo.toml",
-    "payloads/architecture",
-    "payloads/protocol",
-    "runners/qemu/cache-model",
-    "rust-toolchain.toml",
-];
 
 /// Whether there is a plugin for this generation of the interface.
 pub fn supports(api: u32) -> bool {
@@ -38,33 +32,38 @@ pub struct Plugin {
     pub fetches: bool,
 }
 
-/// Builds the plugin for generation `api`, if its sources have changed, and says where it is.
-pub fn build(workspace: &Path, target: &Path, api: u32) -> Result<Plugin, Error> {
-    let dir = target.join("setway/plugin");
-    let lock = dir.join("build.lock");
-    let _lock = Lock::acquire(&lock, "builds the cache model").map_err(io_error("lock", &lock))?;
+/// Builds the plugin for generation `api`, if its sources have changed.
+///
+/// # Errors
+///
+/// If it cannot be built.
+pub fn build(workspace: &Workspace, api: u32) -> Result<Plugin, Error> {
+    let dir = workspace.target().join("setway/plugin");
     let path = dir.join(format!("api-{api}.so"));
-    let plugin = Plugin {
-        path: path.clone(),
-        fetches: api >= 5,
+    let target_dir = workspace.target().join("host");
+    let product = kept::Product {
+        package: PACKAGE,
+        choices: format!("api-{api}"),
+        target_dir: &target_dir,
+        files: vec![path.clone()],
+        stamp: dir.join(format!("api-{api}.stamp")),
     };
-    let stamp = dir.join(format!("api-{api}.stamp"));
-    let sources = format!("{:016x}", fingerprint_of(workspace, &SOURCES));
-    if path.exists() && std::fs::read_to_string(&stamp).is_ok_and(|text| text == sources) {
-        return Ok(plugin);
-    }
-    let built_in = target.join("host");
-    let status = rust::build_for_host(workspace, &built_in, PACKAGE, &format!("api-{api}"))?;
-    if !status.success() {
-        return Err(Error::Cargo {
-            package: PACKAGE.to_owned(),
-            target: "this machine",
-            status,
-        });
-    }
-    let built = built_in.join("plugin/libsetway_cache_plugin.so");
-    let bytes = std::fs::read(&built).map_err(io_error("read", &built))?;
-    replace(&path, &bytes)?;
-    replace(&stamp, sources.as_bytes())?;
-    Ok(plugin)
+    Store::open(workspace)?.keep(&product, || {
+        let feature = format!("api-{api}");
+        let status = rust::build_for_host(workspace.root(), &target_dir, PACKAGE, &feature)?;
+        if !status.success() {
+            return Err(Error::Cargo {
+                package: PACKAGE.to_owned(),
+                target: "this machine",
+                status,
+            });
+        }
+        let built = target_dir.join("plugin/libsetway_cache_plugin.so");
+        replace(&path, &fs::read(&built)?)?;
+        Ok(0)
+    })?;
+    Ok(Plugin {
+        path,
+        fetches: api >= 5,
+    })
 }

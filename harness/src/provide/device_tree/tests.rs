@@ -121,7 +121,7 @@ fn errors_say_what_and_where() {
 fn qemus_own_tree_takes_a_guest_and_keeps_the_rest() {
     let workspace = Workspace::find().expect("tests run in a checkout");
     let catalog = Catalog::load(&workspace).expect("the committed files are sound");
-    let Ok(Ok(qemu)) = Qemu::find(&catalog.qemus) else {
+    let Ok(Ok(qemu)) = Qemu::find(&workspace, &catalog.qemus) else {
         eprintln!("there is no QEMU here yet, so its device tree is not tried");
         return;
     };

@@ -1,11 +1,12 @@
 //! The Rust that is active here: what it can build, and a cargo that knows of no outer build.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, ExitStatus},
+};
 
-use super::{Action, Error, Job, OVERRIDE, Product, io_error, linux};
-use crate::workspace::process;
+use super::{Action, Error, Job, OVERRIDE, Product, linux};
 
 /// The oldest Rust the guests are written for.
 const OLDEST: (u32, u32) = (1, 95);
@@ -24,8 +25,7 @@ pub fn build_for_host(
         .args(["--package", package, "--features", feature])
         .arg("--target-dir")
         .arg(target_dir);
-    let program = PathBuf::from(command.get_program());
-    process::status(command).map_err(io_error("start", &program))
+    super::status(command)
 }
 
 pub(super) fn active_command(job: &Job) -> Command {

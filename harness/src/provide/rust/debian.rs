@@ -4,19 +4,21 @@
 //! Cargo and rustc start each other and the linker as plain executable files, so the unpacked tree
 //! gets a script for each, which runs the program on the tree's own libraries.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
+use fs_err as fs;
 use serde::Deserialize;
 
-use super::active::{ask, scrubbed};
-use super::linux::{self, Libraries};
-use super::{Action, Error, Job, Product, io_error};
-use crate::catalog::source::Source;
-use crate::provide::apt::{AptRequest, AptRoot};
-use crate::workspace::process;
+use super::{
+    Action, Error, Job, Product,
+    active::{ask, scrubbed},
+    linux::{self, Libraries},
+};
+use crate::{
+    catalog::source::Source,
+    provide::apt::{AptRequest, AptRoot},
+    workspace::{Workspace, process},
+};
 
 /// `runners/toolchain/debian.toml`: where Debian's Rust is.
 #[derive(Debug, Deserialize)]
@@ -82,25 +84,33 @@ compiler-builtins-mem = ["compiler_builtins/mem"]
 "#;
 
 impl DebianRust {
-    /// Debian's Rust as `debian.toml` in `runners` describes it, and what it needs for `product`,
+    /// Debian's Rust as `runners/toolchain/debian.toml` describes it, and what it needs for `product`,
     /// fetched if need be.
-    pub fn ensure(product: Product, runners: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be had.
+    pub fn ensure(product: Product, workspace: &Workspace) -> Result<Self, Error> {
         let mut rust = Self {
-            root: AptRoot::ensure_with(&request(runners)?, finish)?,
+            root: AptRoot::ensure_with(workspace, &request(workspace)?, finish)?,
             libraries: None,
         };
         if product == Product::Program {
             let version = ask(Command::new(rust.script("rustc")).arg("--version"));
             let version = version.map_err(Error::StandardLibrary)?;
-            rust.libraries = Some(Libraries::ensure(runners, &version)?);
+            rust.libraries = Some(Libraries::ensure(workspace, &version)?);
         }
         Ok(rust)
     }
 
     /// Whether it has been fetched.
-    pub fn is_here(product: Product, runners: &Path) -> Result<bool, Error> {
-        let compiler = AptRoot::place(&request(runners)?)?.is_dir();
-        Ok(compiler && (product == Product::Guest || Libraries::is_here(runners)?))
+    ///
+    /// # Errors
+    ///
+    /// If there is no place for fetched files, or its description cannot be used.
+    pub fn is_here(product: Product, workspace: &Workspace) -> Result<bool, Error> {
+        let compiler = AptRoot::place(workspace, &request(workspace)?)?.is_dir();
+        Ok(compiler && (product == Product::Guest || Libraries::is_here(workspace)?))
     }
 
     fn script(&self, name: &str) -> PathBuf {
@@ -137,8 +147,9 @@ impl DebianRust {
     }
 }
 
-fn request(runners: &Path) -> Result<AptRequest, Error> {
-    let description: Description = Source::read_one(&runners.join("debian.toml"))?;
+fn request(workspace: &Workspace) -> Result<AptRequest, Error> {
+    let file = workspace.runners().join("toolchain/debian.toml");
+    let description: Description = Source::read_one(&file)?;
     Ok(AptRequest {
         name: description.name,
         suites: description.suites,
@@ -158,13 +169,12 @@ fn finish(root: &AptRoot) -> Result<(), Error> {
 
 fn write_scripts(root: &AptRoot) -> Result<(), Error> {
     let dir = root.path().join(SCRIPTS);
-    fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
+    fs::create_dir_all(&dir)?;
     for (name, program, arguments) in PROGRAMS {
         let path = dir.join(name);
         let text = root.script(program, arguments, 1);
-        fs::write(&path, text).map_err(io_error("write", &path))?;
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(&path, executable).map_err(io_error("change", &path))?;
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o755))?;
     }
     Ok(())
 }
@@ -172,18 +182,13 @@ fn write_scripts(root: &AptRoot) -> Result<(), Error> {
 /// Leaves of the library's workspace what needs nothing from a registry, and locks that.
 fn shrink_library(root: &AptRoot) -> Result<(), Error> {
     let library = root.path().join(LIBRARY);
-    let write = |name: &str, text: &str| {
-        let path = library.join(name);
-        fs::write(&path, text).map_err(io_error("write", &path))
-    };
+    let write = |name: &str, text: &str| fs::write(library.join(name), text);
     write("Cargo.toml", LIBRARY_WORKSPACE)?;
     write("sysroot/Cargo.toml", LIBRARY_SYSROOT)?;
     let builtins = "compiler-builtins/compiler-builtins/Cargo.toml";
-    let path = library.join(builtins);
-    let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
+    let text = fs::read_to_string(library.join(builtins))?;
     write(builtins, &without_cc(&text))?;
-    let lock = library.join("Cargo.lock");
-    fs::remove_file(&lock).map_err(io_error("remove", &lock))?;
+    fs::remove_file(library.join("Cargo.lock"))?;
     let cargo = root.path().join(SCRIPTS).join("cargo");
     let mut command = scrubbed(Command::new(&cargo));
     command
@@ -192,7 +197,10 @@ fn shrink_library(root: &AptRoot) -> Result<(), Error> {
         .env("RUSTC", root.path().join(SCRIPTS).join("rustc"))
         .env("RUSTC_BOOTSTRAP", "1")
         .env_remove("RUSTUP_TOOLCHAIN");
-    let output = process::output(command).map_err(io_error("start", &cargo))?;
+    let output = process::output(command).map_err(|source| Error::Start {
+        program: cargo,
+        source,
+    })?;
     if output.status.success() {
         Ok(())
     } else {
@@ -225,8 +233,8 @@ mod tests {
 
     #[test]
     fn the_committed_description_parses() {
-        let runners = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runners/toolchain");
-        let request = request(&runners).expect("the committed file parses");
+        let workspace = Workspace::find().expect("tests run in a checkout");
+        let request = request(&workspace).expect("the committed file parses");
         assert!(
             request
                 .packages

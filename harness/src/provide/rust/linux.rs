@@ -3,14 +3,20 @@
 //! A Rust that has the musl target has all that takes, a C library and a linker, too. Debian's gets its
 //! standard library for Arm and a static glibc from packages of that architecture.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use super::Error;
-use super::active::{active_rustc, ask};
-use crate::catalog::package::PackageFiles;
-use crate::catalog::source::Source;
-use crate::provide::package::Unpacked;
+use super::{
+    Error,
+    active::{active_rustc, ask},
+};
+use crate::{
+    catalog::{package::PackageFiles, source::Source},
+    provide::package::Unpacked,
+    workspace::Workspace,
+};
 
 /// The target of a Rust that brings its own C library.
 pub const MUSL: &str = "aarch64-unknown-linux-musl";
@@ -20,7 +26,7 @@ pub const GNU: &str = "aarch64-unknown-linux-gnu";
 
 /// What the fetched tree is called, and the file that describes it.
 const TREE: &str = "rust-debian-linux-arm64";
-const DESCRIPTION: &str = "debian-linux-arm64.toml";
+const DESCRIPTION: &str = "toolchain/debian-linux-arm64.toml";
 
 /// The package whose version has to be the compiler's.
 const STANDARD_LIBRARY: &str = "libstd-rust-web-dev";
@@ -47,9 +53,10 @@ enum Place {
 pub(super) fn has_linker() -> Result<(), String> {
     let libraries = ask(active_rustc().args(["--print", "target-libdir"]))?;
     let linker = Path::new(&libraries).with_file_name("bin").join(LINKER);
-    match linker.exists() {
-        true => Ok(()),
-        false => Err(format!("the active Rust comes without `{LINKER}`")),
+    if linker.exists() {
+        Ok(())
+    } else {
+        Err(format!("the active Rust comes without `{LINKER}`"))
     }
 }
 
@@ -84,27 +91,35 @@ pub struct Libraries {
 
 impl Libraries {
     /// The libraries, fetched if need be, for the compiler that calls itself `rustc`.
-    pub fn ensure(runners: &Path, rustc: &str) -> Result<Self, Error> {
-        let unpacked = description(runners)?.ensure(TREE)?;
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be had, or are of another release.
+    pub fn ensure(workspace: &Workspace, rustc: &str) -> Result<Self, Error> {
+        let unpacked = description(workspace)?.ensure(workspace, TREE)?;
         let libraries = Self::of(&unpacked).ok_or_else(|| {
             Error::StandardLibrary(format!("{DESCRIPTION} must name sysroot, libc and libgcc"))
         })?;
         let mut packages = unpacked.packages.iter();
         let version = packages.find(|(name, _)| name == STANDARD_LIBRARY);
         let version = version.map_or("", |(_, version)| version);
-        match is_of_release(rustc, version) {
-            true => Ok(libraries),
-            false => Err(Error::Mismatch {
-                rustc: rustc.to_owned(),
-                library: version.to_owned(),
-                roots: crate::provide::apt::cache_dir()?.join("roots"),
-            }),
+        if is_of_release(rustc, version) {
+            return Ok(libraries);
         }
+        Err(Error::Mismatch {
+            rustc: rustc.to_owned(),
+            library: version.to_owned(),
+            roots: unpacked.tree.with_file_name(""),
+        })
     }
 
     /// Whether they have been fetched.
-    pub fn is_here(runners: &Path) -> Result<bool, Error> {
-        Ok(description(runners)?.is_here(TREE)?)
+    ///
+    /// # Errors
+    ///
+    /// If there is no place for fetched files.
+    pub fn is_here(workspace: &Workspace) -> Result<bool, Error> {
+        Ok(description(workspace)?.is_here(workspace, TREE)?)
     }
 
     fn of(unpacked: &Unpacked) -> Option<Self> {
@@ -147,8 +162,8 @@ impl Libraries {
     }
 }
 
-fn description(runners: &Path) -> Result<PackageFiles, Error> {
-    Ok(Source::read_one(&runners.join(DESCRIPTION))?)
+fn description(workspace: &Workspace) -> Result<PackageFiles, Error> {
+    Ok(Source::read_one(&workspace.runners().join(DESCRIPTION))?)
 }
 
 /// Whether Debian's `version` is of the release that `rustc` ("rustc 1.96.0 (…)") is.
@@ -163,14 +178,13 @@ fn is_of_release(rustc: &str, version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Workspace;
 
     #[test]
     fn the_committed_description_has_the_compilers_suites_and_all_files() {
         let workspace = Workspace::find().expect("tests run in a checkout");
-        let runners = workspace.runners().join("toolchain");
-        let own = description(&runners).expect("the committed file parses");
-        let text = std::fs::read_to_string(runners.join("debian.toml")).expect("a committed file");
+        let own = description(&workspace).expect("the committed file parses");
+        let compiler = workspace.runners().join("toolchain/debian.toml");
+        let text = std::fs::read_to_string(compiler).expect("a committed file");
         let compiler: toml::Table = toml::from_str(&text).expect("TOML");
         let suites: Vec<toml::Value> = own.suites.iter().map(|it| it.clone().into()).collect();
         assert_eq!(compiler["suites"], toml::Value::Array(suites));

@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env,
-    fs::{self, File},
-    io::{self, Read as _},
+    env, fs,
     num::NonZero,
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
@@ -12,9 +10,8 @@ use std::{
 
 use chrono::{SecondsFormat, Utc};
 use setway_report::{Artifact, Checkout, Host, Origin, Tool};
-use sha2::{Digest as _, Sha256};
 
-use crate::workspace::Workspace;
+use crate::{provide::sha256::Sha256, workspace::Workspace};
 
 /// Files of this length and more are not hashed, because that would be felt at each start.
 const TOO_LONG: u64 = 64 << 20;
@@ -85,25 +82,11 @@ pub fn describe(files: Vec<Vec<NamedFile>>) -> JoinHandle<Vec<Vec<Artifact>>> {
 fn hash(path: &Path) -> (u64, Option<String>) {
     let bytes = fs::metadata(path).map_or(0, |data| data.len());
     let hash = if bytes < TOO_LONG {
-        sha256(path).ok()
+        Sha256::of_file(path).ok().map(|hash| hash.to_string())
     } else {
         None
     };
     (bytes, hash)
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            length => hash.update(&buffer[..length]),
-        }
-    }
-    let digits = hash.finalize();
-    Ok(digits.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
