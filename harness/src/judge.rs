@@ -182,6 +182,7 @@ pub(crate) mod tests {
                 name: "x19".to_owned(),
                 want: "0x11".to_owned(),
                 got: "0x11".to_owned(),
+                detail: None,
                 excuse: None,
             }],
             caches: Vec::new(),

@@ -97,6 +97,8 @@ pub struct Check {
     pub got: String,
     /// What the right value was computed from, if it is no constant of the case.
     pub from: Option<String>,
+    /// What the guest says besides, for people.
+    pub detail: Option<String>,
     /// Why a wrong value is the machine's own doing.
     pub excuse: Option<String>,
 }
@@ -110,6 +112,7 @@ impl Check {
             want: check.want.to_string(),
             got: check.got.to_string(),
             from: check.from.map(|from| from.to_string()),
+            detail: check.detail.map(|detail| detail.to_string()),
             excuse: None,
         }
     }

@@ -40,6 +40,7 @@ mod tests {
                 name: name.to_owned(),
                 want: "0x1".to_owned(),
                 got: got.to_owned(),
+                detail: None,
                 excuse: None,
             };
             excuse(&quirks, &CASES[0], CASES[0].isas[0].into(), &check).is_some()

@@ -1,11 +1,10 @@
 //! What the loads of a random program should see, by the slow model.
 
 use setway::catalog::{isa::Isa, schedule::Caches};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_cache_model::{Actor, Config, Geometry, Op, Path};
-use setway_cases::{
-    SetWay,
-    bare::ByVa,
-    random::{Digest, Direction, Form, LINE, LINES, Program, Step, Way, bytes, initial},
+use setway_cases::random::{
+    Digest, Direction, Form, LINE, LINES, Program, Step, Way, bytes, initial,
 };
 use setway_slow_model::Slow;
 
@@ -87,18 +86,18 @@ impl Machine {
             } => return self.access(form, way, at, value),
             Step::ByVa(op, at) => {
                 let op = match op {
-                    ByVa::Invalidate => Op::Invalidate,
-                    ByVa::Clean => Op::Clean,
-                    ByVa::CleanToUnification => Op::CleanToUnification,
-                    ByVa::CleanInvalidate => Op::CleanInvalidate,
+                    VaOp::Ivac => Op::Invalidate,
+                    VaOp::Cvac => Op::Clean,
+                    VaOp::Cvau => Op::CleanToUnification,
+                    VaOp::Civac => Op::CleanInvalidate,
                 };
                 self.model.maintain(CPU, op, line_of(at));
             }
             Step::SetWay(op, at) => {
                 let op = match op {
-                    SetWay::Invalidate => Op::Invalidate,
-                    SetWay::Clean => Op::Clean,
-                    SetWay::CleanInvalidate => Op::CleanInvalidate,
+                    SetWayOp::Isw => Op::Invalidate,
+                    SetWayOp::Csw => Op::Clean,
+                    SetWayOp::Cisw => Op::CleanInvalidate,
                 };
                 for way in 0..WAYS {
                     self.model.set_way(CPU, op, (at / LINE) as u32, way);

@@ -5,8 +5,9 @@ use core::{
     arch::{asm, global_asm},
     ops::Range,
 };
+use setway_architecture::maintenance::VaOp;
 use setway_cases::{
-    bare::{Bare, Buffer, ByVa, Window},
+    bare::{Bare, Buffer, Window},
     forms_a32, forms_t32,
     random::Form,
 };
@@ -46,14 +47,14 @@ unsafe extern "C" {
 }
 
 impl<const IS_T32: bool> Bare for AArch32<IS_T32> {
-    fn by_va(op: ByVa, address: *const u8) {
-        // SAFETY: cases do this to the arena, which is theirs, and to table entries in it.
+    unsafe fn by_va(op: VaOp, address: *const u8) {
+        // SAFETY: the caller's.
         unsafe {
             match op {
-                ByVa::Invalidate => cp15::write!("p15, 0, {}, c7, c6, 1", address),
-                ByVa::Clean => cp15::write!("p15, 0, {}, c7, c10, 1", address),
-                ByVa::CleanToUnification => cp15::write!("p15, 0, {}, c7, c11, 1", address),
-                ByVa::CleanInvalidate => cp15::write!("p15, 0, {}, c7, c14, 1", address),
+                VaOp::Ivac => cp15::write!("p15, 0, {}, c7, c6, 1", address),
+                VaOp::Cvac => cp15::write!("p15, 0, {}, c7, c10, 1", address),
+                VaOp::Cvau => cp15::write!("p15, 0, {}, c7, c11, 1", address),
+                VaOp::Civac => cp15::write!("p15, 0, {}, c7, c14, 1", address),
             }
         }
         Self::barrier();
@@ -104,14 +105,15 @@ impl<const IS_T32: bool> Bare for AArch32<IS_T32> {
         function().into()
     }
 
-    fn access(form: &Form, address: *mut u8, buffer: &mut Buffer) {
-        let (begin, t32) = match IS_T32 {
-            true => (&raw const forms_t32, 1),
-            false => (&raw const forms_a32, 0),
+    unsafe fn access(form: &Form, address: *mut u8, buffer: &mut Buffer) {
+        let (begin, t32) = if IS_T32 {
+            (&raw const forms_t32, 1)
+        } else {
+            (&raw const forms_a32, 0)
         };
         let routine = begin.wrapping_add((64 * form.number) | t32);
-        // SAFETY: the routine of this number follows the procedure call standard, accesses the buffer and
-        // what the form says, which the case answers for. Bit 0 of its address says T32.
+        // SAFETY: the routine of this number follows the procedure call standard, and accesses the buffer and what
+        // the form says, which is the caller's. Bit 0 of its address selects T32.
         unsafe {
             let routine: extern "C" fn(*mut u8, *mut Buffer) = core::mem::transmute(routine);
             routine(address, buffer);

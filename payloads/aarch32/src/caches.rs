@@ -1,7 +1,9 @@
 //! Turning the payload's MMU and cache on and off without losing its own memory. The reasons are
 //! those of the AArch64 payload's module of this name.
 
+use crate::cp15;
 use core::arch::global_asm;
+use setway_architecture::registers::{Ctr, Sctlr};
 
 global_asm!(
     ".section .text.set_caches, \"ax\"",
@@ -15,7 +17,7 @@ global_asm!(
     "    orr     r1, r1, r0",
     // DminLine is the logarithm of the line's words.
     "    mrc     p15, 0, r2, c0, c0, 1",
-    "    ubfx    r2, r2, #16, #4",
+    "    ubfx    r2, r2, #{dmin_line}, #4",
     "    mov     r3, #4",
     "    lsl     r3, r3, r2",
     // Everything that memory is needed for is in registers before the maintenance begins.
@@ -37,13 +39,12 @@ global_asm!(
     "    isb",
     "    bx      lr",
     "    .ltorg",
-    mc = const M | C,
+    mc = const MC.bits(),
+    dmin_line = const Ctr::DMIN_LINE_SHIFT,
 );
 
-/// SCTLR.M.
-const M: u32 = 1 << 0;
-/// SCTLR.C.
-const C: u32 = 1 << 2;
+/// What turns the MMU and the cache on.
+const MC: Sctlr = Sctlr::M.union(Sctlr::C);
 
 unsafe extern "C" {
     fn set_caches(bits: u32);
@@ -51,13 +52,24 @@ unsafe extern "C" {
 
 /// Sets SCTLR.M and SCTLR.C.
 pub fn set(m: bool, c: bool) {
-    let bits = if m { M } else { 0 } | if c { C } else { 0 };
+    let mut bits = Sctlr::empty();
+    bits.set(Sctlr::M, m);
+    bits.set(Sctlr::C, c);
     // SAFETY: stage 1 maps all memory at its physical address, so turning it on or off moves
     // nothing, and the switch keeps the payload's memory coherent.
-    unsafe { set_caches(bits) }
+    unsafe { set_caches(bits.bits() as u32) }
 }
 
 /// Whether SCTLR.M or SCTLR.C is set.
 pub fn any_on() -> bool {
-    crate::cp15::read!("p15, 0, {}, c1, c0, 0") & (M | C) != 0
+    sctlr().intersects(MC)
+}
+
+/// Whether SCTLR.M is set.
+pub fn mmu_is_on() -> bool {
+    sctlr().contains(Sctlr::M)
+}
+
+fn sctlr() -> Sctlr {
+    Sctlr::from_bits_retain(cp15::read!(SCTLR).into())
 }

@@ -99,7 +99,12 @@ unsafe extern "C" {
 }
 
 /// Runs `probe` from `regs`.
-pub fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
+///
+/// # Safety
+///
+/// `probe` must be one of [`probes::of`](crate::probes::of), with other flags at most, and what it does must not
+/// harm the payload.
+pub unsafe fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
     let frame = FRAMES.0.get().cast::<Frame>();
     // SAFETY: probes run on the boot CPU only, one at a time, and the frame is its own. A probe is
     // code that ends in an exception whatever happens and touches no memory, and `execute` restores

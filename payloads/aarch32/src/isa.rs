@@ -2,8 +2,14 @@
 
 use crate::{caches, cp15, execute, probes, secondary, stage1};
 use core::arch::{asm, global_asm};
+use setway_architecture::{
+    maintenance::{Geometry, SetWayOp},
+    registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
+};
 use setway_cases::{
-    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+    Arena, Command, Exit, Isa, IsaName,
+    NewValue::{Any, Of, With},
+    Place, Probe, ProbeSet, Registers, VmRegister,
 };
 use setway_runtime::secondary::{self as shared, PastCaches};
 
@@ -58,8 +64,12 @@ global_asm!(
     ".section .arena, \"aw\", %nobits",
     ".balign 0x10000",
     "arena:",
-    "    .zero   0x40000",
+    "    .zero   {arena_size}",
+    arena_size = const ARENA_SIZE,
 );
+
+/// Bytes of the arena: more than a way of the cache.
+const ARENA_SIZE: usize = 0x4_0000;
 
 unsafe extern "C" {
     fn mark();
@@ -87,14 +97,13 @@ pub fn arena_address() -> u32 {
 
 /// A row of the register table: MRC and MCR of a 32-bit register.
 macro_rules! word {
-    ($name:literal, $operands:literal, $value:expr, $other_half:expr) => {
+    ($register:ident, $value:expr, $other_half:expr) => {
         VmRegister {
-            name: $name,
-            read: || cp15::read!($operands).into(),
-            // SAFETY: the cases write these registers only with the MMU off, when they mean
-            // nothing, and put them back; SCTLR they change only in ways that `value` allows.
+            name: stringify!($register),
+            read: || cp15::read!($register).into(),
+            // SAFETY: the caller's.
             write: |value| unsafe {
-                cp15::write!($operands, value);
+                cp15::write!($register, value);
                 asm!("isb", options(nostack));
             },
             value: $value,
@@ -118,7 +127,7 @@ macro_rules! doubleword {
                 }
                 u64::from(high) << 32 | u64::from(low)
             },
-            // SAFETY: as for 32-bit registers.
+            // SAFETY: the caller's.
             write: |value| unsafe {
                 asm!(concat!("mcrr p15, ", $opc1, ", {}, {}, ", $crm), "isb",
                     in(reg) value as u32, in(reg) (value >> 32) as u32,
@@ -134,69 +143,34 @@ macro_rules! doubleword {
 // The values are for the short-descriptor format. The 64-bit registers stand last: see the case.
 static VM_REGISTERS: [VmRegister; 18] = [
     // Alignment checking on: the payload makes no unaligned access.
-    word!("SCTLR", "p15, 0, {}, c1, c0, 0", |now| now ^ 1 << 1, None),
-    word!("TTBR0", "p15, 0, {}, c2, c0, 0", |_| 0x1234_4000, None),
-    word!("TTBR1", "p15, 0, {}, c2, c0, 1", |_| 0x5432_8000, None),
-    word!("TTBCR", "p15, 0, {}, c2, c0, 2", |_| 7, None),
-    word!("DACR", "p15, 0, {}, c3, c0, 0", |_| 0x5555_1111, None),
-    word!("DFSR", "p15, 0, {}, c5, c0, 0", |_| 0x0000_080d, None),
-    word!("IFSR", "p15, 0, {}, c5, c0, 1", |_| 0x0000_000f, None),
-    word!("ADFSR", "p15, 0, {}, c5, c1, 0", |_| 0x1234_5678, None),
-    word!("AIFSR", "p15, 0, {}, c5, c1, 1", |_| 0x8765_4321, None),
-    word!(
-        "DFAR",
-        "p15, 0, {}, c6, c0, 0",
-        |_| 0xfedc_ba98,
-        Some("IFAR")
-    ),
-    word!(
-        "IFAR",
-        "p15, 0, {}, c6, c0, 2",
-        |_| 0x7654_3210,
-        Some("DFAR")
-    ),
-    word!(
-        "MAIR0",
-        "p15, 0, {}, c10, c2, 0",
-        |_| 0x000a_81a8,
-        Some("MAIR1")
-    ),
-    word!(
-        "MAIR1",
-        "p15, 0, {}, c10, c2, 1",
-        |_| 0x4488_44c8,
-        Some("MAIR0")
-    ),
-    word!(
-        "AMAIR0",
-        "p15, 0, {}, c10, c3, 0",
-        |_| 0x0123_4567,
-        Some("AMAIR1")
-    ),
-    word!(
-        "AMAIR1",
-        "p15, 0, {}, c10, c3, 1",
-        |_| 0x89ab_cdef,
-        Some("AMAIR0")
-    ),
-    word!(
-        "CONTEXTIDR",
-        "p15, 0, {}, c13, c0, 1",
-        |_| 0xcafe_f00d,
-        None
-    ),
+    word!(SCTLR, With(Sctlr::A.bits()), None),
+    word!(TTBR0, Of(0x1234_4000), None),
+    word!(TTBR1, Of(0x5432_8000), None),
+    word!(TTBCR, Of(7), None),
+    word!(DACR, Of(0x5555_1111), None),
+    word!(DFSR, Of(0x0000_080d), None),
+    word!(IFSR, Of(0x0000_000f), None),
+    word!(ADFSR, Any(0x1234_5678), None),
+    word!(AIFSR, Any(0x8765_4321), None),
+    word!(DFAR, Of(0xfedc_ba98), Some("IFAR")),
+    word!(IFAR, Of(0x7654_3210), Some("DFAR")),
+    word!(MAIR0, Of(0x000a_81a8), Some("MAIR1")),
+    word!(MAIR1, Of(0x4488_44c8), Some("MAIR0")),
+    word!(AMAIR0, Any(0x0123_4567), Some("AMAIR1")),
+    word!(AMAIR1, Any(0x89ab_cdef), Some("AMAIR0")),
+    word!(CONTEXTIDR, Of(0xcafe_f00d), None),
     doubleword!(
         "TTBR0 (64-bit)",
         "0",
         "c2",
-        |_| 0x00a5_0012_1234_4000,
+        Of(0x00a5_0012_1234_4000),
         "TTBR0"
     ),
     doubleword!(
         "TTBR1 (64-bit)",
         "1",
         "c2",
-        |_| 0x005a_0021_5432_8000,
+        Of(0x005a_0021_5432_8000),
         "TTBR1"
     ),
 ];
@@ -211,8 +185,6 @@ pub fn ttbr1_64() -> &'static VmRegister {
     &VM_REGISTERS[17]
 }
 
-const _: () = assert!(VM_REGISTERS.len() == 18);
-
 impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     const NAME: IsaName = if IS_T32 { IsaName::T32 } else { IsaName::A32 };
     const GPRS: usize = 15;
@@ -223,44 +195,44 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         unsafe { mark() }
     }
 
-    fn set_way(op: SetWay, operand: u64) {
+    unsafe fn set_way(op: SetWayOp, operand: u64) {
         let issue = match (op, IS_T32) {
-            (SetWay::Invalidate, false) => a32_op_isw,
-            (SetWay::Clean, false) => a32_op_csw,
-            (SetWay::CleanInvalidate, false) => a32_op_cisw,
-            (SetWay::Invalidate, true) => t32_op_isw,
-            (SetWay::Clean, true) => t32_op_csw,
-            (SetWay::CleanInvalidate, true) => t32_op_cisw,
+            (SetWayOp::Isw, false) => a32_op_isw,
+            (SetWayOp::Csw, false) => a32_op_csw,
+            (SetWayOp::Cisw, false) => a32_op_cisw,
+            (SetWayOp::Isw, true) => t32_op_isw,
+            (SetWayOp::Csw, true) => t32_op_csw,
+            (SetWayOp::Cisw, true) => t32_op_cisw,
         };
-        // SAFETY: under a hypervisor that does not lose the guest's data this changes no memory;
-        // under one that does, the payload's own memory is at risk, which is a finding.
+        // SAFETY: the caller's.
         unsafe { issue(operand as u32) }
     }
 
-    fn clidr() -> u64 {
-        cp15::read!("p15, 1, {}, c0, c0, 1").into()
+    fn clidr() -> Clidr {
+        Clidr(cp15::read!(CLIDR).into())
     }
 
-    fn ccsidr(level: u64, instruction: bool) -> u64 {
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
         // SAFETY: CSSELR only selects what CCSIDR shows.
         unsafe {
             cp15::write!(
                 "p15, 2, {}, c0, c0, 0",
-                (level << 1) as u32 | u32::from(instruction)
+                (level - 1) << 1 | u32::from(instruction)
             );
             asm!("isb", options(nostack));
         }
-        cp15::read!("p15, 1, {}, c0, c0, 0").into()
+        Ccsidr(cp15::read!(CCSIDR).into())
     }
 
-    fn geometry(level: u64) -> Geometry {
-        let ccsidr = Self::ccsidr(level, false);
-        // ID_MMFR4.CCIDX; CCSIDR2 exists with it.
-        if cp15::read!("p15, 0, {}, c0, c2, 6") >> 24 & 0xf == 0 {
-            return Geometry::narrow(ccsidr);
-        }
-        let ccsidr2: u64 = cp15::read!("p15, 1, {}, c0, c0, 2").into();
-        Geometry::wide(ccsidr2 << 32 | ccsidr)
+    fn geometry(level: u32) -> Geometry {
+        let Ccsidr(low) = Self::ccsidr(level, false);
+        let format = CcsidrFormat::from_id_mmfr4(cp15::read!(ID_MMFR4).into());
+        // CCSIDR2 exists with the wide format.
+        let high: u64 = match format {
+            CcsidrFormat::Narrow => 0,
+            CcsidrFormat::Wide => cp15::read!(CCSIDR2).into(),
+        };
+        Ccsidr(high << 32 | low).geometry(format)
     }
 
     fn set_caches(m: bool, c: bool) {
@@ -278,7 +250,7 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     }
 
     fn read_contextidr() -> u64 {
-        cp15::read!("p15, 0, {}, c13, c0, 1").into()
+        cp15::read!(CONTEXTIDR).into()
     }
 
     fn vm_registers() -> &'static [VmRegister] {
@@ -289,16 +261,16 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         probes::of(Self::NAME, set, each);
     }
 
-    fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
-        execute::run(Self::NAME, probe, regs)
+    unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
+        // SAFETY: the caller's.
+        unsafe { execute::run(Self::NAME, probe, regs) }
     }
 
     fn arena() -> Arena {
         let address = arena_address();
-        Arena {
-            cached: address as *mut u64,
-            uncached: stage1::uncached(address) as *mut u64,
-        }
+        let uncached = stage1::uncached(address);
+        // SAFETY: the symbol above, which nobody else uses, and its non-cacheable mapping.
+        unsafe { Arena::new(address as *mut u8, uncached as *mut u8, ARENA_SIZE) }
     }
 
     fn start_secondary() -> bool {
@@ -309,9 +281,8 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         shared::command::<Self>(command);
     }
 
-    unsafe fn store_on_secondary(at: *mut u32, value: u32) {
-        // SAFETY: the caller's.
-        unsafe { shared::store::<Self>(at, value) }
+    fn store_on_secondary(place: Place, value: u32) {
+        shared::store::<Self>(place, value);
     }
 
     fn stop_secondary() -> bool {
@@ -331,7 +302,7 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 // as the arena; with it off, no access is cacheable.
 unsafe impl<const IS_T32: bool> PastCaches for AArch32<IS_T32> {
     fn past_caches(address: usize) -> usize {
-        if cp15::read!("p15, 0, {}, c1, c0, 0") & 1 == 0 {
+        if !caches::mmu_is_on() {
             return address;
         }
         stage1::uncached(address as u32) as usize

@@ -15,6 +15,7 @@ mod probes;
 mod secondary;
 mod stage1;
 
+use setway_architecture::registers::Mpidr;
 use setway_cases::IsaName;
 use setway_protocol::Guest;
 use setway_runtime::{
@@ -39,10 +40,7 @@ extern "C" fn main(dtb: u32) -> ! {
         unsafe { console::init(port) }
     }
     stage1::init(&board.memory, board.console.and_then(Port::address));
-    setway_runtime::secondary::init(
-        &board,
-        u64::from(cp15::read!("p15, 0, {}, c0, c0, 5") & 0xff_ffff),
-    );
+    setway_runtime::secondary::init(&board, Mpidr(cp15::read!(MPIDR).into()).affinity());
     caches::set(true, true);
 
     match payload::requested_isa(&board) {
@@ -57,8 +55,8 @@ fn identity() -> Identity {
     Identity {
         build: head::build_id(),
         mark: isa::mark_address().into(),
-        midr: cp15::read!("p15, 0, {}, c0, c0, 0").into(),
-        ctr: cp15::read!("p15, 0, {}, c0, c0, 1").into(),
+        midr: cp15::read!(MIDR).into(),
+        ctr: cp15::read!(CTR).into(),
     }
 }
 

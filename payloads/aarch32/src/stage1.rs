@@ -115,10 +115,10 @@ pub fn page(physical: usize) -> u64 {
 pub fn set_walks(cacheable: bool) {
     /// IRGN and RGN.
     const CACHEABLE: u32 = 1 << 6 | 1 | 0b11 << 3;
-    let ttbr0 = cp15::read!("p15, 0, {}, c2, c0, 0") & !CACHEABLE;
+    let ttbr0 = cp15::read!(TTBR0) & !CACHEABLE;
     let walks = if cacheable { WALKS & CACHEABLE } else { 0 };
     // SAFETY: the tables were written past the caches, so either way shows the same.
-    unsafe { cp15::write!("p15, 0, {}, c2, c0, 0", ttbr0 | walks) }
+    unsafe { cp15::write!(TTBR0, ttbr0 | walks) }
     invalidate_tlb();
 }
 
@@ -137,10 +137,10 @@ pub fn invalidate_tlb() {
 pub fn set_registers() {
     // SAFETY: with the MMU off the values mean nothing yet, and `init` has made them right.
     unsafe {
-        cp15::write!("p15, 0, {}, c2, c0, 2", 0);
-        cp15::write!("p15, 0, {}, c2, c0, 0", TABLE.0.get() as u32 | WALKS);
-        cp15::write!("p15, 0, {}, c3, c0, 0", DOMAINS);
-        cp15::write!("p15, 0, {}, c1, c0, 0", SCTLR);
+        cp15::write!(TTBCR, 0);
+        cp15::write!(TTBR0, TABLE.0.get() as u32 | WALKS);
+        cp15::write!(DACR, DOMAINS);
+        cp15::write!(SCTLR, SCTLR);
         core::arch::asm!("isb", options(nostack));
         // ICIALLU, TLBIALL.
         cp15::write!("p15, 0, {}, c7, c5, 0", 0);

@@ -5,8 +5,9 @@ use core::{
     arch::{asm, global_asm},
     ops::Range,
 };
+use setway_architecture::maintenance::VaOp;
 use setway_cases::{
-    bare::{Bare, Buffer, ByVa, Window},
+    bare::{Bare, Buffer, Window},
     forms_a64,
     random::Form,
 };
@@ -43,16 +44,14 @@ unsafe extern "C" {
 }
 
 impl Bare for A64 {
-    fn by_va(op: ByVa, address: *const u8) {
-        // SAFETY: cases do this to the arena, which is theirs, and to table entries in it.
+    unsafe fn by_va(op: VaOp, address: *const u8) {
+        // SAFETY: the caller's.
         unsafe {
             match op {
-                ByVa::Invalidate => asm!("dc ivac, {}", in(reg) address, options(nostack)),
-                ByVa::Clean => asm!("dc cvac, {}", in(reg) address, options(nostack)),
-                ByVa::CleanToUnification => {
-                    asm!("dc cvau, {}", in(reg) address, options(nostack));
-                }
-                ByVa::CleanInvalidate => asm!("dc civac, {}", in(reg) address, options(nostack)),
+                VaOp::Ivac => asm!("dc ivac, {}", in(reg) address, options(nostack)),
+                VaOp::Cvac => asm!("dc cvac, {}", in(reg) address, options(nostack)),
+                VaOp::Cvau => asm!("dc cvau, {}", in(reg) address, options(nostack)),
+                VaOp::Civac => asm!("dc civac, {}", in(reg) address, options(nostack)),
             }
         }
         Self::barrier();
@@ -100,10 +99,10 @@ impl Bare for A64 {
         function()
     }
 
-    fn access(form: &Form, address: *mut u8, buffer: &mut Buffer) {
+    unsafe fn access(form: &Form, address: *mut u8, buffer: &mut Buffer) {
         let routine = (&raw const forms_begin).wrapping_add(64 * form.number);
-        // SAFETY: the routine of this number follows the procedure call standard, accesses the buffer and
-        // what the form says, which the case answers for.
+        // SAFETY: the routine of this number follows the procedure call standard, and accesses the buffer and what
+        // the form says, which is the caller's.
         unsafe {
             let routine: extern "C" fn(*mut u8, *mut Buffer) = core::mem::transmute(routine);
             routine(address, buffer);

@@ -8,10 +8,11 @@
 //! * turning off, no dirty line is left that would hide what is then stored past the cache;
 //! * turning on, no stale line is left that would hide what was stored past it.
 //!
-//! While the cache is off, nobody writes to lines of ours but past the cache; while it is on, lines that
+//! While the cache is off, nothing writes to the payload's lines but past the cache; while it is on, lines that
 //! the hardware fetches on its own are clean copies of the truth.
 
 use core::arch::global_asm;
+use setway_architecture::registers::{Ctr, Sctlr};
 use setway_runtime::mrs;
 
 global_asm!(
@@ -23,11 +24,9 @@ global_asm!(
     "    mov     x2, #{mc}",
     "    bic     x1, x1, x2",
     "    orr     x1, x1, x0",
-    "    b       switch_sctlr",
-    // Writes x1 to SCTLR_EL1.
-    "switch_sctlr:",
+    // CTR_EL0.DminLine is the logarithm of the line's words.
     "    mrs     x2, ctr_el0",
-    "    ubfx    x2, x2, #16, #4",
+    "    ubfx    x2, x2, #{dmin_line}, #4",
     "    mov     x3, #4",
     "    lsl     x3, x3, x2",
     "    adrp    x4, image_begin",
@@ -46,13 +45,12 @@ global_asm!(
     "    dsb     nsh",
     "    isb",
     "    ret",
-    mc = const M | C,
+    mc = const MC.bits(),
+    dmin_line = const Ctr::DMIN_LINE_SHIFT,
 );
 
-/// SCTLR_EL1.M.
-const M: u64 = 1 << 0;
-/// SCTLR_EL1.C.
-const C: u64 = 1 << 2;
+/// What turns the MMU and the cache on.
+const MC: Sctlr = Sctlr::M.union(Sctlr::C);
 
 unsafe extern "C" {
     fn set_caches(bits: u64);
@@ -60,13 +58,24 @@ unsafe extern "C" {
 
 /// Sets SCTLR_EL1.M and SCTLR_EL1.C.
 pub fn set(m: bool, c: bool) {
-    let bits = if m { M } else { 0 } | if c { C } else { 0 };
+    let mut bits = Sctlr::empty();
+    bits.set(Sctlr::M, m);
+    bits.set(Sctlr::C, c);
     // SAFETY: stage 1 maps all memory at its physical address, so turning it on or off moves
     // nothing, and the switch keeps the payload's memory coherent.
-    unsafe { set_caches(bits) }
+    unsafe { set_caches(bits.bits()) }
 }
 
 /// Whether SCTLR_EL1.M or SCTLR_EL1.C is set.
 pub fn any_on() -> bool {
-    mrs!("sctlr_el1") & (M | C) != 0
+    sctlr().intersects(MC)
+}
+
+/// Whether SCTLR_EL1.M is set.
+pub fn mmu_is_on() -> bool {
+    sctlr().contains(Sctlr::M)
+}
+
+fn sctlr() -> Sctlr {
+    Sctlr::from_bits_retain(mrs!("sctlr_el1"))
 }

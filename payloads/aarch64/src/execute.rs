@@ -70,7 +70,12 @@ unsafe extern "C" {
 }
 
 /// Runs `probe` from `regs`.
-pub fn run(probe: &Probe, regs: &mut Registers) -> Exit {
+///
+/// # Safety
+///
+/// `probe` must be one of [`probes::of`](crate::probes::of), with other flags at most, and what it does must not
+/// harm the payload.
+pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
     let mut frame = Frame {
         regs: *regs,
         exit: Exit::default(),

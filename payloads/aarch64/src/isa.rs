@@ -2,8 +2,14 @@
 
 use crate::{caches, execute, probes, secondary, stage1};
 use core::arch::{asm, global_asm};
+use setway_architecture::{
+    maintenance::{Geometry, SetWayOp},
+    registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
+};
 use setway_cases::{
-    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SetWay, VmRegister,
+    Arena, Command, Exit, Isa, IsaName,
+    NewValue::{Any, Of, With},
+    Place, Probe, ProbeSet, Registers, VmRegister,
 };
 use setway_runtime::secondary::{self as shared, PastCaches};
 use setway_runtime::{mrs, msr};
@@ -26,8 +32,12 @@ global_asm!(
     ".section .arena, \"aw\", %nobits",
     ".balign 0x10000",
     "arena:",
-    "    .zero   0x40000",
+    "    .zero   {arena_size}",
+    arena_size = const ARENA_SIZE,
 );
+
+/// Bytes of the arena: more than a way of the cache.
+const ARENA_SIZE: usize = 0x4_0000;
 
 unsafe extern "C" {
     fn mark();
@@ -51,8 +61,7 @@ macro_rules! vm_register {
         VmRegister {
             name: $name,
             read: || mrs!($reg),
-            // SAFETY: the cases write these registers only with the MMU off, when they mean
-            // nothing, and put them back; SCTLR_EL1 they change only in ways that `value` allows.
+            // SAFETY: the caller's.
             write: |value| unsafe {
                 msr!($reg, value);
                 asm!("isb", options(nostack));
@@ -66,26 +75,24 @@ macro_rules! vm_register {
 
 static VM_REGISTERS: [VmRegister; 11] = [
     // Alignment checking on: the payload makes no unaligned access.
-    vm_register!("SCTLR_EL1", "sctlr_el1", |now| now ^ 1 << 1),
-    vm_register!("TTBR0_EL1", "ttbr0_el1", |_| 0x00a5_0000_1234_5000),
-    vm_register!("TTBR1_EL1", "ttbr1_el1", |_| 0x005a_0000_5432_1000),
+    vm_register!("SCTLR_EL1", "sctlr_el1", With(Sctlr::A.bits())),
+    vm_register!("TTBR0_EL1", "ttbr0_el1", Of(0x00a5_0000_1234_5000)),
+    vm_register!("TTBR1_EL1", "ttbr1_el1", Of(0x005a_0000_5432_1000)),
     // T0SZ 16, T1SZ 32, granules of 64 KiB, 40 bits of physical address.
-    vm_register!("TCR_EL1", "tcr_el1", |_| 0x0000_0002_c020_4010),
-    vm_register!("ESR_EL1", "esr_el1", |_| 0x5600_1234),
-    vm_register!("FAR_EL1", "far_el1", |_| 0xfedc_ba98_7654_3210),
-    vm_register!("AFSR0_EL1", "afsr0_el1", |_| 0x1234_5678),
-    vm_register!("AFSR1_EL1", "afsr1_el1", |_| 0x8765_4321),
-    vm_register!("MAIR_EL1", "mair_el1", |_| 0x4404_ff00_0c08_bbff),
-    vm_register!("AMAIR_EL1", "amair_el1", |_| 0x0123_4567_89ab_cdef),
-    vm_register!("CONTEXTIDR_EL1", "contextidr_el1", |_| 0xcafe_f00d),
+    vm_register!("TCR_EL1", "tcr_el1", Of(0x0000_0002_c020_4010)),
+    vm_register!("ESR_EL1", "esr_el1", Of(0x5600_1234)),
+    vm_register!("FAR_EL1", "far_el1", Of(0xfedc_ba98_7654_3210)),
+    vm_register!("AFSR0_EL1", "afsr0_el1", Any(0x1234_5678)),
+    vm_register!("AFSR1_EL1", "afsr1_el1", Any(0x8765_4321)),
+    vm_register!("MAIR_EL1", "mair_el1", Of(0x4404_ff00_0c08_bbff)),
+    vm_register!("AMAIR_EL1", "amair_el1", Any(0x0123_4567_89ab_cdef)),
+    vm_register!("CONTEXTIDR_EL1", "contextidr_el1", Of(0xcafe_f00d)),
 ];
 
 /// CONTEXTIDR_EL1, the register that probes write: without a debugger it means nothing.
 pub fn contextidr() -> &'static VmRegister {
     &VM_REGISTERS[10]
 }
-
-const _: () = assert!(VM_REGISTERS.len() == 11);
 
 impl Isa for A64 {
     const NAME: IsaName = IsaName::A64;
@@ -97,40 +104,33 @@ impl Isa for A64 {
         unsafe { mark() }
     }
 
-    fn set_way(op: SetWay, operand: u64) {
-        // SAFETY: under a hypervisor that does not lose the guest's data this changes no memory;
-        // under one that does, the payload's own memory is at risk, which is a finding.
+    unsafe fn set_way(op: SetWayOp, operand: u64) {
+        // SAFETY: the caller's.
         unsafe {
             match op {
-                SetWay::Invalidate => asm!("dc isw, {}", in(reg) operand, options(nostack)),
-                SetWay::Clean => asm!("dc csw, {}", in(reg) operand, options(nostack)),
-                SetWay::CleanInvalidate => asm!("dc cisw, {}", in(reg) operand, options(nostack)),
+                SetWayOp::Isw => asm!("dc isw, {}", in(reg) operand, options(nostack)),
+                SetWayOp::Csw => asm!("dc csw, {}", in(reg) operand, options(nostack)),
+                SetWayOp::Cisw => asm!("dc cisw, {}", in(reg) operand, options(nostack)),
             }
         }
     }
 
-    fn clidr() -> u64 {
-        mrs!("clidr_el1")
+    fn clidr() -> Clidr {
+        Clidr(mrs!("clidr_el1"))
     }
 
-    fn ccsidr(level: u64, instruction: bool) -> u64 {
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
         // SAFETY: CSSELR_EL1 only selects what CCSIDR_EL1 shows.
         unsafe {
-            msr!("csselr_el1", level << 1 | u64::from(instruction));
+            msr!("csselr_el1", (level - 1) << 1 | u32::from(instruction));
             asm!("isb", options(nostack));
         }
-        mrs!("ccsidr_el1")
+        Ccsidr(mrs!("ccsidr_el1"))
     }
 
-    fn geometry(level: u64) -> Geometry {
-        // FEAT_CCIDX.
-        let wide = mrs!("id_aa64mmfr2_el1") >> 20 & 0xf != 0;
-        let ccsidr = Self::ccsidr(level, false);
-        if wide {
-            Geometry::wide(ccsidr)
-        } else {
-            Geometry::narrow(ccsidr)
-        }
+    fn geometry(level: u32) -> Geometry {
+        let format = CcsidrFormat::from_id_aa64mmfr2(mrs!("id_aa64mmfr2_el1"));
+        Self::ccsidr(level, false).geometry(format)
     }
 
     fn set_caches(m: bool, c: bool) {
@@ -154,16 +154,16 @@ impl Isa for A64 {
         probes::of(set, each);
     }
 
-    fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
-        execute::run(probe, regs)
+    unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
+        // SAFETY: the caller's.
+        unsafe { execute::run(probe, regs) }
     }
 
     fn arena() -> Arena {
         let address = arena_address();
-        Arena {
-            cached: address as *mut u64,
-            uncached: stage1::uncached(address) as *mut u64,
-        }
+        let uncached = stage1::uncached(address);
+        // SAFETY: the symbol above, which nobody else uses, and its non-cacheable mapping.
+        unsafe { Arena::new(address as *mut u8, uncached as *mut u8, ARENA_SIZE) }
     }
 
     fn start_secondary() -> bool {
@@ -174,9 +174,8 @@ impl Isa for A64 {
         shared::command::<Self>(command);
     }
 
-    unsafe fn store_on_secondary(at: *mut u32, value: u32) {
-        // SAFETY: the caller's.
-        unsafe { shared::store::<Self>(at, value) }
+    fn store_on_secondary(place: Place, value: u32) {
+        shared::store::<Self>(place, value);
     }
 
     fn stop_secondary() -> bool {
@@ -196,7 +195,7 @@ impl Isa for A64 {
 // as the arena; with it off, no access is cacheable.
 unsafe impl PastCaches for A64 {
     fn past_caches(address: usize) -> usize {
-        if mrs!("sctlr_el1") & 1 == 0 {
+        if !caches::mmu_is_on() {
             return address;
         }
         stage1::uncached(address as u64) as usize

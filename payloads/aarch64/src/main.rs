@@ -11,6 +11,7 @@ mod secondary;
 mod stage1;
 
 use aarch64_rt::entry;
+use setway_architecture::registers::Mpidr;
 use setway_cases::IsaName;
 use setway_protocol::Guest;
 use setway_runtime::mrs;
@@ -38,7 +39,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
         unsafe { console::init(port) }
     }
     stage1::init(&board.memory);
-    setway_runtime::secondary::init(&board, mrs!("mpidr_el1") & 0xff_00ff_ffff);
+    setway_runtime::secondary::init(&board, Mpidr(mrs!("mpidr_el1")).affinity());
     caches::set(true, true);
 
     match payload::requested_isa(&board) {

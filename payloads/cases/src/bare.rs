@@ -7,25 +7,13 @@ mod expected;
 
 use crate::{isa::Isa, random::Form};
 use core::ops::Range;
+use setway_architecture::maintenance::VaOp;
 
 pub use expected::{BySchedule, Expectations, Expected};
 pub(crate) use expected::{
     FRESH, IF_CLEAN, IF_CLEAN_BY_VA, IF_EVICTED, STALE, TO_SYSTEM_CACHE, UNLESS_MOVED,
     UNLESS_REFILLED, WITHOUT_SYSTEM_CACHE,
 };
-
-/// A data cache maintenance op by VA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByVa {
-    /// DC IVAC, DCIMVAC.
-    Invalidate,
-    /// DC CVAC, DCCMVAC.
-    Clean,
-    /// DC CVAU, DCCMVAU.
-    CleanToUnification,
-    /// DC CIVAC, DCCIMVAC.
-    CleanInvalidate,
-}
 
 /// A page of addresses whose translation is the case's to change. Its table entry lies in the arena.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +31,11 @@ pub struct Window {
 /// Cache maintenance at first hand. Everything here is complete when it returns.
 pub trait Bare: Isa {
     /// Issues one op by VA.
-    fn by_va(op: ByVa, address: *const u8);
+    ///
+    /// # Safety
+    ///
+    /// `address` must be mapped. If `op` does not clean, nothing may be lost with what the caches hold of its line.
+    unsafe fn by_va(op: VaOp, address: *const u8);
 
     /// Waits for everything before, ops by set/way among it (DSB).
     fn barrier();
@@ -75,10 +67,15 @@ pub trait Bare: Isa {
 
     /// Accesses memory at `address` in one of the ways of [`crate::random::forms`]. What is loaded comes
     /// into `buffer`, what is stored comes from there.
-    fn access(form: &Form, address: *mut u8, buffer: &mut Buffer);
+    ///
+    /// # Safety
+    ///
+    /// `form` must be one of this instruction set's, and the memory that it accesses at `address` one that only
+    /// the case uses, aligned and mapped as the form needs it.
+    unsafe fn access(form: &Form, address: *mut u8, buffer: &mut Buffer);
 }
 
 /// The bytes of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C, align(64))]
+#[repr(align(64))]
 pub struct Buffer(pub [u8; 64]);

@@ -12,9 +12,10 @@ use crate::{
         coherence, exact, random, set_way, toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
-    isa::{IsaName, IsaName::*, SetWay},
+    isa::{IsaName, IsaName::*},
     rule,
 };
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 
 const AARCH32: &[IsaName] = &[A32, T32];
 
@@ -45,9 +46,9 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    { id: "SW-TRAP/isw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWay::Invalidate) }
-    { id: "SW-TRAP/csw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWay::Clean) }
-    { id: "SW-TRAP/cisw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWay::CleanInvalidate) }
+    { id: "SW-TRAP/isw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWayOp::Isw) }
+    { id: "SW-TRAP/csw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWayOp::Csw) }
+    { id: "SW-TRAP/cisw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWayOp::Cisw) }
     { id: "SW-REPEAT", rule: SW_REPEAT, run: set_way::repeat }
     { id: "SW-LOOP", rule: SW_LOOP, run: set_way::whole_cache }
     { id: "SW-PAIR", rule: SW_PAIR, run: set_way::pairs }
@@ -88,8 +89,8 @@ catalogue! {
     { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads] }
     { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected }
 
-    { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWay::Clean), premises: &[Caches] }
-    { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWay::CleanInvalidate), premises: &[Caches] }
+    { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }
+    { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Cisw), premises: &[Caches] }
     { id: "COH-TOGGLE", rule: COH_TOGGLE, run: coherence::toggle, premises: &[Caches] }
     { id: "COH-OFF", rule: COH_OFF, run: coherence::stored_while_off, premises: &[Caches] }
     { id: "COH-ISW", rule: COH_ISW, run: coherence::invalidate, premises: &[Caches] }
@@ -111,8 +112,8 @@ catalogue! {
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/alias", rule: MCH_NONE, run: va::stored_past_a_line, setting: sees(STALE), premises: &[Caches] }
 
-    { id: "MCH-SW/csw", rule: MCH_SW, run: |cx| native::cleaned(cx, SetWay::Clean), setting: sees(UNLESS_MOVED), premises: &[Caches] }
-    { id: "MCH-SW/cisw", rule: MCH_SW, run: |cx| native::cleaned(cx, SetWay::CleanInvalidate), setting: sees(UNLESS_MOVED), premises: &[Caches] }
+    { id: "MCH-SW/csw", rule: MCH_SW, run: |cx| native::cleaned(cx, SetWayOp::Csw), setting: sees(UNLESS_MOVED), premises: &[Caches] }
+    { id: "MCH-SW/cisw", rule: MCH_SW, run: |cx| native::cleaned(cx, SetWayOp::Cisw), setting: sees(UNLESS_MOVED), premises: &[Caches] }
     { id: "MCH-SW/csw-off", rule: MCH_SW, run: native::cleaned_then_off, setting: sees(UNLESS_MOVED), premises: &[Caches] }
     { id: "MCH-SW/csw-early", rule: MCH_SW, run: native::cleaned_too_early, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-SW/off-cisw", rule: MCH_SW, run: native::off_then_cleaned, setting: sees(TO_SYSTEM_CACHE), premises: &[Caches] }
@@ -121,9 +122,9 @@ catalogue! {
     { id: "MCH-SW/other-level", rule: MCH_SW, run: native::other_level, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-SW/other-set", rule: MCH_SW, run: native::other_set, setting: sees(IF_EVICTED), premises: &[Caches] }
 
-    { id: "MCH-VA/cvac", rule: MCH_VA, run: |cx| va::maintained(cx, ByVa::Clean), setting: sees(FRESH), premises: &[Caches] }
-    { id: "MCH-VA/civac", rule: MCH_VA, run: |cx| va::maintained(cx, ByVa::CleanInvalidate), setting: sees(FRESH), premises: &[Caches] }
-    { id: "MCH-VA/cvau", rule: MCH_VA, run: |cx| va::maintained(cx, ByVa::CleanToUnification), setting: sees(TO_SYSTEM_CACHE), premises: &[Caches] }
+    { id: "MCH-VA/cvac", rule: MCH_VA, run: |cx| va::maintained(cx, VaOp::Cvac), setting: sees(FRESH), premises: &[Caches] }
+    { id: "MCH-VA/civac", rule: MCH_VA, run: |cx| va::maintained(cx, VaOp::Civac), setting: sees(FRESH), premises: &[Caches] }
+    { id: "MCH-VA/cvau", rule: MCH_VA, run: |cx| va::maintained(cx, VaOp::Cvau), setting: sees(TO_SYSTEM_CACHE), premises: &[Caches] }
     { id: "MCH-VA/ivac", rule: MCH_VA, run: va::destroyed, setting: sees(IF_CLEAN_BY_VA), premises: &[Caches] }
     { id: "MCH-VA/survives", rule: MCH_VA, run: va::survives, setting: sees(FRESH), premises: &[Caches] }
 

@@ -1,11 +1,36 @@
 //! What a case records while it runs: steps and checks, buffered until it is over.
+//!
+//! # What a check proves
+//! Both values of a check come from the guest, so a payload that compares a value with itself would be right
+//! every time. The harness therefore holds what each case owes (`expectations/obligations/`): its steps, and its
+//! checks in order, each with the value that is right. So that this is possible, a check's name is the same
+//! whether the value is right or wrong, and the right value is a constant of the case wherever it can be: the
+//! same under every hypervisor, on every machine, with every build. Where it is not, the check carries the value
+//! that it was computed `from`.
+//!
+//! | what is checked | the right value |
+//! |---|---|
+//! | data that was loaded | the constant that was stored; on the bare machine the new one or the old one, as the command line's `expect` has it |
+//! | a probe | a digest of how it ends and of all registers then, addresses being relative to its entry |
+//! | a register that a probe writes | the constant that it writes |
+//! | a VM register after a trapped write | the constant that was written; for [`NewValue::With`](crate::NewValue) what it held before, with bits set; for [`NewValue::Any`](crate::NewValue) what the same write left without a trap |
+//! | the other half of a VM register | what it held before |
+//! | all other VM registers | 0: none differs. The bits of what was found are numbers of registers |
+//! | where an exception arrives, and how | a constant, the return address being relative to the probe's entry |
+//! | how a CPU starts and stops | 0, 1, and [`SECONDARY_CONTEXT`](crate::SECONDARY_CONTEXT) |
+
+mod probe;
 
 use crate::{
     bare::Expected,
-    isa::{Isa, Probe, Registers},
+    isa::Isa,
     random::{Digest, MOST_PROGRAMS, MOST_SEEN, Programs},
 };
-use core::{fmt::Write, marker::PhantomData, ops::Range};
+use core::{
+    fmt::{Display, Write},
+    marker::PhantomData,
+    ops::Range,
+};
 use heapless::{String, Vec};
 use setway_protocol::word::CheckKind;
 
@@ -44,6 +69,14 @@ pub struct Check {
     pub from: Option<u64>,
 }
 
+/// What else there is to know of a check.
+#[derive(Debug)]
+struct Detail {
+    /// The check's number.
+    check: usize,
+    text: String<128>,
+}
+
 /// What the command line says besides the case's name. Only cases for the bare machine ask.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Arguments {
@@ -56,7 +89,8 @@ pub struct Arguments {
 /// A running case.
 pub struct Context<I: Isa> {
     steps: Vec<Step, 16>,
-    checks: Vec<Check, 256>,
+    checks: Vec<Check, 128>,
+    details: Vec<Detail, 8>,
     lost: u64,
     memory: Range<u64>,
     programs: Vec<Digest, MOST_PROGRAMS>,
@@ -74,6 +108,7 @@ impl<I: Isa> Context<I> {
             arguments,
             steps: Vec::new(),
             checks: Vec::new(),
+            details: Vec::new(),
             lost: 0,
             memory,
             isa: PhantomData,
@@ -83,6 +118,11 @@ impl<I: Isa> Context<I> {
     /// The guest's memory.
     pub fn memory(&self) -> Range<u64> {
         self.memory.clone()
+    }
+
+    /// What the command line says.
+    pub fn arguments(&self) -> &Arguments {
+        &self.arguments
     }
 
     /// Measures `action`, which the policy lets cost `demanded`.
@@ -105,32 +145,45 @@ impl<I: Isa> Context<I> {
         self.lost += u64::from(self.steps.push(Step { name, demanded }).is_err());
     }
 
-    /// Compares a value with what it has to be.
-    pub fn check(&mut self, name: impl core::fmt::Display, want: u64, got: u64) {
-        let mut text = String::new();
-        // A name that does not fit is cut: the values are what counts.
-        let _ = write!(text, "{name}");
-        let of = if text.starts_with("load") {
-            CheckKind::Data
-        } else {
-            CheckKind::Register
-        };
-        self.lost += u64::from(
-            self.checks
-                .push(Check {
-                    of,
-                    name: text,
-                    want,
-                    got,
-                    from: None,
-                })
-                .is_err(),
-        );
+    /// Compares what a load of the case's data saw with the constant that it should see.
+    pub fn data(&mut self, name: impl Display, want: u64, got: u64) {
+        self.check(CheckKind::Data, name, None, want, got);
     }
 
-    /// What the command line says.
-    pub fn arguments(&self) -> &Arguments {
-        &self.arguments
+    /// Compares a register's value with the constant that it should be.
+    pub fn register(&mut self, name: impl Display, want: u64, got: u64) {
+        self.check(CheckKind::Register, name, None, want, got);
+    }
+
+    /// Compares a register's value with one that was computed from `from`.
+    pub fn register_from(&mut self, name: impl Display, from: u64, want: u64, got: u64) {
+        self.check(CheckKind::Register, name, Some(from), want, got);
+    }
+
+    /// Compares anything else with the constant that it should be.
+    pub fn state(&mut self, name: impl Display, want: u64, got: u64) {
+        self.check(CheckKind::State, name, None, want, got);
+    }
+
+    fn check(&mut self, of: CheckKind, name: impl Display, from: Option<u64>, want: u64, got: u64) {
+        let check = Check {
+            of,
+            name: cut(name),
+            want,
+            got,
+            from,
+        };
+        self.lost += u64::from(self.checks.push(check).is_err());
+    }
+
+    /// Says more about the last check. There is room for some details only, since they prove nothing.
+    pub fn detail(&mut self, text: impl Display) {
+        let detail = Detail {
+            check: self.checks.len().saturating_sub(1),
+            text: cut(text),
+        };
+        // That there is no room is what the check's value shows as well.
+        let _ = self.details.push(detail);
     }
 
     /// Records what the loads of a random program saw, summed up.
@@ -153,61 +206,24 @@ impl<I: Isa> Context<I> {
         &self.steps
     }
 
-    /// The checks so far, and how many did not fit.
-    pub fn checks(&self) -> (&[Check], u64) {
-        (&self.checks, self.lost)
+    /// The checks so far, each with its detail, if it has one.
+    pub fn checks(&self) -> impl Iterator<Item = (&Check, Option<&str>)> {
+        self.checks.iter().enumerate().map(|(n, check)| {
+            let mut details = self.details.iter();
+            let detail = details.find(|detail| detail.check == n);
+            (check, detail.map(|detail| detail.text.as_str()))
+        })
     }
 
-    /// Runs a probe from `regs`, and checks that it ended as it should with every register as it
-    /// should be. Only what differs is recorded one by one.
-    pub fn probe(&mut self, probe: &Probe, regs: &Registers) {
-        let mut after = *regs;
-        after.flags = probe.flags;
-        let mut want = after;
-        for &(reg, value) in probe.changes {
-            want.gpr[reg] = value;
-        }
-        let exit = I::execute(probe, &mut after);
-        let before = self.checks.len();
-        self.compare(probe, "vector", probe.exit.vector, exit.vector);
-        self.compare(probe, "return address", probe.exit.link, exit.link);
-        self.compare(probe, "saved PSTATE", probe.exit.saved, exit.saved);
-        self.compare(probe, "syndrome", probe.exit.syndrome, exit.syndrome);
-        self.compare(probe, "PSTATE on arrival", probe.exit.state, exit.state);
-        self.registers(probe, &want, &after);
-        if let Some((reg, value)) = probe.writes {
-            self.compare(probe, reg.name, value, (reg.read)());
-        }
-        if self.checks.len() == before {
-            self.check(probe, 0, 0);
-        }
+    /// How many steps, checks and programs did not fit.
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
+}
 
-    fn registers(&mut self, probe: &Probe, want: &Registers, got: &Registers) {
-        for n in 0..I::GPRS {
-            self.compare(probe, format_args!("r{n}"), want.gpr[n], got.gpr[n]);
-        }
-        for n in 0..I::SIMD {
-            self.compare(
-                probe,
-                format_args!("v{n} low"),
-                want.simd[n][0],
-                got.simd[n][0],
-            );
-            self.compare(
-                probe,
-                format_args!("v{n} high"),
-                want.simd[n][1],
-                got.simd[n][1],
-            );
-        }
-        self.compare(probe, "sp", want.sp, got.sp);
-        self.compare(probe, "flags", want.flags, got.flags);
-    }
-
-    fn compare(&mut self, probe: &Probe, what: impl core::fmt::Display, want: u64, got: u64) {
-        if want != got {
-            self.check(format_args!("{probe}: {what}"), want, got);
-        }
-    }
+/// As much of a text as there is room for: names and details help to find what the values prove.
+fn cut<const N: usize>(from: impl Display) -> String<N> {
+    let mut text = String::new();
+    let _ = write!(text, "{from}");
+    text
 }

@@ -1,6 +1,13 @@
 //! What a payload offers its cases: the operations under test, for one instruction set.
 
-use core::fmt;
+use crate::{
+    arena::{Arena, Place},
+    probe::{Exit, Probe, ProbeSet, Registers},
+};
+use setway_architecture::{
+    maintenance::{Geometry, SetWayOp},
+    registers::{Ccsidr, Clidr},
+};
 
 /// An instruction set, by the manual's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,18 +39,7 @@ impl IsaName {
     }
 }
 
-/// A data cache maintenance op by set/way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetWay {
-    /// DC ISW, DCISW.
-    Invalidate,
-    /// DC CSW, DCCSW.
-    Clean,
-    /// DC CISW, DCCISW.
-    CleanInvalidate,
-}
-
-/// A register that HCR_EL2.TVM traps.
+/// A VM register: one of the virtual memory control registers whose writes HCR_EL2.TVM traps.
 #[derive(Clone, Copy)]
 pub struct VmRegister {
     /// Its name in the manual.
@@ -51,195 +47,37 @@ pub struct VmRegister {
     /// Reads it.
     pub read: fn() -> u64,
     /// Writes it.
-    pub write: fn(u64),
-    /// A value to write while the MMU is off, from the value it has: every bit of it is one that
-    /// the architecture defines, and none changes how the payload runs.
-    pub value: fn(u64) -> u64,
+    ///
+    /// # Safety
+    ///
+    /// The payload must go on as before with what the register then holds: it is [`value`](Self::value) while the
+    /// MMU is off, or one that the payload does not use.
+    pub write: unsafe fn(u64),
+    /// What to write while the MMU is off.
+    pub value: NewValue,
     /// It is written by a 64-bit MCRR.
     pub doubleword: bool,
     /// The register, if any, that is the other half of the same 64 bits.
     pub other_half: Option<&'static str>,
 }
 
-/// The register file around an instruction under test.
-///
-/// AArch32 uses `gpr[0..15]` for r0–r12, SP_usr and LR_usr, and neither `sp` nor the high halves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(C, align(16))]
-pub struct Registers {
-    /// x0–x30.
-    pub gpr: [u64; 31],
-    /// SP_EL0.
-    pub sp: u64,
-    /// v0–v31, or q0–q15.
-    pub simd: [[u64; 2]; 32],
-    /// N, Z, C, V in bits 31:28.
-    pub flags: u64,
-}
-
-impl Registers {
-    /// A file in which no two registers are alike. Bits 31:0 of each are a valid operand of a
-    /// set/way op: a small set number, way 0, level 1.
-    pub fn pattern(isa: IsaName) -> Self {
-        let mut regs = Self {
-            gpr: [0; 31],
-            sp: 0x5350_0000_0000_5350,
-            simd: [[0; 2]; 32],
-            flags: 0,
-        };
-        for (n, reg) in (1..).zip(&mut regs.gpr) {
-            let high = if isa == IsaName::A64 {
-                n * 0x0101_0001
-            } else {
-                0
-            };
-            *reg = high << 32 | n << 6;
-        }
-        for (n, reg) in (1..).zip(&mut regs.simd) {
-            *reg = [n * 0x0f01_f10f_0101_1010, !(n * 0x0077_0770_7007_7700)];
-        }
-        regs
-    }
-}
-
-/// How an instruction under test ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Exit {
-    /// The vector that was taken: its offset in the vector table.
-    pub vector: u64,
-    /// The preferred return address that the vector found (ELR_EL1, or LR of the mode).
-    pub link: u64,
-    /// The saved PSTATE that it found (SPSR_EL1, or SPSR of the mode).
-    pub saved: u64,
-    /// ESR_EL1; 0 in AArch32, which has none for UNDEF.
-    pub syndrome: u64,
-    /// PSTATE on arrival but for the condition flags: mode, interrupt masks, instruction set.
-    pub state: u64,
-}
-
-/// A short piece of code around one instruction under test.
-///
-/// It starts with every register set, ends with SVC, and is followed by instructions that are
-/// permanently undefined, so that a hypervisor that resumes too far on is found out.
-#[derive(Clone, Copy)]
-pub struct Probe {
-    /// The instruction, as assembly; `{rt}` is appended.
-    pub text: &'static str,
-    /// The transfer register, where it varies.
-    pub rt: Option<u8>,
-    /// Where the code starts.
-    pub entry: usize,
-    /// AArch64: runs with SP_EL1 instead of SP_EL0.
-    pub sp_el1: bool,
-    /// N, Z, C, V to start with.
-    pub flags: u64,
-    /// Set/way ops that it executes (a failed condition is none).
-    pub set_way: u64,
-    /// The VM register that it writes, and what with.
-    pub writes: Option<(&'static VmRegister, u64)>,
-    /// Its condition holds, so that it does what it says.
-    pub acts: bool,
-    /// General registers that it changes itself, with their values afterwards.
-    pub changes: &'static [(usize, u64)],
-    /// How it ends when all is well.
-    pub exit: Exit,
-}
-
-impl Probe {
-    /// A probe that does nothing but end as it should.
-    pub const fn new(entry: usize, text: &'static str, exit: Exit) -> Self {
-        Self {
-            text,
-            rt: None,
-            entry,
-            sp_el1: false,
-            flags: 0,
-            set_way: 0,
-            writes: None,
-            acts: true,
-            changes: &[],
-            exit,
-        }
-    }
-}
-
-impl fmt::Display for Probe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text)?;
-        match self.rt {
-            Some(rt) => write!(f, "{rt}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Which probes a case wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeSet {
-    /// Each set/way op with each transfer register.
-    EveryRtSetWay,
-    /// A VM register write with each transfer register.
-    EveryRtVmReg,
-    /// A 64-bit VM register write with pairs of transfer registers.
-    EveryRtPair,
-    /// Trapped instructions with the zero register.
-    ZeroRegister,
-    /// One set/way op.
-    OneSetWay,
-    /// One VM register write under each condition, with flags that pass and flags that fail it.
-    Conditions,
-    /// Trapped instructions at each place of an IT block.
-    ItBlocks,
-    /// Trapped instructions between 16-bit ones, at both alignments.
-    Lengths,
-    /// Trapped instructions in modes with banked registers.
-    Banks,
-    /// Reads of the set/way encodings.
-    SetWayRead,
-    /// An access that a hypervisor without a virtual PMU refuses.
-    Refused,
-}
-
-/// Memory that a case may do anything to: 256 KiB with a cacheable and a non-cacheable mapping, more than
-/// one way of the cache.
-///
-/// With stage 1 off the cacheable address is the physical one.
+/// What a case writes to a VM register while the MMU is off. None of it changes how the payload runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Arena {
-    /// Write-back cacheable when the cache is on.
-    pub cached: *mut u64,
-    /// The same memory, Normal Non-cacheable; only mapped while the MMU is on.
-    pub uncached: *mut u64,
+pub enum NewValue {
+    /// This value, every bit of which is one that the architecture defines.
+    Of(u64),
+    /// What it holds, with these bits set, which it holds clear.
+    With(u64),
+    /// This value, of which the implementation decides what it keeps.
+    Any(u64),
 }
 
-/// The shape of a cache, as set/way ops address it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry {
-    /// Logarithm of the line's bytes.
-    pub line_shift: u64,
-    /// Number of the last way.
-    pub last_way: u64,
-    /// Number of the last set.
-    pub last_set: u64,
-}
-
-impl Geometry {
-    /// From CCSIDR_EL1 as it was before FEAT_CCIDX, or CCSIDR.
-    pub const fn narrow(ccsidr: u64) -> Self {
-        Self {
-            line_shift: (ccsidr & 7) + 4,
-            last_way: ccsidr >> 3 & 0x3ff,
-            last_set: ccsidr >> 13 & 0x7fff,
-        }
-    }
-
-    /// From CCSIDR_EL1 with FEAT_CCIDX; or from CCSIDR, with CCSIDR2 above it.
-    pub const fn wide(ccsidr: u64) -> Self {
-        Self {
-            line_shift: (ccsidr & 7) + 4,
-            last_way: ccsidr >> 3 & 0x1f_ffff,
-            last_set: ccsidr >> 32 & 0xff_ffff,
+impl NewValue {
+    /// What to write to a register that holds `now`.
+    pub const fn after(self, now: u64) -> u64 {
+        match self {
+            NewValue::Of(value) | NewValue::Any(value) => value,
+            NewValue::With(bits) => now | bits,
         }
     }
 }
@@ -286,17 +124,23 @@ pub trait Isa: Sized + 'static {
     /// Issues the mark: a PSCI_VERSION call, from one and the same address.
     fn mark();
 
-    /// Issues one set/way op.
-    fn set_way(op: SetWay, operand: u64);
+    /// Issues one op by set/way.
+    ///
+    /// # Safety
+    ///
+    /// `operand` must name a line of a cache that the CPU has, or be 0. If `op` does not clean, nothing may be lost
+    /// with what that line holds: either it holds nothing that memory does not, or stage 2 is on, with which an
+    /// invalidate cleans as well (DDI 0487, HCR_EL2.VM and SWIO).
+    unsafe fn set_way(op: SetWayOp, operand: u64);
 
-    /// CLIDR, with the AArch64 layout.
-    fn clidr() -> u64;
+    /// CLIDR_EL1 or CLIDR.
+    fn clidr() -> Clidr;
 
-    /// CCSIDR of a cache: `level` from 0; `instruction` selects the instruction cache.
-    fn ccsidr(level: u64, instruction: bool) -> u64;
+    /// CCSIDR_EL1 or CCSIDR of a cache: `level` from 1; `instruction` selects the instruction cache.
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr;
 
-    /// The shape of the data or unified cache of `level`, from 0.
-    fn geometry(level: u64) -> Geometry;
+    /// The shape of the data or unified cache of `level`, from 1.
+    fn geometry(level: u32) -> Geometry;
 
     /// Sets SCTLR.M and SCTLR.C, by one write of SCTLR.
     fn set_caches(m: bool, c: bool);
@@ -314,7 +158,12 @@ pub trait Isa: Sized + 'static {
     fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe));
 
     /// Runs a probe with `regs` in the registers and leaves there what they are at its end.
-    fn execute(probe: &Probe, regs: &mut Registers) -> Exit;
+    ///
+    /// # Safety
+    ///
+    /// `probe` must be one of [`probes`](Self::probes), with other flags at most, and what it does must not harm
+    /// the payload.
+    unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit;
 
     /// The memory to do things to.
     fn arena() -> Arena;
@@ -326,12 +175,8 @@ pub trait Isa: Sized + 'static {
     /// Has the second CPU do `command`, and returns when it has.
     fn on_secondary(command: Command);
 
-    /// Has the second CPU store `value` at `at`, and returns when it has.
-    ///
-    /// # Safety
-    ///
-    /// `at` must be memory that nothing else uses.
-    unsafe fn store_on_secondary(at: *mut u32, value: u32);
+    /// Has the second CPU store `value` at `place`, and returns when it has.
+    fn store_on_secondary(place: Place, value: u32);
 
     /// Has the second CPU turn itself off by CPU_OFF, and returns once AFFINITY_INFO says that it is;
     /// false if it never does.

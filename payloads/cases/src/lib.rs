@@ -8,21 +8,22 @@
 //! The harness links this crate for the catalogue, the payloads for the bodies.
 #![no_std]
 
+mod arena;
 pub mod bare;
 mod bodies;
 mod case;
 mod catalogue;
 mod context;
 mod isa;
+mod probe;
 pub mod random;
 mod rule;
 
+pub use arena::{Arena, Place, Plain};
 pub use bodies::bare::obey;
 pub use case::{Case, Premise, Setting};
 pub use catalogue::{CASES, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
-pub use isa::{
-    Arena, Command, Exit, Geometry, Isa, IsaName, Probe, ProbeSet, Registers, SECONDARY_CONTEXT,
-    SetWay, VmRegister,
-};
+pub use isa::{Command, Isa, IsaName, NewValue, SECONDARY_CONTEXT, VmRegister};
+pub use probe::{Exit, Probe, ProbeSet, Registers};
 pub use rule::{Kind, RULES, Rule};

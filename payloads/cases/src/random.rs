@@ -11,11 +11,9 @@ mod forms_aarch32;
 
 pub use forms::{Direction, Form, forms};
 
-use crate::{
-    bare::ByVa,
-    isa::{IsaName, SetWay},
-};
+use crate::isa::IsaName;
 use core::{fmt, hash::Hasher};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_protocol::Fnv;
 
 /// Bytes of a line.
@@ -79,9 +77,9 @@ pub enum Step {
         value: u64,
     },
     /// An op by VA.
-    ByVa(ByVa, usize),
+    ByVa(VaOp, usize),
     /// An op by set/way on every way of the set of the line at this place.
-    SetWay(SetWay, usize),
+    SetWay(SetWayOp, usize),
     /// Caches on or off, and the MMU with them.
     Caches(bool),
 }
@@ -239,18 +237,18 @@ impl Program {
             0..70 => self.access(),
             70..84 => {
                 let op = match self.random.below(4) {
-                    0 => ByVa::Invalidate,
-                    1 => ByVa::Clean,
-                    2 => ByVa::CleanToUnification,
-                    _ => ByVa::CleanInvalidate,
+                    0 => VaOp::Ivac,
+                    1 => VaOp::Cvac,
+                    2 => VaOp::Cvau,
+                    _ => VaOp::Civac,
                 };
                 Step::ByVa(op, self.place(1, 1))
             }
             84..97 => {
                 let op = match self.random.below(3) {
-                    0 => SetWay::Invalidate,
-                    1 => SetWay::Clean,
-                    _ => SetWay::CleanInvalidate,
+                    0 => SetWayOp::Isw,
+                    1 => SetWayOp::Csw,
+                    _ => SetWayOp::Cisw,
                 };
                 Step::SetWay(op, self.place(1, 1))
             }

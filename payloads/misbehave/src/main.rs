@@ -88,6 +88,7 @@ fn check() -> Check<'static> {
         want: Hex(1),
         got: Hex(1),
         from: None,
+        detail: None,
     }
 }
 

@@ -106,6 +106,8 @@ records! {
         got: Hex,
         /// The address or value that `want` was computed from, if it is no constant of the case.
         from: Option<Hex>,
+        /// What else there is to know of a wrong value, for people.
+        detail: Option<Text<'a>>,
     }
 
     /// A random program that the guest ran.

@@ -283,6 +283,7 @@ fn a_line_is_as_the_manual_says() {
         want: setway_protocol::Hex(0x11),
         got: setway_protocol::Hex(0),
         from: None,
+        detail: None,
     };
     let body = "%sw g 0 check of=register name=a%3Db%20%7E%25%C3%A9 want=0x11 got=0x0";
     let crc = crc32(body.as_bytes());

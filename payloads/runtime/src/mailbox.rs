@@ -6,7 +6,8 @@
 
 use crate::clock::Deadline;
 use core::arch::asm;
-use setway_cases::{Command, SetWay, bare::Bare};
+use setway_architecture::maintenance::SetWayOp;
+use setway_cases::{Command, bare::Bare};
 
 /// What the CPUs tell each other; each field has one writer.
 #[repr(C, align(4096))]
@@ -161,7 +162,10 @@ fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> bool {
     match command {
         // SAFETY: the caller of `store` says so.
         c if c == Command::Store as u32 => unsafe { at.write_volatile(value) },
-        c if c == Command::SetWay as u32 => I::set_way(SetWay::Clean, 0),
+        c if c == Command::SetWay as u32 => {
+            // SAFETY: the op cleans.
+            unsafe { I::set_way(SetWayOp::Csw, 0) }
+        }
         c if c == Command::Contextidr as u32 => I::write_contextidr(7),
         c if c == Command::CachesOn as u32 => I::set_caches(true, true),
         c if c == Command::CachesOff as u32 => I::set_caches(false, false),

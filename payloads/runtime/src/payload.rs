@@ -1,6 +1,7 @@
 //! The common main program of the guests: find the case, run it, report.
 
 use crate::{board::Board, bootargs, console::Records, head};
+use setway_architecture::registers::{self, Clidr};
 use setway_cases::{
     Arguments, CASES, Context, Isa, IsaName,
     bare::{Bare, Expected},
@@ -80,7 +81,7 @@ fn begin<I: Isa>(records: &mut Records<Guest>, id: &str, identity: Identity) {
         case: id.into(),
         mark: Hex(identity.mark),
         midr: Hex(identity.midr),
-        clidr: Hex(I::clidr()),
+        clidr: Hex(I::clidr().0),
         ctr: Hex(identity.ctr),
     });
 }
@@ -107,14 +108,14 @@ fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
             flush: step.demanded.flush,
         });
     }
-    let (checks, lost) = cx.checks();
-    for check in checks {
+    for (check, detail) in cx.checks() {
         records.emit(&record::Check {
             of: check.of,
             name: check.name.as_str().into(),
             want: Hex(check.want),
             got: Hex(check.got),
             from: check.from.map(Hex),
+            detail: detail.map(Into::into),
         });
     }
     let (programs, seen) = cx.programs();
@@ -128,13 +129,14 @@ fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
         let bytes = bytes.into();
         records.emit(&record::Seen { bytes });
     }
-    if lost > 0 {
+    if cx.lost() > 0 {
         records.emit(&record::Check {
             of: CheckKind::State,
             name: "records that did not fit".into(),
             want: Hex(0),
-            got: Hex(lost),
+            got: Hex(cx.lost()),
             from: None,
+            detail: None,
         });
     }
     records.end();
@@ -142,21 +144,20 @@ fn report<I: Isa>(cx: &Context<I>, id: &str, identity: Identity) {
 
 /// The caches that the CPU reports.
 fn caches<I: Isa>(records: &mut Records<Guest>) {
-    let clidr = I::clidr();
-    for level in 0..7 {
-        // CLIDR.Ctype: 1 instruction, 2 data, 3 both, 4 unified.
-        let kinds: &[CacheType] = match clidr >> (3 * level) & 7 {
-            1 => &[CacheType::Instruction],
-            2 => &[CacheType::Data],
-            3 => &[CacheType::Data, CacheType::Instruction],
-            4 => &[CacheType::Unified],
-            _ => &[],
+    for level in Clidr::LEVELS {
+        use registers::CacheType::*;
+        let kinds: &[CacheType] = match I::clidr().cache_type(level) {
+            None => &[],
+            Instruction => &[CacheType::Instruction],
+            Data => &[CacheType::Data],
+            Separate => &[CacheType::Data, CacheType::Instruction],
+            Unified => &[CacheType::Unified],
         };
         for &kind in kinds {
             records.emit(&record::Cache {
-                level: level + 1,
+                level: level.into(),
                 kind,
-                ccsidr: Hex(I::ccsidr(level, kind == CacheType::Instruction)),
+                ccsidr: Hex(I::ccsidr(level, kind == CacheType::Instruction).0),
             });
         }
     }

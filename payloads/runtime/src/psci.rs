@@ -1,44 +1,49 @@
-//! PSCI (Arm DEN0022), in whichever state the image runs.
+//! PSCI (Arm DEN0022), in whichever state the image runs, by the conduit that the device tree names.
 
 use crate::board::Conduit;
 use core::sync::atomic::{AtomicBool, Ordering};
+use smccc::psci::{self, AffinityState, Error, LowestAffinityLevel};
 #[cfg(target_arch = "aarch64")]
-use smccc::Hvc;
-use smccc::{
-    Smc,
-    psci::{self, AffinityState, Error, LowestAffinityLevel},
-};
+use smccc::{Hvc, Smc};
 
-/// HVC as far as PSCI uses it: arguments and results in r0 to r3. That of smccc 0.2.3 for AArch32 may keep r6
-/// in r7, which it then changes.
+/// The conduits as far as PSCI uses them: arguments and results in r0 to r3. Those of smccc 0.2.3 for AArch32 may
+/// keep r6 in r7, which they then change.
 #[cfg(target_arch = "arm")]
-struct Hvc;
+macro_rules! conduit {
+    ($name:ident, $extension:literal, $instruction:literal) => {
+        struct $name;
 
-#[cfg(target_arch = "arm")]
-impl smccc::Call for Hvc {
-    fn call32(function: u32, args: [u32; 7]) -> [u32; 8] {
-        let mut result = [0; 8];
-        // SAFETY: the callee does what PSCI says, and keeps all other registers (DEN0028, SMCCC 1.1).
-        unsafe {
-            core::arch::asm!(
-                ".arch_extension virt",
-                "hvc #0",
-                inlateout("r0") function => result[0],
-                inlateout("r1") args[0] => result[1],
-                inlateout("r2") args[1] => result[2],
-                inlateout("r3") args[2] => result[3],
-                options(nostack),
-            );
+        impl smccc::Call for $name {
+            fn call32(function: u32, args: [u32; 7]) -> [u32; 8] {
+                let mut result = [0; 8];
+                // SAFETY: the callee does what PSCI says, and keeps all other registers (DEN0028, SMCCC 1.1).
+                unsafe {
+                    core::arch::asm!(
+                        concat!(".arch_extension ", $extension),
+                        $instruction,
+                        inlateout("r0") function => result[0],
+                        inlateout("r1") args[0] => result[1],
+                        inlateout("r2") args[1] => result[2],
+                        inlateout("r3") args[2] => result[3],
+                        options(nostack),
+                    );
+                }
+                result
+            }
+
+            fn call64(_: u32, _: [u64; 17]) -> [u64; 18] {
+                unreachable!("AArch32 has no such calls")
+            }
         }
-        result
-    }
-
-    fn call64(_: u32, _: [u64; 17]) -> [u64; 18] {
-        unreachable!("AArch32 has no such calls")
-    }
+    };
 }
 
-/// Whether PSCI is called by SMC. Guests call it by HVC.
+#[cfg(target_arch = "arm")]
+conduit!(Hvc, "virt", "hvc #0");
+#[cfg(target_arch = "arm")]
+conduit!(Smc, "sec", "smc #0");
+
+/// Whether PSCI is called by SMC, as firmware has it, and not by HVC, as hypervisors have it.
 static BY_SMC: AtomicBool = AtomicBool::new(false);
 
 /// Learns how PSCI is called.
@@ -46,13 +51,21 @@ pub fn init(conduit: Option<Conduit>) {
     BY_SMC.store(conduit == Some(Conduit::Smc), Ordering::Relaxed);
 }
 
+/// Calls a function of PSCI by the conduit of this machine.
+macro_rules! call {
+    ($function:ident($($argument:expr),*)) => {
+        if BY_SMC.load(Ordering::Relaxed) {
+            psci::$function::<Smc>($($argument),*)
+        } else {
+            psci::$function::<Hvc>($($argument),*)
+        }
+    };
+}
+
 /// Ends the machine.
 pub fn system_off() -> ! {
-    // Neither call returns where PSCI is right; nothing is to be done where it is not.
-    let _ = match BY_SMC.load(Ordering::Relaxed) {
-        true => psci::system_off::<Smc>(),
-        false => psci::system_off::<Hvc>(),
-    };
+    // Does not return where PSCI is right; nothing is to be done where it is not.
+    let _ = call!(system_off());
     loop {
         core::hint::spin_loop();
     }
@@ -60,33 +73,30 @@ pub fn system_off() -> ! {
 
 /// Starts the machine again. Returns if PSCI does not.
 pub fn system_reset() {
-    let _ = match BY_SMC.load(Ordering::Relaxed) {
-        true => psci::system_reset::<Smc>(),
-        false => psci::system_reset::<Hvc>(),
-    };
+    let _ = call!(system_reset());
 }
 
 /// Turns this CPU off.
 pub fn cpu_off() -> ! {
     loop {
         // Does not return where PSCI is right.
-        let _ = psci::cpu_off::<Hvc>();
+        let _ = call!(cpu_off());
     }
 }
 
 /// Starts the CPU `mpidr` at `entry`, with `context` in its first register.
 pub fn cpu_on(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
     #[cfg(target_arch = "aarch64")]
-    return psci::cpu_on::<Hvc>(mpidr as u64, entry as u64, context as u64);
+    return call!(cpu_on(mpidr as u64, entry as u64, context as u64));
     #[cfg(target_arch = "arm")]
-    return psci::cpu_on_32::<Hvc>(mpidr as u32, entry as u32, context as u32);
+    return call!(cpu_on_32(mpidr as u32, entry as u32, context as u32));
 }
 
 /// Whether the CPU `mpidr` is off.
 pub fn is_off(mpidr: usize) -> bool {
     #[cfg(target_arch = "aarch64")]
-    let state = psci::affinity_info::<Hvc>(mpidr as u64, LowestAffinityLevel::All);
+    let state = call!(affinity_info(mpidr as u64, LowestAffinityLevel::All));
     #[cfg(target_arch = "arm")]
-    let state = psci::affinity_info_32::<Hvc>(mpidr as u32, LowestAffinityLevel::All);
+    let state = call!(affinity_info_32(mpidr as u32, LowestAffinityLevel::All));
     state == Ok(AffinityState::Off)
 }

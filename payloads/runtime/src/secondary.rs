@@ -2,7 +2,7 @@
 
 use crate::{board::Board, clock::Deadline, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use setway_cases::{Command, SECONDARY_CONTEXT, bare::Bare};
+use setway_cases::{Command, Place, SECONDARY_CONTEXT, bare::Bare};
 
 #[unsafe(link_section = ".arena.mailbox")]
 static mut MAILBOX: Mailbox = Mailbox::new();
@@ -74,13 +74,15 @@ pub fn command<I: PastCaches>(command: Command) {
     unsafe { Mailbox::command(mailbox::<I>(), command) }
 }
 
-/// Has the second CPU store `value` at `at`, and waits until it has.
+/// Has the second CPU store `value` at `place`, and waits until it has.
 ///
-/// # Safety
+/// # Panics
 ///
-/// `at` must be memory that nothing else uses.
-pub unsafe fn store<I: PastCaches>(at: *mut u32, value: u32) {
-    // SAFETY: the mailbox, past the caches, and as for `at` the caller's.
+/// If the place has no room for it.
+pub fn store<I: PastCaches>(place: Place, value: u32) {
+    let at = place.as_ptr().cast::<u32>();
+    assert!(size_of::<u32>() <= place.size() && at.is_aligned());
+    // SAFETY: the mailbox, past the caches; and a place is memory that nothing but the case uses, which waits.
     unsafe { Mailbox::store(mailbox::<I>(), at, value) }
 }
 

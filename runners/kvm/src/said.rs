@@ -139,6 +139,7 @@ mod tests {
                 want: Hex(1),
                 got: Hex(got),
                 from: None,
+                detail: None,
             };
             records.write(&mut console, &check).unwrap();
         }

@@ -16,12 +16,15 @@ pub mod switch;
 pub mod va;
 pub mod walk;
 
+use super::set_way::each_line;
 use crate::{
-    bare::{Bare, ByVa, Expected},
+    arena::Place,
+    bare::{Bare, Expected},
     context::Context,
-    isa::{Geometry, Isa, SetWay},
+    isa::Isa,
 };
 use core::ops::Range;
+use setway_architecture::maintenance::{Geometry, SetWayOp, VaOp};
 
 pub use cpus::obey;
 
@@ -38,46 +41,44 @@ const SPAN: usize = 4096 + 64;
 const QUIET: usize = 0x1_0000;
 
 /// Where the words are: an offset in the arena.
-fn place<I: Bare>() -> usize {
+fn offset<I: Bare>() -> usize {
     quiet::<I>(0, SPAN)
 }
 
 #[inline(never)]
-fn cached<I: Bare>() -> *mut u64 {
-    I::arena().cached.wrapping_byte_add(place::<I>())
+fn cached<I: Bare>() -> Place {
+    I::arena().cached().byte(offset::<I>())
 }
 
 #[inline(never)]
-fn uncached<I: Bare>() -> *mut u64 {
-    I::arena().uncached.wrapping_byte_add(place::<I>())
+fn uncached<I: Bare>() -> Place {
+    I::arena().uncached().byte(offset::<I>())
 }
 
 /// Old words at the point of coherency, with no line of them in any cache, and caches on.
 #[inline(never)]
 fn start<I: Bare>() {
     I::set_caches(false, false);
-    by_va::<I>(ByVa::CleanInvalidate);
+    by_va::<I>(VaOp::Civac);
     store(cached::<I>(), OLD);
     I::set_caches(true, true);
 }
 
 #[inline(never)]
-fn store(at: *mut u64, value: u64) {
+fn store(at: Place, value: u64) {
     for place in PLACES {
-        // SAFETY: the span is in the arena, which nothing else uses.
-        unsafe { at.add(place).write_volatile(value + place as u64) }
+        at.word(place).store(value + place as u64);
     }
 }
 
 #[inline(never)]
-fn load(at: *mut u64) -> [u64; PLACES.len()] {
-    // SAFETY: as in `store`.
-    PLACES.map(|place| unsafe { at.add(place).read_volatile() })
+fn load(at: Place) -> [u64; PLACES.len()] {
+    PLACES.map(|place| at.word(place).load())
 }
 
 /// Loads the words and compares them with what this machine should show.
 #[inline(never)]
-fn check<I: Isa>(cx: &mut Context<I>, name: &str, at: *mut u64) {
+fn check<I: Isa>(cx: &mut Context<I>, name: &str, at: Place) {
     let got = load(at);
     compare(cx, name, got);
 }
@@ -89,7 +90,7 @@ fn compare<I: Isa>(cx: &mut Context<I>, name: &str, got: [u64; PLACES.len()]) {
         Expected::Stale => OLD,
     };
     for (place, got) in PLACES.into_iter().zip(got) {
-        cx.check(
+        cx.data(
             format_args!("{name}, word {place}"),
             want + place as u64,
             got,
@@ -99,47 +100,79 @@ fn compare<I: Isa>(cx: &mut Context<I>, name: &str, got: [u64; PLACES.len()]) {
 
 /// An op by VA on each of the words.
 #[inline(never)]
-fn by_va<I: Bare>(op: ByVa) {
+fn by_va<I: Bare>(op: VaOp) {
     for place in PLACES {
-        I::by_va(op, cached::<I>().wrapping_add(place).cast());
+        maintain::<I>(op, cached::<I>().word(place));
     }
+}
+
+/// An op by VA on the line of a place.
+#[inline(always)]
+pub fn maintain<I: Bare>(op: VaOp, at: Place) {
+    // SAFETY: the whole line is memory that only the case uses, and it may lose what is there.
+    unsafe { I::by_va(op, at.as_ptr()) }
+}
+
+/// Cleans every line of every cache by set/way.
+///
+/// # Panics
+///
+/// If `op` does not clean.
+#[inline(never)]
+fn clean_everything<I: Bare>(op: SetWayOp) {
+    assert!(op.cleans());
+    // SAFETY: it cleans.
+    unsafe { everything::<I>(op) }
 }
 
 /// An op by set/way on every line of every cache.
-#[inline(never)]
-fn everything<I: Bare>(op: SetWay) {
-    super::set_way::each_line::<I>(|operand| I::set_way(op, operand));
+///
+/// # Safety
+///
+/// Unless `op` cleans, no line of the payload's own memory may be dirty.
+unsafe fn everything<I: Bare>(op: SetWayOp) {
+    // SAFETY: the operands are of lines that there are, and as for what is lost, the caller's.
+    each_line::<I>(|operand| unsafe { I::set_way(op, operand) });
     I::barrier();
 }
 
-/// An op by set/way on every way of every set of the last private cache that has one of the words.
-fn their_sets<I: Bare>(op: SetWay) {
+/// Invalidates every way of every set of the last private cache that has one of the words.
+fn invalidate_their_sets<I: Bare>() {
     for place in PLACES {
-        each_way::<I>(op, cached::<I>().wrapping_add(place) as usize);
+        let address = cached::<I>().word(place).address();
+        // SAFETY: the words are in quiet sets.
+        unsafe { each_way::<I>(SetWayOp::Isw, address) }
     }
 }
 
-/// An op by set/way on every way of the set of `address` in the last cache that such ops reach. That is
-/// the one that the cache model models.
+/// An op by set/way on every way of the set of `address` in the last cache that such ops reach. That is the one
+/// that the cache model models.
+///
+/// # Safety
+///
+/// Unless `op` cleans, the set must be a [`quiet`] one.
 #[inline(never)]
-pub fn each_way<I: Bare>(op: SetWay, address: usize) {
-    let level = I::clidr() >> 24 & 7;
-    let geometry = I::geometry(level.saturating_sub(1));
-    let way_shift = (geometry.last_way as u32).leading_zeros() % 32;
-    let set = (address >> geometry.line_shift & (sets(&geometry) - 1)) as u64;
-    for way in 0..=geometry.last_way {
-        I::set_way(
-            op,
-            way << way_shift | set << geometry.line_shift | level.saturating_sub(1) << 1,
-        );
+pub unsafe fn each_way<I: Bare>(op: SetWayOp, address: usize) {
+    let (level, geometry) = last_cache::<I>();
+    let set = (address >> geometry.line_shift & (sets(&geometry) - 1)) as u32;
+    for way in 0..geometry.ways() {
+        // SAFETY: the line exists, and as for what is lost, the caller's: in a quiet set the payload keeps nothing
+        // that it writes to.
+        unsafe { I::set_way(op, geometry.operand(level, set, way)) }
     }
     I::barrier();
+}
+
+/// The last cache that ops by set/way reach: its level and shape.
+fn last_cache<I: Isa>() -> (u32, Geometry) {
+    let level = I::clidr().level_of_coherence();
+    (level, I::geometry(level.max(1)))
 }
 
 /// The number of sets that addresses choose among. Some CPUs of QEMU's report a number that is no power of
 /// two; addresses then reach the power of two below.
 fn sets(geometry: &Geometry) -> usize {
-    1 << (geometry.last_set + 1).ilog2()
+    1 << geometry.sets().ilog2()
 }
 
 /// An offset in the arena for `len` bytes from the byte `from` of a page on, in whose sets the payload keeps
@@ -151,12 +184,11 @@ fn sets(geometry: &Geometry) -> usize {
 #[inline(never)]
 pub fn quiet<I: Bare>(from: usize, len: usize) -> usize {
     const PAGE: usize = 4096;
-    let level = I::clidr() >> 24 & 7;
-    let geometry = I::geometry(level.saturating_sub(1));
+    let (_, geometry) = last_cache::<I>();
     // Addresses this far apart are in the same set.
     let stride = sets(&geometry) << geometry.line_shift;
     let own = I::own_memory();
-    let arena = I::arena().cached as usize;
+    let arena = I::arena().cached().address();
     let mut offsets = (QUIET + from..QUIET + stride).step_by(PAGE);
     let clear = |offset: &usize| !meet(&own, arena + offset..arena + offset + len, stride);
     offsets

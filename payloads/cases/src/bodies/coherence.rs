@@ -4,11 +4,17 @@
 //! gives the checks their teeth. The sequences are those of real guests: a boot loader that cleans
 //! and turns its caches off, a kernel that is entered with them off.
 
-use super::{FIRST_SET_WAY, NEXT_SET_WAY, TOGGLE, set_way::each_line, vcpus};
-use crate::{
-    context::{Context, Counts},
-    isa::{Command, Isa, SetWay},
+use super::{
+    FIRST_SET_WAY, NEXT_SET_WAY, TOGGLE,
+    set_way::{issue, issue_for_all},
+    vcpus,
 };
+use crate::{
+    arena::Place,
+    context::{Context, Counts},
+    isa::{Command, Isa},
+};
+use setway_architecture::maintenance::SetWayOp;
 
 const OLD: u64 = 0x1111_1111;
 const NEW: u64 = 0x2222_2222;
@@ -16,19 +22,17 @@ const NEW: u64 = 0x2222_2222;
 /// Eight words, each in a line and some in a page of their own.
 const PLACES: [usize; 8] = [0, 8, 64, 504, 512, 1024, 2040, 4088];
 
-fn store(at: *mut u64, value: u64) {
+fn store(at: Place, value: u64) {
     for place in PLACES {
-        // SAFETY: the arena is at least 4096 words that nothing else uses.
-        unsafe { at.add(place).write_volatile(value + place as u64) }
+        at.word(place).store(value + place as u64);
     }
 }
 
 /// Checks what a load of each place sees, which should be `value`, and its number.
-fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: *mut u64, value: u64) {
-    // SAFETY: as in `store`.
-    let got = PLACES.map(|place| unsafe { at.add(place).read_volatile() });
+fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: Place, value: u64) {
+    let got = PLACES.map(|place| at.word(place).load::<u64>());
     for (place, got) in PLACES.into_iter().zip(got) {
-        cx.check(
+        cx.data(
             format_args!("{name}, word {place}"),
             value + place as u64,
             got,
@@ -37,9 +41,9 @@ fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: *mut u64, value: u
 }
 
 /// Old data at the point of coherency, with no line of it in a cache: stored with the cache off.
-fn start<I: Isa>() -> *mut u64 {
-    let at = I::arena().cached;
-    I::set_way(SetWay::CleanInvalidate, 0);
+fn start<I: Isa>() -> Place {
+    let at = I::arena().cached();
+    issue::<I>(SetWayOp::Cisw);
     I::set_caches(false, false);
     store(at, OLD);
     I::set_caches(true, true);
@@ -48,11 +52,11 @@ fn start<I: Isa>() -> *mut u64 {
 
 /// Store with the cache on, clean by set/way, load past the cache, which only the op's flush can make
 /// right; cache off, load.
-pub fn clean<I: Isa>(cx: &mut Context<I>, op: SetWay) {
+pub fn clean<I: Isa>(cx: &mut Context<I>, op: SetWayOp) {
     let at = start::<I>();
     store(at, NEW);
-    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(op, 0));
-    check(cx, "load past the cache", I::arena().uncached, NEW);
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(op));
+    check(cx, "load past the cache", I::arena().uncached(), NEW);
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
@@ -61,7 +65,7 @@ pub fn clean<I: Isa>(cx: &mut Context<I>, op: SetWay) {
 /// Clean by set/way, store, cache off, load: only the flush of the toggle can help.
 pub fn toggle<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
-    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
     store(at, NEW);
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     check(cx, "load with the cache off", at, NEW);
@@ -71,15 +75,15 @@ pub fn toggle<I: Isa>(cx: &mut Context<I>) {
 /// Store between two set/way ops: the second is dropped, so the store is not in memory until the toggle's flush.
 pub fn dropped<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
-    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
     store(at, NEW);
     cx.step("second set/way op", NEXT_SET_WAY, || {
-        I::set_way(SetWay::Clean, 0)
+        issue::<I>(SetWayOp::Csw)
     });
     check(
         cx,
         "load past the cache, still old",
-        I::arena().uncached,
+        I::arena().uncached(),
         OLD,
     );
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
@@ -92,8 +96,8 @@ pub fn dropped<I: Isa>(cx: &mut Context<I>) {
 pub fn clean_whole_cache<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
-    each_line::<I>(|operand| I::set_way(SetWay::Clean, operand));
-    check(cx, "load past the cache", I::arena().uncached, NEW);
+    issue_for_all::<I>(SetWayOp::Csw);
+    check(cx, "load past the cache", I::arena().uncached(), NEW);
 }
 
 /// The way in which boot loaders leave: cache off, then clean and invalidate everything by set/way.
@@ -101,37 +105,41 @@ pub fn off_then_clean<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
     I::set_caches(false, false);
-    each_line::<I>(|operand| I::set_way(SetWay::CleanInvalidate, operand));
+    issue_for_all::<I>(SetWayOp::Cisw);
     check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
 }
 
 /// The far places of the guest's memory that nothing else uses: the ends of 2 MiB in the middle, and of
 /// the last page.
-fn far_places<I: Isa>(cx: &Context<I>) -> [*mut u64; 4] {
+fn far_places<I: Isa>(cx: &Context<I>) -> [Place; 4] {
     const BLOCK: u64 = 2 << 20;
+    const WORD: usize = 8;
     let memory = cx.memory();
     let middle = (memory.start + (memory.end - memory.start) / 2) & !(BLOCK - 1);
     let last = memory.end - 4096;
-    [middle, middle + BLOCK - 8, last, memory.end - 8].map(|address| address as usize as *mut u64)
+    let words = [middle, middle + BLOCK - 8, last, memory.end - 8];
+    // SAFETY: memory of the guest's, of which neither the image nor the device tree takes as much.
+    words.map(|address| unsafe { Place::new(address as usize as *mut u8, WORD) })
 }
 
 /// Store to memory that was never touched before, cache off, load: the flush has to reach everything
 /// that is mapped by then, in pages and in blocks, from the first line to the last.
 pub fn reach<I: Isa>(cx: &mut Context<I>) {
-    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
     let places = far_places(cx);
     for (value, at) in (NEW..).zip(places) {
-        // SAFETY: memory of the guest's that neither image nor device tree takes.
-        unsafe { at.write_volatile(value) }
+        at.store(value);
     }
-    let arena = I::arena().cached;
+    let arena = I::arena().cached();
     store(arena, NEW);
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     for (n, at) in places.into_iter().enumerate() {
-        // SAFETY: likewise.
-        let got = unsafe { at.read_volatile() };
-        cx.check(format_args!("load from far place {n}"), NEW + n as u64, got);
+        cx.data(
+            format_args!("load from far place {n}"),
+            NEW + n as u64,
+            at.load(),
+        );
     }
     check(cx, "load with the cache off", arena, NEW);
     I::set_caches(true, true);
@@ -141,32 +149,29 @@ pub fn reach<I: Isa>(cx: &mut Context<I>) {
 /// cache, and what memory it was the first to touch.
 pub fn other_cpu<I: Isa>(cx: &mut Context<I>) {
     let started = I::start_secondary();
-    cx.check("CPU_ON succeeds", 1, u64::from(started));
+    cx.state("CPU_ON succeeds", 1, u64::from(started));
     if !started {
         return;
     }
     I::on_secondary(Command::CachesOn);
     let [middle, end, ..] = far_places(cx);
-    let places = [I::arena().cached, middle, end].map(|at| at.cast::<u32>());
+    let places = [I::arena().cached(), middle, end];
     cx.step("set/way op, CPU 0", FIRST_SET_WAY, || {
-        I::set_way(SetWay::Clean, 0)
+        issue::<I>(SetWayOp::Csw)
     });
     for (value, at) in (NEW as u32..).zip(places) {
-        // SAFETY: the arena, and memory of the guest's that nothing else uses.
-        unsafe { I::store_on_secondary(at, value) }
+        I::store_on_secondary(at, value);
     }
     cx.step("cache off, CPU 0", TOGGLE, || I::set_caches(false, false));
     for (n, at) in places.into_iter().enumerate() {
-        // SAFETY: the arena, and memory of the guest's that nothing else uses.
-        let got = unsafe { at.read_volatile() };
-        cx.check(
+        cx.data(
             format_args!("load of CPU 1's store {n}"),
             NEW + n as u64,
-            got.into(),
+            at.load::<u32>().into(),
         );
     }
     I::set_caches(true, true);
-    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
+    cx.state("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
 }
 
 /// Clean lines in the cache, a CPU that was just started stores past it and turns its cache on: the stale lines
@@ -185,9 +190,7 @@ pub fn started<I: Isa>(cx: &mut Context<I>, again: bool) {
     }
     check(cx, "load that fills the cache", at, OLD);
     for place in PLACES {
-        let at = at.wrapping_add(place).cast::<u32>();
-        // SAFETY: the arena is at least 4096 words that nothing else uses.
-        unsafe { I::store_on_secondary(at, NEW as u32 + place as u32) }
+        I::store_on_secondary(at.word(place), NEW as u32 + place as u32);
     }
     cx.step("cache on, CPU 1", TOGGLE, || {
         I::on_secondary(Command::CachesOn)
@@ -200,7 +203,7 @@ pub fn started<I: Isa>(cx: &mut Context<I>, again: bool) {
 pub fn stored_while_off<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     check(cx, "load that fills the cache", at, OLD);
-    cx.step("set/way op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     store(at, NEW);
     cx.step("cache on", TOGGLE, || I::set_caches(true, true));
@@ -213,7 +216,7 @@ pub fn invalidate<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
     I::mark();
-    let ops = each_line::<I>(|operand| I::set_way(SetWay::Invalidate, operand));
+    let ops = issue_for_all::<I>(SetWayOp::Isw);
     I::mark();
     cx.measured(
         "DC ISW of every level, set and way",

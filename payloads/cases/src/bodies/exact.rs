@@ -1,9 +1,18 @@
 //! Trap exactness: a trapped instruction does what it says and nothing else.
 
+use super::set_way::issue;
 use crate::{
     context::{Context, Counts},
-    isa::{Exit, Isa, Probe, ProbeSet, Registers, SetWay},
+    isa::{Isa, VmRegister},
+    probe::{Exit, Probe, ProbeSet, Registers},
 };
+use setway_architecture::maintenance::SetWayOp;
+
+/// Writes a register as probes do.
+fn write(reg: &VmRegister, value: u64) {
+    // SAFETY: probes write CONTEXTIDR, and in AArch32 TTBR1. The payload uses neither.
+    unsafe { (reg.write)(value) }
+}
 
 /// Runs the probes of `set` that `wanted` wants, with TVM set for each that writes a VM register, and
 /// returns what that should cost.
@@ -21,15 +30,15 @@ fn run<I: Isa>(cx: &mut Context<I>, set: ProbeSet, wanted: fn(&Probe) -> bool) -
         match &mut probe.writes {
             Some((reg, value)) if !probe.acts => {
                 // Not what the probe would write: an instruction that acts all the same shows.
-                (reg.write)(0);
+                write(reg, 0);
                 *value = (reg.read)();
             }
             Some((reg, value)) => {
                 if !tvm {
-                    (reg.write)(*value);
+                    write(reg, *value);
                     *value = (reg.read)();
-                    (reg.write)(0);
-                    I::set_way(SetWay::Clean, 0);
+                    write(reg, 0);
+                    issue::<I>(SetWayOp::Csw);
                     demanded.set_way += 1;
                     demanded.flush += 1;
                 }

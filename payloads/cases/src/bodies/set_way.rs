@@ -3,28 +3,45 @@
 use super::{FIRST_SET_WAY, NEXT_SET_WAY, VM_REG};
 use crate::{
     context::{Context, Counts},
-    isa::{Geometry, Isa, SetWay},
+    isa::Isa,
 };
+use setway_architecture::maintenance::SetWayOp;
+
+/// Issues one op by set/way as a guest.
+pub fn issue<I: Isa>(op: SetWayOp) {
+    as_guest::<I>(op, 0);
+}
+
+/// Issues an op by set/way as a guest, for every line of every data or unified cache. Returns how many there are.
+pub fn issue_for_all<I: Isa>(op: SetWayOp) -> u64 {
+    each_line::<I>(|operand| as_guest::<I>(op, operand))
+}
+
+/// Issues an op on the line of an operand, which is 0 or one of [`each_line`]'s.
+fn as_guest<I: Isa>(op: SetWayOp, operand: u64) {
+    // SAFETY: only guests' cases do this. Under a hypervisor stage 2 is on, and an invalidate by set/way cleans as
+    // well. One that breaks that is like a machine whose memory forgets: no program is safe from it, and COH-ISW
+    // is there to find it out.
+    unsafe { I::set_way(op, operand) }
+}
 
 /// One op, with the cache on and TVM clear.
-pub fn traps<I: Isa>(cx: &mut Context<I>, op: SetWay) {
+pub fn traps<I: Isa>(cx: &mut Context<I>, op: SetWayOp) {
     cx.step("set/way op with TVM clear", FIRST_SET_WAY, || {
-        I::set_way(op, 0)
+        issue::<I>(op)
     });
 }
 
 /// A second and a third op do nothing; VM registers trap from the first on.
 pub fn repeat<I: Isa>(cx: &mut Context<I>) {
-    cx.step("first op", FIRST_SET_WAY, || I::set_way(SetWay::Clean, 0));
-    cx.step("second op", NEXT_SET_WAY, || I::set_way(SetWay::Clean, 0));
-    cx.step("third op", NEXT_SET_WAY, || {
-        I::set_way(SetWay::Invalidate, 0)
-    });
+    cx.step("first op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
+    cx.step("second op", NEXT_SET_WAY, || issue::<I>(SetWayOp::Csw));
+    cx.step("third op", NEXT_SET_WAY, || issue::<I>(SetWayOp::Isw));
     cx.step("CONTEXTIDR write", VM_REG, || I::write_contextidr(1));
 }
 
 /// A set/way op and a write of a VM register in turn, with the cache on. The write clears TVM without a flush,
-/// so each op flushes: the dearest thing that a guest can ask for with two instructions.
+/// so each op flushes: the most expensive pair of instructions that a guest can issue.
 pub fn pairs<I: Isa>(cx: &mut Context<I>) {
     const PAIRS: u64 = 8;
     let each = Counts {
@@ -34,7 +51,7 @@ pub fn pairs<I: Isa>(cx: &mut Context<I>) {
     };
     cx.step("set/way op and CONTEXTIDR write, 8 times", each, || {
         for n in 0..PAIRS {
-            I::set_way(SetWay::Clean, 0);
+            issue::<I>(SetWayOp::Csw);
             I::write_contextidr(n);
         }
     });
@@ -43,7 +60,7 @@ pub fn pairs<I: Isa>(cx: &mut Context<I>) {
 /// The loop of DDI 0487, "Performing cache maintenance instructions", over all data and unified caches, as boot loaders have it.
 pub fn whole_cache<I: Isa>(cx: &mut Context<I>) {
     I::mark();
-    let ops = each_line::<I>(|operand| I::set_way(SetWay::CleanInvalidate, operand));
+    let ops = issue_for_all::<I>(SetWayOp::Cisw);
     I::mark();
     cx.measured(
         "every level, set and way",
@@ -59,24 +76,12 @@ pub fn whole_cache<I: Isa>(cx: &mut Context<I>) {
 /// coherence, and returns how many there are. A CPU that reports none, as QEMU's `max` does, gets one
 /// op all the same: how it is handled does not depend on that.
 pub fn each_line<I: Isa>(op: impl Fn(u64)) -> u64 {
-    let clidr = I::clidr();
-    let coherence = clidr >> 24 & 7;
     let mut count = 0;
-    for level in 0..coherence {
-        // CLIDR.Ctype: 0b010 data, 0b011 separate, 0b100 unified.
-        if clidr >> (3 * level) & 7 < 2 {
-            continue;
-        }
-        let Geometry {
-            line_shift,
-            last_way,
-            last_set,
-        } = I::geometry(level);
-        // The way number is left-aligned in the operand's low word.
-        let way_shift = (last_way as u32).leading_zeros() % 32;
-        for way in 0..=last_way {
-            for set in 0..=last_set {
-                op(way << way_shift | set << line_shift | level << 1);
+    for level in I::clidr().maintained_levels() {
+        let geometry = I::geometry(level);
+        for way in 0..geometry.ways() {
+            for set in 0..geometry.sets() {
+                op(geometry.operand(level, set, way));
                 count += 1;
             }
         }

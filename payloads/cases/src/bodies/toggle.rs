@@ -1,10 +1,11 @@
 //! Turning the MMU and the cache on and off.
 
-use super::{NEXT_SET_WAY, NOTHING, TOGGLE, VM_REG};
+use super::{NEXT_SET_WAY, NOTHING, TOGGLE, VM_REG, set_way::issue};
 use crate::{
     context::{Context, Counts},
-    isa::{Isa, SetWay},
+    isa::Isa,
 };
+use setway_architecture::maintenance::SetWayOp;
 
 /// M and C of SCTLR.
 type Caches = (bool, bool);
@@ -14,9 +15,9 @@ pub fn transition<I: Isa>(cx: &mut Context<I>, from: Caches, to: Caches) {
     let on = |(m, c): Caches| m && c;
     // A set/way op sets TVM in whichever state the cache is, and a change to `from`, unless that
     // is "on", keeps it set.
-    I::set_way(SetWay::Clean, 0);
+    issue::<I>(SetWayOp::Csw);
     I::set_caches(from.0, from.1);
-    I::set_way(SetWay::Clean, 0);
+    issue::<I>(SetWayOp::Csw);
 
     let change = if on(from) != on(to) { TOGGLE } else { VM_REG };
     cx.step("SCTLR write", change, || I::set_caches(to.0, to.1));
@@ -26,11 +27,11 @@ pub fn transition<I: Isa>(cx: &mut Context<I>, from: Caches, to: Caches) {
         flush: u64::from(on(to)),
         ..NEXT_SET_WAY
     };
-    cx.step("set/way op", rearm, || I::set_way(SetWay::Clean, 0));
+    cx.step("set/way op", rearm, || issue::<I>(SetWayOp::Csw));
     cx.step("CONTEXTIDR write after it", VM_REG, || {
         I::write_contextidr(3)
     });
 
     I::set_caches(true, true);
-    cx.check("CONTEXTIDR", 3, I::read_contextidr());
+    cx.register("CONTEXTIDR", 3, I::read_contextidr());
 }

@@ -3,7 +3,8 @@
 use super::NOTHING;
 use crate::{
     context::Context,
-    isa::{Isa, ProbeSet, Registers},
+    isa::Isa,
+    probe::{ProbeSet, Registers},
 };
 
 /// Reads of the write-only set/way encodings. Whether they trap before they are UNDEFINED is the
@@ -20,7 +21,7 @@ pub fn injected<I: Isa>(cx: &mut Context<I>) {
 fn refused<I: Isa>(cx: &mut Context<I>, set: ProbeSet) {
     let regs = Registers::pattern(I::NAME);
     I::mark();
-    I::probes(set, &mut |probe| cx.probe(&probe, &regs));
+    I::probes(set, &mut |probe| cx.exception(&probe, &regs));
     I::mark();
     cx.measured("accesses", NOTHING);
 }

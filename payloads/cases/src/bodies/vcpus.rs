@@ -1,10 +1,11 @@
 //! A second vCPU: what it starts with, and what it does not share.
 
-use super::{FIRST_SET_WAY, NEXT_SET_WAY, NOTHING, TOGGLE, VM_REG};
+use super::{FIRST_SET_WAY, NEXT_SET_WAY, NOTHING, TOGGLE, VM_REG, set_way::issue};
 use crate::{
     context::Context,
-    isa::{Command, Isa, SECONDARY_CONTEXT, SetWay},
+    isa::{Command, Isa, SECONDARY_CONTEXT},
 };
+use setway_architecture::maintenance::SetWayOp;
 
 /// CPU_ON gives a vCPU with its caches off and TVM set.
 pub fn reset<I: Isa>(cx: &mut Context<I>) {
@@ -40,16 +41,16 @@ pub(super) fn start_again<I: Isa>(cx: &mut Context<I>) -> bool {
 /// Starts the second CPU; the checks' names begin with `when`.
 fn start_as<I: Isa>(cx: &mut Context<I>, when: &str) -> bool {
     let started = I::start_secondary();
-    cx.check(format_args!("{when}CPU_ON succeeds"), 1, u64::from(started));
+    cx.state(format_args!("{when}CPU_ON succeeds"), 1, u64::from(started));
     if !started {
         return false;
     }
-    cx.check(
+    cx.state(
         format_args!("{when}M or C set at start"),
         0,
         u64::from(I::secondary_started_with_caches()),
     );
-    cx.check(
+    cx.register(
         format_args!("{when}context at start"),
         SECONDARY_CONTEXT.into(),
         u64::from(I::secondary_context()),
@@ -59,7 +60,7 @@ fn start_as<I: Isa>(cx: &mut Context<I>, when: &str) -> bool {
 
 /// Turns the second CPU off.
 pub(super) fn stop<I: Isa>(cx: &mut Context<I>) {
-    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
+    cx.state("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
 }
 
 /// What a vCPU costs that starts with TVM set.
@@ -91,7 +92,7 @@ pub fn own_tvm<I: Isa>(cx: &mut Context<I>) {
         I::write_contextidr(2)
     });
     cx.step("set/way op, CPU 0", FIRST_SET_WAY, || {
-        I::set_way(SetWay::Clean, 0)
+        issue::<I>(SetWayOp::Csw)
     });
     cx.step("second set/way op, CPU 1", NEXT_SET_WAY, || {
         I::on_secondary(Command::SetWay)

@@ -5,11 +5,12 @@
 //! off, where the values mean nothing; the cache is turned off before the first set/way op, which
 //! with TVM clear the hypervisor does not see.
 
-use super::{NOTHING, VM_REG};
+use super::{NOTHING, VM_REG, set_way::issue};
 use crate::{
     context::{Context, Counts},
-    isa::{Isa, SetWay, VmRegister},
+    isa::{Isa, NewValue, VmRegister},
 };
+use setway_architecture::maintenance::SetWayOp;
 
 /// The most registers that an instruction set has here.
 const MOST: usize = 20;
@@ -25,16 +26,24 @@ fn read_all(regs: &[VmRegister]) -> Row {
     row
 }
 
+/// Writes a register.
+fn write(reg: &VmRegister, value: u64) {
+    // SAFETY: the cases here do this with the MMU off, when the values mean nothing, and put them back before they
+    // turn it on. What they write to SCTLR changes alignment checking alone, and the payload makes no unaligned
+    // access.
+    unsafe { (reg.write)(value) }
+}
+
 /// Writes each register in turn, from the same state each time, and calls `each` with its number
 /// and what all of them hold then.
 fn write_each(regs: &[VmRegister], original: &Row, mut each: impl FnMut(usize, Row)) {
     for (n, reg) in regs.iter().enumerate() {
-        (reg.write)((reg.value)(original[n]));
+        write(reg, reg.value.after(original[n]));
         each(n, read_all(regs));
         // Put back everything: a defect may have changed more than this register. The 64-bit
         // registers stand last in the table, so they have the last word on both halves.
         for (reg, value) in regs.iter().zip(original) {
-            (reg.write)(*value);
+            write(reg, *value);
         }
     }
 }
@@ -53,7 +62,7 @@ fn both_ways<I: Isa>(cx: &mut Context<I>) -> (Row, [Row; MOST], [Row; MOST]) {
     cx.step("writes with TVM clear", NOTHING, || {
         write_each(regs, &original, |n, row| direct[n] = row);
     });
-    I::set_way(SetWay::Clean, 0);
+    issue::<I>(SetWayOp::Csw);
     let demanded = Counts {
         vm_reg: writes(regs),
         ..VM_REG
@@ -65,20 +74,20 @@ fn both_ways<I: Isa>(cx: &mut Context<I>) -> (Row, [Row; MOST], [Row; MOST]) {
     (original, direct, trapped)
 }
 
-/// Each register holds what was written. One that this CPU does not let change proves nothing.
+/// Each register holds what it holds after the same write without a trap. One that this CPU does not let change
+/// proves nothing.
 pub fn value<I: Isa>(cx: &mut Context<I>) {
     let (original, direct, trapped) = both_ways(cx);
     for (n, reg) in I::vm_registers().iter().enumerate() {
-        let note = if direct[n][n] == original[n] {
-            " (not writable here)"
-        } else {
-            ""
-        };
-        cx.check(
-            format_args!("{}{note}", reg.name),
-            direct[n][n],
-            trapped[n][n],
-        );
+        let (want, got) = (direct[n][n], trapped[n][n]);
+        match reg.value {
+            NewValue::Of(_) => cx.register(reg.name, want, got),
+            NewValue::With(_) => cx.register_from(reg.name, original[n], want, got),
+            NewValue::Any(_) => cx.register_from(reg.name, want, want, got),
+        }
+        if want == original[n] {
+            cx.detail("this CPU does not let it change");
+        }
     }
 }
 
@@ -87,14 +96,15 @@ pub fn isolation<I: Isa>(cx: &mut Context<I>) {
     let (_, direct, trapped) = both_ways(cx);
     let regs = I::vm_registers();
     for (n, written) in regs.iter().enumerate() {
-        let changed = (0..regs.len()).find(|&m| m != n && direct[n][m] != trapped[n][m]);
-        match changed {
-            None => cx.check(format_args!("others after {}", written.name), 0, 0),
-            Some(m) => cx.check(
-                format_args!("{} after {}", regs[m].name, written.name),
-                direct[n][m],
-                trapped[n][m],
-            ),
+        let differs = |&m: &usize| m != n && direct[n][m] != trapped[n][m];
+        let differing = (0..regs.len()).filter(differs);
+        let mask = differing.fold(0, |mask, m| mask | 1 << m);
+        cx.register(format_args!("others after {}", written.name), 0, mask);
+        if let Some(m) = (0..regs.len()).find(differs) {
+            cx.detail(format_args!(
+                "{}: expected {:#x}, got {:#x}",
+                regs[m].name, direct[n][m], trapped[n][m]
+            ));
         }
     }
 }
@@ -110,19 +120,19 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
         return;
     };
     I::set_caches(false, false);
-    I::set_way(SetWay::Clean, 0);
+    issue::<I>(SetWayOp::Csw);
     let format = (ttbcr.read)();
-    (ttbcr.write)(EAE);
+    write(ttbcr, EAE);
     for reg in regs.iter().filter(|reg| reg.doubleword) {
         let original = (reg.read)();
-        cx.step(reg.name, VM_REG, || (reg.write)(BOTH));
+        cx.step(reg.name, VM_REG, || write(reg, BOTH));
         let both = (reg.read)();
-        cx.check(
+        cx.register(
             format_args!("{} low half", reg.name),
             BOTH & 0xffff_ffff,
             both & 0xffff_ffff,
         );
-        cx.check(
+        cx.register(
             format_args!("{} high half", reg.name),
             BOTH >> 32,
             both >> 32,
@@ -130,33 +140,34 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
         let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else {
             continue;
         };
-        cx.step(half.name, VM_REG, || (half.write)(0x9abc_4000));
+        cx.step(half.name, VM_REG, || write(half, 0x9abc_4000));
         let both = (reg.read)();
-        cx.check(
+        cx.register(
             format_args!("{} low half", half.name),
             0x9abc_4000,
             both & 0xffff_ffff,
         );
-        cx.check(
+        cx.register(
             format_args!("{} leaves the high half", half.name),
             BOTH >> 32,
             both >> 32,
         );
-        (reg.write)(original);
+        write(reg, original);
     }
     for reg in regs.iter().filter(|reg| !reg.doubleword) {
         let Some(half) = regs.iter().find(|half| Some(half.name) == reg.other_half) else {
             continue;
         };
         let (original, other) = ((reg.read)(), (half.read)());
-        (reg.write)((reg.value)(original));
-        cx.check(
+        write(reg, reg.value.after(original));
+        cx.register_from(
             format_args!("{} after {}", half.name, reg.name),
+            other,
             other,
             (half.read)(),
         );
-        (reg.write)(original);
+        write(reg, original);
     }
-    (ttbcr.write)(format);
+    write(ttbcr, format);
     I::set_caches(true, true);
 }

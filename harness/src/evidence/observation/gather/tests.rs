@@ -106,6 +106,7 @@ fn script() -> Script {
                 want: Hex(1),
                 got: Hex(1),
                 from: None,
+                detail: None,
             }),
         ],
         hypervisor: vec![

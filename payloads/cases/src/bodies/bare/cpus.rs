@@ -1,17 +1,21 @@
 //! Two CPUs with their caches on: coherent in what they load, and each alone in its ops by set/way.
 
-use super::{NEW, PLACES, by_va, cached, check, compare, everything, load, start, store, uncached};
-use crate::{
-    bare::{Bare, ByVa},
-    context::Context,
-    isa::{Command, Isa, SetWay},
+use super::{
+    NEW, PLACES, by_va, cached, check, clean_everything, compare, load, start, store, uncached,
 };
+use crate::{
+    arena::Place,
+    bare::Bare,
+    context::Context,
+    isa::{Command, Isa},
+};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 
 /// Where in the arena the second CPU leaves what it has loaded, past the caches.
 const REPORT: usize = 0x8000;
 
-fn report<I: Isa>() -> *mut u64 {
-    I::arena().uncached.wrapping_byte_add(REPORT)
+fn report<I: Isa>() -> Place {
+    I::arena().uncached().byte(REPORT)
 }
 
 /// Does a command that is about the words, as the second CPU; false if it is none.
@@ -19,12 +23,11 @@ pub fn obey<I: Bare>(command: u32) -> bool {
     match command {
         c if c == Command::Load as u32 => {
             for (place, word) in PLACES.into_iter().zip(load(cached::<I>())) {
-                // SAFETY: the arena is larger, and nothing else uses it.
-                unsafe { report::<I>().add(place).write_volatile(word) }
+                report::<I>().word(place).store(word);
             }
         }
-        c if c == Command::CleanAll as u32 => everything::<I>(SetWay::Clean),
-        c if c == Command::CleanByVa as u32 => by_va::<I>(ByVa::Clean),
+        c if c == Command::CleanAll as u32 => clean_everything::<I>(SetWayOp::Csw),
+        c if c == Command::CleanByVa as u32 => by_va::<I>(VaOp::Cvac),
         _ => return false,
     }
     true
@@ -34,14 +37,14 @@ pub fn obey<I: Bare>(command: u32) -> bool {
 fn beside_another<I: Bare>(cx: &mut Context<I>, body: impl FnOnce(&mut Context<I>)) {
     start::<I>();
     let started = I::start_secondary();
-    cx.check("CPU_ON succeeds", 1, u64::from(started));
+    cx.state("CPU_ON succeeds", 1, u64::from(started));
     if !started {
         return;
     }
     I::on_secondary(Command::CachesOn);
     body(cx);
     I::on_secondary(Command::CachesOff);
-    cx.check("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
+    cx.state("off after CPU_OFF", 1, u64::from(I::stop_secondary()));
 }
 
 /// CPU 0 stores, CPU 1 loads: caches are coherent.
@@ -81,7 +84,7 @@ pub fn filled_by_the_other<I: Bare>(cx: &mut Context<I>) {
     beside_another(cx, |cx| {
         load(cached::<I>());
         I::set_caches(false, false);
-        by_va::<I>(ByVa::CleanInvalidate);
+        by_va::<I>(VaOp::Civac);
         store(cached::<I>(), NEW);
         I::set_caches(true, true);
         check(cx, "load", cached::<I>());

@@ -1,10 +1,13 @@
 //! Instructions: what was stored as data is not yet there to be executed. Fetches read at the point of
-//! unification, behind the data cache that holds the store.
+//! unification, past the data cache that holds the store.
 
+use super::maintain;
 use crate::{
-    bare::{Bare, ByVa, Expected},
+    arena::Place,
+    bare::{Bare, Expected},
     context::Context,
 };
+use setway_architecture::maintenance::VaOp;
 
 const OLD: u8 = 11;
 const NEW: u8 = 22;
@@ -14,16 +17,15 @@ const FUNCTION: usize = 0x6000;
 
 /// Replaces a function by another, with or without cleaning it to the PoU, and calls it.
 pub fn replaced<I: Bare>(cx: &mut Context<I>, clean: bool) {
-    let at = I::arena().cached.wrapping_byte_add(FUNCTION).cast::<u32>();
-    write::<I>(at, OLD);
-    I::by_va(ByVa::CleanToUnification, at.cast());
+    let at = I::arena().cached().byte(FUNCTION);
+    at.store(I::code(OLD));
+    maintain::<I>(VaOp::Cvau, at);
     I::invalidate_instructions();
-    // SAFETY: the function has just been written, and cleaned.
-    cx.check("the function at first", OLD.into(), unsafe { I::call(at) });
+    cx.data("the function at first", OLD.into(), call::<I>(at));
 
-    write::<I>(at, NEW);
+    at.store(I::code(NEW));
     if clean {
-        I::by_va(ByVa::CleanToUnification, at.cast());
+        maintain::<I>(VaOp::Cvau, at);
     }
     I::barrier();
     I::invalidate_instructions();
@@ -31,12 +33,13 @@ pub fn replaced<I: Bare>(cx: &mut Context<I>, clean: bool) {
         Expected::Fresh => NEW,
         Expected::Stale => OLD,
     };
-    // SAFETY: a fetch finds the one function or the other.
-    let got = unsafe { I::call(at) };
-    cx.check("the function after it was replaced", want.into(), got);
+    let got = call::<I>(at);
+    cx.data("the function after it was replaced", want.into(), got);
 }
 
-fn write<I: Bare>(at: *mut u32, value: u8) {
-    // SAFETY: the arena is at least as large, and nothing else uses it.
-    unsafe { at.cast::<[u32; 2]>().write_volatile(I::code(value)) }
+/// Calls the function at a place.
+fn call<I: Bare>(at: Place) -> u64 {
+    // SAFETY: both functions fit one line, so a fetch finds the one or the other. The old one was cleaned to the
+    // point of unification before the first call.
+    unsafe { I::call(at.as_ptr().cast()) }
 }

@@ -1,17 +1,21 @@
 //! Maintenance by set/way, executed natively.
 
-use super::{NEW, cached, check, each_way, everything, load, start, store, their_sets, uncached};
-use crate::{bare::Bare, context::Context, isa::SetWay};
+use super::{
+    NEW, cached, check, clean_everything, each_way, everything, invalidate_their_sets, load, start,
+    store, uncached,
+};
+use crate::{bare::Bare, bodies::set_way::each_line, context::Context};
+use setway_architecture::maintenance::SetWayOp;
 
 /// How far from the words there are sets without any of them.
 const ELSEWHERE: usize = 64 * 1024;
 
 /// Store, clean everything by set/way, load past the cache. The op takes the data one level down: to
 /// memory, unless a system cache is there; and it finds no line that has moved to another CPU.
-pub fn cleaned<I: Bare>(cx: &mut Context<I>, op: SetWay) {
+pub fn cleaned<I: Bare>(cx: &mut Context<I>, op: SetWayOp) {
     start::<I>();
     store(cached::<I>(), NEW);
-    everything::<I>(op);
+    clean_everything::<I>(op);
     check(cx, "load past the cache", uncached::<I>());
 }
 
@@ -19,7 +23,7 @@ pub fn cleaned<I: Bare>(cx: &mut Context<I>, op: SetWay) {
 pub fn cleaned_then_off<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
-    everything::<I>(SetWay::Clean);
+    clean_everything::<I>(SetWayOp::Csw);
     I::set_caches(false, false);
     check(cx, "load with caches off", cached::<I>());
     I::set_caches(true, true);
@@ -29,7 +33,7 @@ pub fn cleaned_then_off<I: Bare>(cx: &mut Context<I>) {
 /// maintenance and turning its caches off. Turning off writes nothing back.
 pub fn cleaned_too_early<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
-    everything::<I>(SetWay::Clean);
+    clean_everything::<I>(SetWayOp::Csw);
     store(cached::<I>(), NEW);
     I::set_caches(false, false);
     check(cx, "load with caches off", cached::<I>());
@@ -43,7 +47,7 @@ pub fn off_then_cleaned<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
     I::set_caches(false, false);
-    everything::<I>(SetWay::CleanInvalidate);
+    clean_everything::<I>(SetWayOp::Cisw);
     check(cx, "load with caches off", cached::<I>());
     I::set_caches(true, true);
 }
@@ -53,7 +57,7 @@ pub fn off_then_cleaned<I: Bare>(cx: &mut Context<I>) {
 pub fn destroyed<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
-    their_sets::<I>(SetWay::Invalidate);
+    invalidate_their_sets::<I>();
     check(cx, "load", cached::<I>());
 }
 
@@ -64,8 +68,8 @@ pub fn dropped_while_off<I: Bare>(cx: &mut Context<I>) {
     load(cached::<I>());
     I::set_caches(false, false);
     store(cached::<I>(), NEW);
-    // None of the payload's own lines is dirty now.
-    everything::<I>(SetWay::Invalidate);
+    // SAFETY: turning the caches off has cleaned the payload's memory, and nothing makes a line dirty while they are.
+    unsafe { everything::<I>(SetWayOp::Isw) }
     I::set_caches(true, true);
     check(cx, "load", cached::<I>());
 }
@@ -74,9 +78,10 @@ pub fn dropped_while_off<I: Bare>(cx: &mut Context<I>) {
 pub fn other_level<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
-    super::super::set_way::each_line::<I>(|operand| {
+    each_line::<I>(|operand| {
         if operand >> 1 & 7 == 0 {
-            I::set_way(SetWay::Clean, operand);
+            // SAFETY: the line exists, and the op cleans.
+            unsafe { I::set_way(SetWayOp::Csw, operand) }
         }
     });
     I::barrier();
@@ -88,10 +93,8 @@ pub fn other_set<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
     for line in (0..super::SPAN).step_by(64) {
-        each_way::<I>(
-            SetWay::Clean,
-            cached::<I>().wrapping_byte_add(ELSEWHERE + line) as usize,
-        );
+        // SAFETY: it cleans.
+        unsafe { each_way::<I>(SetWayOp::Csw, cached::<I>().address() + ELSEWHERE + line) }
     }
     check(cx, "load past the cache", uncached::<I>());
 }

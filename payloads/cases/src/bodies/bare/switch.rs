@@ -1,10 +1,8 @@
 //! Turning caches off and on, which in itself maintains nothing.
 
 use super::{NEW, by_va, cached, check, load, start, store};
-use crate::{
-    bare::{Bare, ByVa},
-    context::Context,
-};
+use crate::{bare::Bare, context::Context};
+use setway_architecture::maintenance::VaOp;
 
 /// Store, caches off, load. Turning off writes nothing back, and the load goes past the cache.
 pub fn stored_then_off<I: Bare>(cx: &mut Context<I>) {
@@ -33,7 +31,7 @@ pub fn old_line_dropped<I: Bare>(cx: &mut Context<I>) {
     load(cached::<I>());
     I::set_caches(false, false);
     store(cached::<I>(), NEW);
-    by_va::<I>(ByVa::Invalidate);
+    by_va::<I>(VaOp::Ivac);
     I::set_caches(true, true);
     check(cx, "load", cached::<I>());
 }
@@ -44,7 +42,7 @@ pub fn flushed_while_off<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
     I::set_caches(false, false);
-    by_va::<I>(ByVa::CleanInvalidate);
+    by_va::<I>(VaOp::Civac);
     check(cx, "load with caches off", cached::<I>());
     I::set_caches(true, true);
     check(cx, "load", cached::<I>());
@@ -55,7 +53,7 @@ pub fn flushed_while_off<I: Bare>(cx: &mut Context<I>) {
 pub fn flushed_too_early<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     load(cached::<I>());
-    by_va::<I>(ByVa::CleanInvalidate);
+    by_va::<I>(VaOp::Civac);
     I::set_caches(false, false);
     store(cached::<I>(), NEW);
     I::set_caches(true, true);

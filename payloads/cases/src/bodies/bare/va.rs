@@ -1,11 +1,8 @@
 //! Maintenance by VA, and none at all.
 
-use super::{NEW, by_va, cached, check, load, start, store, their_sets, uncached};
-use crate::{
-    bare::{Bare, ByVa},
-    context::Context,
-    isa::SetWay,
-};
+use super::{NEW, by_va, cached, check, invalidate_their_sets, load, start, store, uncached};
+use crate::{bare::Bare, context::Context};
+use setway_architecture::maintenance::VaOp;
 
 /// Store, load past the cache. The data is in the cache, where the load does not look, unless hardware has
 /// evicted it.
@@ -27,7 +24,7 @@ pub fn stored_past_a_line<I: Bare>(cx: &mut Context<I>) {
 
 /// Store, clean by VA, load past the cache. An op by VA acts on every cache, so the data is in memory; but to
 /// the point of unification it goes no farther than the instruction side looks, and a system cache is as far.
-pub fn maintained<I: Bare>(cx: &mut Context<I>, op: ByVa) {
+pub fn maintained<I: Bare>(cx: &mut Context<I>, op: VaOp) {
     start::<I>();
     store(cached::<I>(), NEW);
     by_va::<I>(op);
@@ -39,7 +36,7 @@ pub fn maintained<I: Bare>(cx: &mut Context<I>, op: ByVa) {
 pub fn destroyed<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
-    by_va::<I>(ByVa::Invalidate);
+    by_va::<I>(VaOp::Ivac);
     check(cx, "load", cached::<I>());
 }
 
@@ -48,9 +45,9 @@ pub fn destroyed<I: Bare>(cx: &mut Context<I>) {
 pub fn survives<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);
-    by_va::<I>(ByVa::CleanInvalidate);
-    their_sets::<I>(SetWay::Invalidate);
-    by_va::<I>(ByVa::Invalidate);
+    by_va::<I>(VaOp::Civac);
+    invalidate_their_sets::<I>();
+    by_va::<I>(VaOp::Ivac);
     check(cx, "load", cached::<I>());
     check(cx, "load past the cache", uncached::<I>());
 }
@@ -60,7 +57,7 @@ pub fn survives<I: Bare>(cx: &mut Context<I>) {
 pub fn stored_past_a_flushed_line<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     load(cached::<I>());
-    by_va::<I>(ByVa::CleanInvalidate);
+    by_va::<I>(VaOp::Civac);
     store(uncached::<I>(), NEW);
     I::barrier();
     check(cx, "load", cached::<I>());
