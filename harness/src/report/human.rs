@@ -3,9 +3,11 @@
 
 mod details;
 mod grid;
+mod notes;
 mod style;
 mod summary;
 mod table;
+mod tested;
 
 use std::fmt::{self, Write as _};
 
