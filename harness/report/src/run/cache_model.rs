@@ -79,12 +79,22 @@ pub struct Flush {
     pub cause: String,
     /// Ops by VA.
     pub ops: u64,
+    /// Ops that only clean; absent in documents older than the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<u64>,
+    /// Ops that only invalidate; absent in documents older than the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidate: Option<u64>,
     /// Cache lines that they covered.
     pub lines: u64,
     /// Ops on lines that had been covered before.
     pub twice: u64,
     /// Ops that hit a dirty line; the others had nothing to clean.
     pub dirty: u64,
+    /// Lines that they covered and that a cache still had when the guest went on; absent in documents older than the
+    /// field. With the schedules `refill` and `random`, hardware may have filled them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u64>,
     /// In how many ranges these lines lie.
     pub ranges: u64,
     /// The physical address at which the first range begins.

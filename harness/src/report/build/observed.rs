@@ -1,4 +1,6 @@
 //! What a run showed, as reports have it.
+//!
+//! Facts are taken apart field by field, so that none that is added can be forgotten here.
 
 use setway_protocol::{Whereabouts, Word};
 use setway_report::{
@@ -6,7 +8,10 @@ use setway_report::{
     Ops, Place, Step, Trapped,
 };
 
-use crate::evidence::observation::{self as evidence, Observation};
+use crate::evidence::{
+    observation::{self as evidence, Observation},
+    traps::Trapped as Traps,
+};
 
 /// What `observation` says that does not depend on addresses.
 pub fn observed(observation: &Observation) -> Observed {
@@ -21,91 +26,152 @@ pub fn observed(observation: &Observation) -> Observed {
 }
 
 fn step(step: &evidence::Step) -> Step {
+    let evidence::Step {
+        name,
+        expected,
+        observed,
+        hypervisor,
+        maintained,
+        span: _,
+    } = step;
     Step {
-        name: step.name.clone(),
-        expected: counts(step.expected),
-        observed: counts(step.observed),
-        counted_inside: step.hypervisor.map(|it| Trapped {
-            set_way: it.set_way,
-            vm_reg: it.vm_reg,
-        }),
-        maintained: step.maintained.map(|it| Maintained {
-            flushes: it.flushes,
-            lines: it.lines,
-            twice: it.twice,
-            dirty: it.dirty,
-            missed: it.missed,
-        }),
+        name: name.clone(),
+        expected: counts(*expected),
+        observed: counts(*observed),
+        counted_inside: hypervisor.map(|Traps { set_way, vm_reg }| Trapped { set_way, vm_reg }),
+        maintained: maintained.map(self::maintained),
     }
 }
 
 fn counts(counts: evidence::Counts) -> Counts {
+    let evidence::Counts {
+        set_way,
+        vm_reg,
+        flush,
+    } = counts;
     Counts {
-        set_way: counts.set_way,
-        vm_reg: counts.vm_reg,
-        flush: counts.flush,
+        set_way,
+        vm_reg,
+        flush,
+    }
+}
+
+fn maintained(maintained: evidence::Maintained) -> Maintained {
+    let evidence::Maintained {
+        flushes,
+        lines,
+        twice,
+        dirty,
+        missed,
+    } = maintained;
+    Maintained {
+        flushes,
+        lines,
+        twice,
+        dirty,
+        missed,
     }
 }
 
 fn check(check: &evidence::Check) -> Check {
+    let evidence::Check {
+        of,
+        name,
+        want,
+        got,
+        from,
+        excuse,
+    } = check;
     Check {
-        name: check.name.clone(),
-        of: Some(check.of.to_string()),
-        from: check.from.clone(),
-        want: check.want.clone(),
-        got: check.got.clone(),
-        excuse: check.excuse.clone(),
+        name: name.clone(),
+        of: Some(of.to_string()),
+        from: from.clone(),
+        want: want.clone(),
+        got: got.clone(),
+        excuse: excuse.clone(),
         ok: check.is_right(),
-        excused: !check.is_right() && check.excuse.is_some(),
+        excused: !check.is_right() && excuse.is_some(),
     }
 }
 
 fn cpu_cache(cache: &evidence::Cache) -> CpuCache {
+    let evidence::Cache {
+        level,
+        kind,
+        ccsidr,
+    } = cache;
     CpuCache {
-        level: cache.level,
-        kind: cache.kind.to_string(),
-        ccsidr: cache.ccsidr,
+        level: *level,
+        kind: kind.to_string(),
+        ccsidr: *ccsidr,
     }
 }
 
 fn account(account: &evidence::Account) -> HypervisorAccount {
+    let evidence::Account {
+        events,
+        flushes,
+        lines,
+        lost,
+    } = account;
     HypervisorAccount {
-        events: account.events.clone(),
-        flushes: account.flushes,
-        lines: account.lines.unwrap_or(0),
-        lost: account.lost,
+        events: events.clone(),
+        flushes: *flushes,
+        lines: lines.unwrap_or(0),
+        lost: *lost,
     }
 }
 
 fn cache_model(modelled: &evidence::Modelled) -> CacheModel {
+    let evidence::Modelled {
+        stale,
+        lost,
+        stale_reads,
+        lost_writes,
+        flushes,
+        ops,
+    } = modelled;
     CacheModel {
-        stale: modelled.stale.iter().map(notice).collect(),
-        lost: modelled.lost.iter().map(notice).collect(),
-        stale_reads: modelled.stale_reads,
-        lost_writes: modelled.lost_writes,
-        flushes: modelled.flushes.iter().map(flush).collect(),
-        ops: modelled.ops.iter().map(ops).collect(),
+        stale: stale.iter().map(notice).collect(),
+        lost: lost.iter().map(notice).collect(),
+        stale_reads: *stale_reads,
+        lost_writes: *lost_writes,
+        flushes: flushes.iter().map(flush).collect(),
+        ops: ops.iter().map(self::ops).collect(),
     }
 }
 
 fn notice(notice: &evidence::Notice) -> Notice {
-    let in_cpu = match notice.place {
-        Whereabouts::Cache(cpu) => Some(cpu),
+    let evidence::Notice {
+        after,
+        by,
+        path,
+        walk,
+        pa,
+        len,
+        saw,
+        newest,
+        place: whereabouts,
+        store,
+        then,
+    } = notice;
+    let in_cpu = match whereabouts {
+        Whereabouts::Cache(cpu) => Some(*cpu),
         _ => None,
     };
     Notice {
-        after: notice.after as u64,
-        by: place(notice.by),
-        path: notice.path.map(|it| it.to_string()),
-        walk: notice.walk,
-        pa: notice.pa,
-        len: notice.len,
-        saw: notice.saw,
-        newest: notice.newest,
-        place: notice.place.name().to_owned(),
+        after: *after as u64,
+        by: place(*by),
+        path: path.map(|it| it.to_string()),
+        walk: *walk,
+        pa: *pa,
+        len: *len,
+        saw: *saw,
+        newest: *newest,
+        place: whereabouts.name().to_owned(),
         in_cpu,
-        store: notice.store.map(deed),
-        then: notice.then.map(deed),
+        store: store.map(deed),
+        then: then.map(deed),
     }
 }
 
@@ -114,36 +180,119 @@ fn deed((at, what): (evidence::Place, impl Word)) -> (Place, String) {
 }
 
 fn place(place: evidence::Place) -> Place {
-    Place {
-        cpu: place.cpu,
-        pc: place.pc,
-        el: place.el,
-    }
+    let evidence::Place { cpu, pc, el } = place;
+    Place { cpu, pc, el }
 }
 
 fn flush(flush: &evidence::Flush) -> Flush {
+    let evidence::Flush {
+        after,
+        cpu,
+        pc,
+        cause,
+        ops,
+        clean,
+        invalidate,
+        lines,
+        twice,
+        dirty,
+        kept,
+        ranges,
+        first,
+        last,
+        missed,
+        missed_at,
+    } = *flush;
     Flush {
-        after: flush.after as u64,
-        cpu: flush.cpu,
-        pc: flush.pc,
-        cause: flush.cause.to_string(),
-        ops: flush.ops,
-        lines: flush.lines,
-        twice: flush.twice,
-        dirty: flush.dirty,
-        ranges: flush.ranges,
-        first: flush.first,
-        last: flush.last,
-        missed: flush.missed,
-        missed_at: flush.missed_at,
+        after: after as u64,
+        cpu,
+        pc,
+        cause: cause.to_string(),
+        ops,
+        clean: Some(clean),
+        invalidate: Some(invalidate),
+        lines,
+        twice,
+        dirty,
+        kept: Some(kept),
+        ranges,
+        first,
+        last,
+        missed,
+        missed_at,
     }
 }
 
 fn ops(ops: &evidence::Ops) -> Ops {
+    let evidence::Ops {
+        by,
+        op,
+        guest,
+        count,
+    } = ops;
     Ops {
-        by: ops.by.to_string(),
-        op: ops.op.to_string(),
-        guest: ops.guest,
-        count: ops.count,
+        by: by.to_string(),
+        op: op.to_string(),
+        guest: *guest,
+        count: *count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use setway_protocol::word::{Access, Maintenance};
+
+    use super::*;
+
+    /// The form is that of `setway.run/1`, whatever the facts look like inside.
+    #[test]
+    fn a_notice_has_its_words_and_its_cpu() {
+        let by = evidence::Place {
+            cpu: 0,
+            pc: 0x40,
+            el: 2,
+        };
+        let fact = evidence::Notice {
+            after: 7,
+            by: evidence::Place {
+                cpu: 1,
+                pc: 0,
+                el: 0,
+            },
+            path: None,
+            walk: false,
+            pa: 0x80,
+            len: 4,
+            saw: 0,
+            newest: 0,
+            place: Whereabouts::Cache(3),
+            store: Some((by, Access::WriteThrough)),
+            then: Some((by, Maintenance::CleanInvalidateSetWay)),
+        };
+        let place = serde_json::json!({ "cpu": 0, "pc": 0x40, "el": 2 });
+        let mut want = serde_json::json!({
+            "after": 7,
+            "by": { "cpu": 1, "pc": 0, "el": 0 },
+            "path": null,
+            "walk": false,
+            "pa": 0x80,
+            "len": 4,
+            "saw": 0,
+            "newest": 0,
+            "in": "cache",
+            "in_cpu": 3,
+            "store": [place, "write-through"],
+            "then": [place, "clean-invalidate-set-way"],
+        });
+        assert_eq!(serde_json::json!(notice(&fact)), want);
+        let fact = evidence::Notice {
+            path: Some(Access::Uncached),
+            place: Whereabouts::Lost,
+            ..fact
+        };
+        want["path"] = "uncached".into();
+        want["in"] = "lost".into();
+        want["in_cpu"] = serde_json::Value::Null;
+        assert_eq!(serde_json::json!(notice(&fact)), want);
     }
 }
