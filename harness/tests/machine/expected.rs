@@ -1,8 +1,8 @@
 //! What the loads of a random program should see, by the slow model.
 
 use setway::catalog::{isa::Isa, schedule::Caches};
-use setway_architecture::maintenance::{SetWayOp, VaOp};
-use setway_cache_model::{Actor, Config, Geometry, Op, Path};
+use setway_architecture::maintenance::VaOp;
+use setway_cache_model::{Actor, Config, Geometry, Path};
 use setway_cases::random::{
     Digest, Direction, Form, LINE, LINES, Program, Step, Way, bytes, initial,
 };
@@ -67,7 +67,7 @@ impl Machine {
         // The last that happens to the lines before a program starts.
         model.set_speculation(true);
         for line in 0..LINES {
-            model.maintain(CPU, Op::CleanInvalidate, (line * LINE) as u64);
+            model.maintain(CPU, VaOp::Civac, (line * LINE) as u64);
         }
         Self {
             model,
@@ -84,21 +84,8 @@ impl Machine {
                 at,
                 value,
             } => return self.access(form, way, at, value),
-            Step::ByVa(op, at) => {
-                let op = match op {
-                    VaOp::Ivac => Op::Invalidate,
-                    VaOp::Cvac => Op::Clean,
-                    VaOp::Cvau => Op::CleanToUnification,
-                    VaOp::Civac => Op::CleanInvalidate,
-                };
-                self.model.maintain(CPU, op, line_of(at));
-            }
+            Step::ByVa(op, at) => self.model.maintain(CPU, op, line_of(at)),
             Step::SetWay(op, at) => {
-                let op = match op {
-                    SetWayOp::Isw => Op::Invalidate,
-                    SetWayOp::Csw => Op::Clean,
-                    SetWayOp::Cisw => Op::CleanInvalidate,
-                };
                 for way in 0..WAYS {
                     self.model.set_way(CPU, op, (at / LINE) as u32, way);
                 }

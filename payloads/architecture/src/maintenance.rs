@@ -2,7 +2,7 @@
 
 /// A data or unified cache maintenance op by set/way, by what it does to the line (DDI 0487, DC ISW,
 /// DC CSW, DC CISW, and AArch32's DCISW, DCCSW, DCCISW).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SetWayOp {
     /// Invalidate.
     Isw,
@@ -29,7 +29,7 @@ impl SetWayOp {
 
 /// A data or unified cache maintenance op by VA, by what it does to the line (DDI 0487, DC IVAC,
 /// DC CVAC, DC CVAU, DC CIVAC, and AArch32's DCIMVAC, DCCMVAC, DCCMVAU, DCCIMVAC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VaOp {
     /// Invalidate to the point of coherency.
     Ivac,

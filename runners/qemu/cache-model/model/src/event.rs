@@ -1,6 +1,7 @@
 //! What a model notices.
 
-use crate::{Op, Path, Range};
+use crate::{Path, Range};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 
 /// Who does something: which CPU, at which place of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,9 +29,9 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Maintenance {
     /// An op by VA.
-    ByVa(Op),
+    ByVa(VaOp),
     /// An op by set/way.
-    SetWay(Op),
+    SetWay(SetWayOp),
     /// The line moved to another CPU's cache, away from an op by set/way.
     Moved,
 }

@@ -30,6 +30,8 @@ pub use config::{Config, ConfigError, Geometry, MAX_CPUS, Schedule};
 pub use event::{Actor, Event, LostWrite, Maintenance, StaleRead, Where};
 pub use memory::{Backing, PAGE};
 
+use setway_architecture::maintenance::{SetWayOp, VaOp};
+
 use hardware::Hardware;
 use memory::{Line, Memory, System};
 use tags::Tags;
@@ -51,29 +53,6 @@ impl Path {
     /// Whether data on this way is in caches.
     const fn is_cached(self) -> bool {
         matches!(self, Path::WriteBack | Path::WriteThrough)
-    }
-}
-
-/// A maintenance op by VA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
-    /// Invalidate to the PoC: what was dirty is gone.
-    Invalidate,
-    /// Clean to the PoC.
-    Clean,
-    /// Clean to the PoU.
-    CleanToUnification,
-    /// Clean and invalidate to the PoC.
-    CleanInvalidate,
-}
-
-impl Op {
-    const fn cleans(self) -> bool {
-        !matches!(self, Op::Invalidate)
-    }
-
-    const fn invalidates(self) -> bool {
-        matches!(self, Op::Invalidate | Op::CleanInvalidate)
     }
 }
 
@@ -295,7 +274,7 @@ impl Model {
     }
 
     /// `actor` issues an op by VA on the line of `at`.
-    pub fn maintain(&mut self, actor: Actor, op: Op, at: u64) {
+    pub fn maintain(&mut self, actor: Actor, op: VaOp, at: u64) {
         let at = self.memory.line_start(at);
         if !self.memory.is_known(at) && !self.hardware.cares_for_maintenance() {
             // Nobody has ever touched it: no cache has it.
@@ -303,7 +282,7 @@ impl Model {
         }
         self.memory.page(at).line_mut(at).maintained = Some((actor, Maintenance::ByVa(op)));
         if op.cleans() {
-            self.clean(actor, at, op == Op::CleanToUnification);
+            self.clean(actor, at, op == VaOp::Cvau);
         }
         if op.invalidates() {
             self.watching_losses(actor, at, |model| {
@@ -316,9 +295,8 @@ impl Model {
         self.hardware_acts(actor, hardware::Moment::Maintenance, at);
     }
 
-    /// `actor` issues an op by set/way on its private cache. `op` is one of `Invalidate`, `Clean` and
-    /// `CleanInvalidate`. Returns the line that was there before, if any.
-    pub fn set_way(&mut self, actor: Actor, op: Op, set: u32, way: u32) -> Option<u64> {
+    /// `actor` issues an op by set/way on its private cache. Returns the line that was there before, if any.
+    pub fn set_way(&mut self, actor: Actor, op: SetWayOp, set: u32, way: u32) -> Option<u64> {
         let cpu = usize::from(actor.cpu);
         let at = self.tags[cpu].line_at(set, way)?;
         self.hardware_before_set_way(actor, at);

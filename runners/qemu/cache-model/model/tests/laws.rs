@@ -10,8 +10,9 @@ use sequence::{
     LINES, SIZE, Sequence, Step, any_step, fixed_schedule, initial, loads, ops_by_set_way,
     ops_by_va, pattern, sequences, stores, whole_line,
 };
+use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_cache_model::{
-    Actor, Config, Event, Geometry, Maintenance, Model, Op, Path, Range, Schedule,
+    Actor, Config, Event, Geometry, Maintenance, Model, Path, Range, Schedule,
 };
 
 use Path::{Fetch, NonCacheable, WriteBack, WriteThrough};
@@ -36,8 +37,8 @@ fn coherent_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => loads(&[WriteBack, WriteThrough]),
         4 => stores(&[WriteBack, WriteThrough]),
-        2 => ops_by_va(&[Op::Clean, Op::CleanToUnification, Op::CleanInvalidate]),
-        2 => ops_by_set_way(&[Op::Clean, Op::CleanInvalidate]),
+        2 => ops_by_va(&[VaOp::Cvac, VaOp::Cvau, VaOp::Civac]),
+        2 => ops_by_set_way(&[SetWayOp::Csw, SetWayOp::Cisw]),
         1 => any::<bool>().prop_map(Step::Speculation),
     ]
 }
@@ -47,13 +48,8 @@ fn uncached_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         loads(&[NonCacheable, Fetch]),
         stores(&[NonCacheable]),
-        ops_by_va(&[
-            Op::Invalidate,
-            Op::Clean,
-            Op::CleanToUnification,
-            Op::CleanInvalidate
-        ]),
-        ops_by_set_way(&[Op::Invalidate, Op::Clean, Op::CleanInvalidate]),
+        ops_by_va(&VaOp::ALL),
+        ops_by_set_way(&SetWayOp::ALL),
     ]
 }
 
@@ -80,7 +76,7 @@ proptest! {
     ) {
         let mut model = sequence.model();
         for (number, step) in sequence.steps.iter().enumerate() {
-            let &Step::Maintain { op: Op::CleanInvalidate, at, .. } = step else {
+            let &Step::Maintain { op: VaOp::Civac, at, .. } = step else {
                 step.apply(number, &mut model);
                 continue;
             };
@@ -275,7 +271,7 @@ fn dirty_lines_meet_every_fate() {
 /// And so it is with a line that was cleaned and invalidated. It comes back only if it may.
 #[test]
 fn clean_lines_meet_every_fate() {
-    let flush = |model: &mut Model| model.maintain(Actor::default(), Op::CleanInvalidate, 0);
+    let flush = |model: &mut Model| model.maintain(Actor::default(), VaOp::Civac, 0);
     assert_eq!(
         fates(true, flush),
         BTreeSet::from([
@@ -332,7 +328,7 @@ fn a_loss_by_eviction_is_noticed() {
         model.load(cpu, WriteBack, byte);
         model.store(cpu, NonCacheable, 0, &[1]);
         model.store(cpu, WriteBack, 0, &[0]);
-        model.set_way(cpu, Op::Invalidate, 0, 0);
+        model.set_way(cpu, SetWayOp::Isw, 0, 0);
         let left = model.state(0) == (0, None, Some(false)) && !model.has_events();
         model.load(cpu, NonCacheable, Range { at: 64, len: 1 });
         if left && model.state(0) == ABSENT {

@@ -86,11 +86,11 @@ fn the_sequences_bring_everything_about() {
         "lost under eager",
         "lost under refill",
         "lost under migrate",
-        "lost by ByVa(Invalidate)",
-        "lost by ByVa(Clean)",
-        "lost by ByVa(CleanInvalidate)",
-        "lost by SetWay(Invalidate)",
-        "lost by SetWay(Clean)",
+        "lost by ByVa(Ivac)",
+        "lost by ByVa(Cvac)",
+        "lost by ByVa(Civac)",
+        "lost by SetWay(Isw)",
+        "lost by SetWay(Csw)",
         "lost by a store",
     ] {
         assert!(found.iter().any(|found| found == wanted), "never: {wanted}");

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use sequence::{
     LINES, Pages, SIZE, Sequence, Step, any_step, fixed_schedule, pattern, sequences, whole_line,
 };
-use setway_cache_model::{Actor, Model, Op, PAGE, Path, Range, Schedule};
+use setway_architecture::maintenance::VaOp;
+use setway_cache_model::{Actor, Model, PAGE, Path, Range, Schedule};
 
 const PATHS: [Path; 4] = [
     Path::WriteBack,
@@ -108,7 +109,7 @@ fn lost_data_is_newest_too() {
     let range = Range { at: 0, len: 4 };
     let bytes = pattern(0x5a, range);
     model.store(Actor::default(), Path::WriteBack, 0, &bytes);
-    model.maintain(Actor::default(), Op::Invalidate, 0);
+    model.maintain(Actor::default(), VaOp::Ivac, 0);
     assert_ne!(model.view(Path::WriteBack, range), bytes);
     let shown = restart(&mut model);
     assert_eq!(model.view(Path::NonCacheable, range), bytes);

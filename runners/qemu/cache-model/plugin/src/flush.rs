@@ -1,7 +1,7 @@
 //! What a hypervisor maintains by VA while its guest waits.
 
-use setway_architecture::decode::Instruction;
-use setway_cache_model::{Model, Op};
+use setway_architecture::{decode::Instruction, maintenance::VaOp};
+use setway_cache_model::Model;
 use setway_protocol::{Hex, record, word::Cause};
 
 use crate::{
@@ -32,10 +32,10 @@ impl Flush {
     }
 
     /// The host executes an op on a line, which is dirty or not.
-    pub fn maintain(&mut self, op: Op, at: u64, dirty: bool) {
+    pub fn maintain(&mut self, op: VaOp, at: u64, dirty: bool) {
         self.at.push(at);
-        self.clean += u64::from(op == Op::Clean);
-        self.invalidate += u64::from(op == Op::Invalidate);
+        self.clean += u64::from(op == VaOp::Cvac);
+        self.invalidate += u64::from(op == VaOp::Ivac);
         self.dirty += u64::from(dirty);
     }
 

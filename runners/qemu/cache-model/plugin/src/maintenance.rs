@@ -5,10 +5,10 @@ use setway_architecture::{
     registers::{Hcr, Sctlr},
     translate::Registers,
 };
-use setway_cache_model::{Config, Op};
+use setway_cache_model::Config;
 
 /// What an op by VA does at an exception level. `None` if it traps.
-pub fn by_va(op: VaOp, el: u8, registers: &Registers) -> Option<Op> {
+pub fn by_va(op: VaOp, el: u8, registers: &Registers) -> Option<VaOp> {
     let hcr = Hcr::from_bits_retain(registers.hcr_el2);
     let sctlr = Sctlr::from_bits_retain(registers.sctlr_el1);
     let trap = if op == VaOp::Cvau { Hcr::TPU } else { Hcr::TPC };
@@ -18,16 +18,13 @@ pub fn by_va(op: VaOp, el: u8, registers: &Registers) -> Option<Op> {
     // DDI 0487, DC IVAC: with stage 2 or DC, EL1's invalidate also cleans.
     let upgraded = el < 2 && hcr.intersects(Hcr::VM | Hcr::DC);
     Some(match op {
-        VaOp::Ivac if upgraded => Op::CleanInvalidate,
-        VaOp::Ivac => Op::Invalidate,
-        VaOp::Cvac => Op::Clean,
-        VaOp::Cvau => Op::CleanToUnification,
-        VaOp::Civac => Op::CleanInvalidate,
+        VaOp::Ivac if upgraded => VaOp::Civac,
+        op => op,
     })
 }
 
 /// What an op by set/way does at an exception level. `None` if it traps or is undefined.
-pub fn by_set_way(op: SetWayOp, el: u8, registers: &Registers) -> Option<Op> {
+pub fn by_set_way(op: SetWayOp, el: u8, registers: &Registers) -> Option<SetWayOp> {
     let hcr = Hcr::from_bits_retain(registers.hcr_el2);
     if el == 0 || el < 2 && hcr.contains(Hcr::TSW) {
         return None;
@@ -35,10 +32,8 @@ pub fn by_set_way(op: SetWayOp, el: u8, registers: &Registers) -> Option<Op> {
     // DDI 0487, HCR_EL2.SWIO, and DC ISW.
     let upgraded = el < 2 && hcr.intersects(Hcr::SWIO | Hcr::VM | Hcr::DC);
     Some(match op {
-        SetWayOp::Isw if upgraded => Op::CleanInvalidate,
-        SetWayOp::Isw => Op::Invalidate,
-        SetWayOp::Csw => Op::Clean,
-        SetWayOp::Cisw => Op::CleanInvalidate,
+        SetWayOp::Isw if upgraded => SetWayOp::Cisw,
+        op => op,
     })
 }
 

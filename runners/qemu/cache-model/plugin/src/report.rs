@@ -1,12 +1,13 @@
 //! What the harness is told: records in QEMU's log, among the exceptions and so in order with them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use setway_cache_model::{Actor, Event, LostWrite, Model, Op, StaleRead, Where};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
+use setway_cache_model::{Actor, Event, LostWrite, Model, StaleRead, Where};
 use setway_protocol::{
     Hex, Kind, RecordWriter, VERSION,
     record::{self, Armed, ModelBegin, ModelTotals, Ops},
-    word::By,
+    word::{self, By},
 };
 
 use crate::{
@@ -30,8 +31,8 @@ pub struct Report {
     flushes: Vec<Flush>,
     stale: HashMap<(u32, u32, Where), u64>,
     lost: HashMap<(u32, u32), u64>,
-    by_va: HashMap<(bool, Op), u64>,
-    set_way: HashMap<(bool, Op), u64>,
+    by_va: BTreeMap<(bool, word::Op), u64>,
+    set_way: BTreeMap<(bool, word::Op), u64>,
     /// What was seen of the programs that count.
     seen: Seen,
     /// Blocks that could not be watched.
@@ -55,8 +56,8 @@ impl Report {
             flushes: vec![Flush::default(); cpus],
             stale: HashMap::new(),
             lost: HashMap::new(),
-            by_va: HashMap::new(),
-            set_way: HashMap::new(),
+            by_va: BTreeMap::new(),
+            set_way: BTreeMap::new(),
             seen: Seen::default(),
             missed: 0,
         }
@@ -146,9 +147,9 @@ impl Report {
 
     /// An op by VA was executed. What a host cleans to the point of unification, it does for programs of its
     /// own: no guest's data gets past the caches by that.
-    pub fn maintained(&mut self, cpu: usize, guest: bool, op: Op, at: u64, dirty: bool) {
-        *self.by_va.entry((guest, op)).or_insert(0) += 1;
-        if self.is_open && !guest && op != Op::CleanToUnification {
+    pub fn maintained(&mut self, cpu: usize, guest: bool, op: VaOp, at: u64, dirty: bool) {
+        *self.by_va.entry((guest, words::by_va(op))).or_insert(0) += 1;
+        if self.is_open && !guest && op != VaOp::Cvau {
             self.flushes[cpu].maintain(op, at, dirty);
         }
     }
@@ -182,8 +183,11 @@ impl Report {
     }
 
     /// An op by set/way was executed, and did not trap.
-    pub fn set_way(&mut self, guest: bool, op: Op) {
-        *self.set_way.entry((guest, op)).or_insert(0) += 1;
+    pub fn set_way(&mut self, guest: bool, op: SetWayOp) {
+        *self
+            .set_way
+            .entry((guest, words::by_set_way(op)))
+            .or_insert(0) += 1;
     }
 
     /// Whether the hypervisor has maintained anything on `cpu` since the guest last ran there.
@@ -206,12 +210,7 @@ impl Report {
             (By::Va, self.by_va.clone()),
             (By::SetWay, self.set_way.clone()),
         ] {
-            let counts = counts.into_iter();
-            let mut counts: Vec<_> = counts
-                .map(|((guest, op), count)| (guest, words::op(op), count))
-                .collect();
-            counts.sort_unstable();
-            for (guest, op, count) in counts {
+            for ((guest, op), count) in counts {
                 self.write(&Ops {
                     by,
                     op,

@@ -1,6 +1,7 @@
 //! What the model says, in the protocol's words.
 
-use setway_cache_model::{Actor, Maintenance, Op, Path, Where};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
+use setway_cache_model::{Actor, Maintenance, Path, Where};
 use setway_protocol::{
     Code, Deed, Hex, Whereabouts,
     word::{self, Access},
@@ -67,13 +68,22 @@ pub fn whereabouts(place: Where) -> Whereabouts {
     }
 }
 
-/// What a maintenance op does.
-pub fn op(op: Op) -> word::Op {
+/// What an op by VA does.
+pub fn by_va(op: VaOp) -> word::Op {
     match op {
-        Op::Invalidate => word::Op::Invalidate,
-        Op::Clean => word::Op::Clean,
-        Op::CleanToUnification => word::Op::CleanPou,
-        Op::CleanInvalidate => word::Op::CleanInvalidate,
+        VaOp::Ivac => word::Op::Invalidate,
+        VaOp::Cvac => word::Op::Clean,
+        VaOp::Cvau => word::Op::CleanPou,
+        VaOp::Civac => word::Op::CleanInvalidate,
+    }
+}
+
+/// What an op by set/way does.
+pub fn by_set_way(op: SetWayOp) -> word::Op {
+    match op {
+        SetWayOp::Isw => word::Op::Invalidate,
+        SetWayOp::Csw => word::Op::Clean,
+        SetWayOp::Cisw => word::Op::CleanInvalidate,
     }
 }
 
@@ -81,13 +91,13 @@ pub fn op(op: Op) -> word::Op {
 pub fn maintenance(what: Maintenance) -> word::Maintenance {
     use word::Maintenance::*;
     match what {
-        Maintenance::ByVa(Op::Invalidate) => InvalidateVa,
-        Maintenance::ByVa(Op::Clean) => CleanVa,
-        Maintenance::ByVa(Op::CleanToUnification) => CleanVaPou,
-        Maintenance::ByVa(Op::CleanInvalidate) => CleanInvalidateVa,
-        Maintenance::SetWay(Op::Invalidate) => InvalidateSetWay,
-        Maintenance::SetWay(Op::CleanInvalidate) => CleanInvalidateSetWay,
-        Maintenance::SetWay(_) => CleanSetWay,
+        Maintenance::ByVa(VaOp::Ivac) => InvalidateVa,
+        Maintenance::ByVa(VaOp::Cvac) => CleanVa,
+        Maintenance::ByVa(VaOp::Cvau) => CleanVaPou,
+        Maintenance::ByVa(VaOp::Civac) => CleanInvalidateVa,
+        Maintenance::SetWay(SetWayOp::Isw) => InvalidateSetWay,
+        Maintenance::SetWay(SetWayOp::Cisw) => CleanInvalidateSetWay,
+        Maintenance::SetWay(SetWayOp::Csw) => CleanSetWay,
         Maintenance::Moved => Moved,
     }
 }

@@ -11,7 +11,8 @@
 
 use std::collections::HashMap;
 
-use setway_cache_model::{Actor, Config, Maintenance, Op, Path, Schedule, Where};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
+use setway_cache_model::{Actor, Config, Maintenance, Path, Schedule, Where};
 
 /// Bytes of a line.
 pub const LINE: usize = 64;
@@ -124,22 +125,22 @@ impl Slow {
     }
 
     /// An op by VA.
-    pub fn maintain(&mut self, actor: Actor, op: Op, line: u64) {
+    pub fn maintain(&mut self, actor: Actor, op: VaOp, line: u64) {
         match op {
-            Op::Clean => self.clean(line),
-            Op::CleanToUnification => self.write_back(line),
-            Op::CleanInvalidate => {
+            VaOp::Cvac => self.clean(line),
+            VaOp::Cvau => self.write_back(line),
+            VaOp::Civac => {
                 self.clean(line);
                 self.remove_from_every_cache(line);
             }
-            Op::Invalidate => self.remove_from_every_cache(line),
+            VaOp::Ivac => self.remove_from_every_cache(line),
         }
         self.maintained.insert(line, (actor, Maintenance::ByVa(op)));
         self.refill(actor.cpu, line);
     }
 
     /// An op by set/way. Returns the line that was there.
-    pub fn set_way(&mut self, actor: Actor, op: Op, set: u32, way: u32) -> Option<u64> {
+    pub fn set_way(&mut self, actor: Actor, op: SetWayOp, set: u32, way: u32) -> Option<u64> {
         let cpu = actor.cpu;
         let Held { line, dirty, .. } =
             self.private[usize::from(cpu)][set as usize].slots[way as usize]?;
@@ -152,24 +153,23 @@ impl Slow {
             return Some(line);
         }
         match op {
-            Op::Clean => {
+            SetWayOp::Csw => {
                 if dirty {
                     self.write_back(line);
                 }
             }
-            Op::CleanInvalidate => {
+            SetWayOp::Cisw => {
                 if dirty {
                     self.write_back(line);
                 }
                 self.remove(cpu, line);
             }
-            Op::Invalidate => {
+            SetWayOp::Isw => {
                 self.remove(cpu, line);
                 if dirty && let Some(heir) = self.holders(line).first() {
                     self.copy_mut(*heir, line).expect("it holds it").dirty = true;
                 }
             }
-            Op::CleanToUnification => unreachable!("there is no such op by set/way"),
         }
         self.maintained
             .insert(line, (actor, Maintenance::SetWay(op)));

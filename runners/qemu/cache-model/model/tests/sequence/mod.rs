@@ -2,9 +2,8 @@
 //! of small caches.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use setway_cache_model::{
-    Actor, Backing, Config, Geometry, Model, Op, PAGE, Path, Range, Schedule,
-};
+use setway_architecture::maintenance::{SetWayOp, VaOp};
+use setway_cache_model::{Actor, Backing, Config, Geometry, Model, PAGE, Path, Range, Schedule};
 
 use Path::{Fetch, NonCacheable, WriteBack, WriteThrough};
 
@@ -28,9 +27,14 @@ pub enum Step {
         value: u8,
     },
     /// An op by VA.
-    Maintain { cpu: u8, op: Op, at: u64 },
+    Maintain { cpu: u8, op: VaOp, at: u64 },
     /// An op by set/way.
-    SetWay { cpu: u8, op: Op, set: u32, way: u32 },
+    SetWay {
+        cpu: u8,
+        op: SetWayOp,
+        set: u32,
+        way: u32,
+    },
     /// There is a cacheable mapping from now on, or none.
     Speculation(bool),
 }
@@ -194,8 +198,8 @@ pub fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => loads(&[WriteBack, WriteThrough, NonCacheable, Fetch]),
         5 => stores(&[WriteBack, WriteBack, WriteThrough, NonCacheable]),
-        2 => ops_by_va(&[Op::Invalidate, Op::Clean, Op::CleanToUnification, Op::CleanInvalidate]),
-        4 => ops_by_set_way(&[Op::Invalidate, Op::Clean, Op::CleanInvalidate]),
+        2 => ops_by_va(&VaOp::ALL),
+        4 => ops_by_set_way(&SetWayOp::ALL),
         1 => any::<bool>().prop_map(Step::Speculation),
     ]
 }
@@ -221,7 +225,7 @@ pub fn stores(paths: &'static [Path]) -> impl Strategy<Value = Step> {
 }
 
 /// These ops by VA, at any byte of a line.
-pub fn ops_by_va(ops: &'static [Op]) -> impl Strategy<Value = Step> {
+pub fn ops_by_va(ops: &'static [VaOp]) -> impl Strategy<Value = Step> {
     (any_cpu(), select(ops), ranges()).prop_map(|(cpu, op, range)| Step::Maintain {
         cpu,
         op,
@@ -230,7 +234,7 @@ pub fn ops_by_va(ops: &'static [Op]) -> impl Strategy<Value = Step> {
 }
 
 /// These ops by set/way.
-pub fn ops_by_set_way(ops: &'static [Op]) -> impl Strategy<Value = Step> {
+pub fn ops_by_set_way(ops: &'static [SetWayOp]) -> impl Strategy<Value = Step> {
     let places = (0u32..4, 0u32..2);
     (any_cpu(), select(ops), places).prop_map(|(cpu, op, (set, way))| Step::SetWay {
         cpu,
