@@ -80,6 +80,8 @@ fn check(check: &evidence::Check) -> Check {
         want,
         got,
         from,
+        // The report has no field for it yet.
+        detail: _,
         excuse,
     } = check;
     Check {
