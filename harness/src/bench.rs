@@ -13,7 +13,7 @@ use std::{
 };
 
 use setway_cases::Premise;
-use setway_protocol::{Channel, Key, parse, record::End as LastRecord};
+use setway_protocol::{Channel, Key, parse, record::End as LastRecord, word::CheckKind};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -437,7 +437,7 @@ impl Outcome {
     /// Whether a load of the guest's own found wrong data.
     pub fn has_wrong_data(&self) -> bool {
         let checks = self.observation.iter().flat_map(|it| &it.checks);
-        let wrong = checks.filter(|check| check.name.starts_with("load") && !check.holds());
+        let wrong = checks.filter(|check| check.of == CheckKind::Data && !check.holds());
         self.run.case.needs(Premise::Caches) && wrong.count() > 0
     }
 

@@ -225,3 +225,51 @@ impl<'a> Value<'a> for Bytes<'a> {
         is_bytes.then_some(Self(Source::Digits(digits)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Actor, Deed, Whereabouts, word::Access};
+
+    fn none<T: for<'a> Value<'a>>(texts: &[&str]) {
+        for text in texts {
+            assert!(T::read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_has_one_written_form() {
+        none::<u64>(&["", "007", "00", "+5", "-1", "1a", "18446744073709551616"]);
+        none::<Hex>(&[
+            "",
+            "0x",
+            "1f",
+            "0X1f",
+            "0x1F",
+            "0x01",
+            "0x+1",
+            "0x10000000000000000",
+        ]);
+        none::<bool>(&["", "00", "2", "true"]);
+        none::<Actor>(&[
+            "",
+            "0:",
+            "0:1",
+            "0:1:",
+            "0:1:4",
+            "0:1:0x4:0",
+            "00",
+            ":1:0x4",
+        ]);
+        none::<Deed<Access>>(&["cached", "cached:", "Cached:0", ":0", "cached:0:1"]);
+        none::<Whereabouts>(&[
+            "", "cache", "cache:", "cache:x", "memory:", "memory:0", "Lost",
+        ]);
+        for text in ["0", "abc", "zz", "0G", "AB"] {
+            assert!(Bytes::read(text).is_none(), "{text}");
+        }
+        assert_eq!(u64::read("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(Hex::read("0xffffffffffffffff"), Some(Hex(u64::MAX)));
+        assert_eq!(Hex::read("0x0"), Some(Hex(0)));
+    }
+}

@@ -63,13 +63,6 @@ macro_rules! words {
             }
         }
 
-        #[cfg(feature = "serde")]
-        impl serde::Serialize for $Name {
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.serialize_str($crate::Word::name(*self))
-            }
-        }
-
         impl<'a> $crate::Value<'a> for $Name {
             const FORM: $crate::Form = $crate::Form::Word(<Self as $crate::Word>::WORDS);
 
