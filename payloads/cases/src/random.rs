@@ -13,6 +13,10 @@ pub use forms::{Direction, Form, forms};
 
 use crate::isa::IsaName;
 use core::{fmt, hash::Hasher};
+use rand_xoshiro::{
+    SplitMix64,
+    rand_core::{Rng, SeedableRng},
+};
 use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_protocol::Fnv;
 
@@ -101,23 +105,19 @@ impl fmt::Display for Step {
     }
 }
 
-/// A splitmix64 sequence.
-#[derive(Clone, Copy, Debug)]
-pub struct Random(u64);
+/// A sequence of random numbers that depends on its seed alone: guest and host make the same programs of it.
+#[derive(Clone, Debug)]
+pub struct Random(SplitMix64);
 
 impl Random {
     /// The sequence of a seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
     }
 
     /// The next number.
     pub fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `limit`.

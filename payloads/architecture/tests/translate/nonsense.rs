@@ -34,7 +34,7 @@ fn registers(dice: &mut Dice) -> Registers {
 /// come in sixteens, as those of large pages must.
 fn descriptor(seed: u64, step: Step) -> Option<u64> {
     let place = if step.len == 4 { step.pa / 64 } else { step.pa };
-    let mut dice = Dice(seed ^ place);
+    let mut dice = Dice::new(seed ^ place);
     let value = dice.roll();
     match dice.number(0, 9) {
         0 => None,
@@ -68,7 +68,7 @@ proptest! {
     /// It ends, never panics, and what it says is of one piece: all of `span` is as it says.
     #[test]
     fn of_one_piece(seed: u64, el in 0u8..5, aarch64: bool, fetch: bool, shift in 0u32..64) {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let registers = registers(&mut dice);
         let context = Context { el, aarch64 };
         let kind = if fetch { Kind::Fetch } else { Kind::Data };

@@ -20,7 +20,7 @@ impl World {
             },
             range: (0, 0),
             top_byte_ignored: false,
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             memory: HashMap::new(),
             tables: Vec::new(),
             stage1: Walked {

@@ -138,7 +138,7 @@ impl World {
     pub fn map(&mut self, va: u64) {
         let limit = self.ipa_size();
         let (dice, tables) = (&mut self.dice, &mut self.tables);
-        let mut placed = Dice(dice.roll());
+        let mut placed = Dice::new(dice.roll());
         match &mut self.stage1.tree {
             Tree1::Off(..) => {}
             Tree1::Long(tree) => {

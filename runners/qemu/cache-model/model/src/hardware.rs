@@ -1,5 +1,10 @@
 //! What hardware does of its own accord, by the schedule.
 
+use rand_xoshiro::{
+    SplitMix64,
+    rand_core::{Rng, SeedableRng},
+};
+
 use crate::{Actor, Maintenance, Model, Schedule, memory::System};
 
 /// When hardware has its say: before loads, and after the others.
@@ -23,7 +28,8 @@ pub(crate) struct Hardware {
     /// does.
     recent: [u64; RECENT],
     used: usize,
-    random: u64,
+    /// The same for the same seed.
+    random: SplitMix64,
 }
 
 impl Hardware {
@@ -37,7 +43,7 @@ impl Hardware {
             may_fill: false,
             recent: [0; RECENT],
             used: 0,
-            random: seed,
+            random: SplitMix64::seed_from_u64(seed),
         }
     }
 
@@ -61,15 +67,6 @@ impl Hardware {
     /// Whether stores do.
     pub(crate) fn acts_on_stores(&self) -> bool {
         matches!(self.schedule, Schedule::Random(_) | Schedule::Eager)
-    }
-
-    /// The next number of a splitmix64 sequence.
-    fn next(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }
 
@@ -141,7 +138,7 @@ impl Model {
         if known == 0 {
             return;
         }
-        let number = self.hardware.next();
+        let number = self.hardware.random.next_u64();
         let at = self.hardware.recent[(number >> 32) as usize % known];
         let cpu = (number >> 16) as u8 % self.config.cpus;
         // Now and then, and never the same at every access: one in four moments brings something.

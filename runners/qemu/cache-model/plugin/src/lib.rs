@@ -8,7 +8,7 @@
 //! Each module uses only those above it:
 //!
 //! ```text
-//! api                        QEMU's plugin interface
+//! api  shared                QEMU's plugin interface; a value that one callback at a time may use
 //! options  ram  exposed      arguments; the memory that QEMU and the plugin map; lines that QEMU may read unasked
 //! state  cpu_env  registers  what the current CPU's registers hold
 //! cpu  site                  one CPU's translations; places of the program
