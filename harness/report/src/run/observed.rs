@@ -109,6 +109,9 @@ pub struct Check {
     /// What the right value was computed from; absent if it is a constant of the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// What the guest reports besides, for people; absent if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// What it should be, as the guest's record writes it.
     pub want: String,
     /// What it was, as the guest's record writes it.

@@ -80,14 +80,14 @@ fn check(check: &evidence::Check) -> Check {
         want,
         got,
         from,
-        // The report has no field for it yet.
-        detail: _,
+        detail,
         excuse,
     } = check;
     Check {
         name: name.clone(),
         of: Some(of.to_string()),
         from: from.clone(),
+        detail: detail.clone(),
         want: want.clone(),
         got: got.clone(),
         excuse: excuse.clone(),
