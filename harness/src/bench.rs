@@ -238,7 +238,7 @@ impl Bench {
         let mut capture = capture(command, setup, limits)
             .map_err(|error| format!("QEMU cannot be started: {error}"))?;
         capture.key = key;
-        if let Some(prefix) = &hypervisor.cuts_behind {
+        if let Some(prefix) = &hypervisor.line_prefix {
             capture.console = transcript::joined(&capture.console, prefix);
         }
         Ok(capture)

@@ -18,7 +18,10 @@ pub mod source;
 pub mod target;
 pub mod version;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -61,6 +64,17 @@ pub struct Unknown {
     pub name: String,
     /// What there is.
     pub known: Vec<String>,
+}
+
+/// There is no such target.
+#[derive(Debug, thiserror::Error)]
+pub enum NoTarget {
+    /// Nothing has this name.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// The file of the hypervisor cannot be used.
+    #[error(transparent)]
+    Data(#[from] Mistakes),
 }
 
 /// The known name that was probably meant, as a part of a sentence.
@@ -143,20 +157,52 @@ impl Catalog {
             if !file.is_file() {
                 continue;
             }
-            let Some((source, raw)) = Source::read::<raw::Hypervisor>(&file, mistakes) else {
-                continue;
-            };
-            self.check_hypervisor(&source, &raw, mistakes);
-            let versions_of = raw.versions_of.as_ref().map(|it| it.get_ref().clone());
-            let versions_of = versions_of.unwrap_or_else(|| source.directory());
-            let mut hypervisor = Hypervisor::new(&source, raw);
-            hypervisor.versions = self.versions.get(&versions_of).cloned().unwrap_or_default();
-            self.hypervisors.push(hypervisor);
+            let dir = file.parent().and_then(Path::file_name).unwrap_or_default();
+            let versions = self.versions.get(&*dir.to_string_lossy());
+            let versions = versions.cloned().unwrap_or_default();
+            let hypervisor = self.read_hypervisor(&file, versions, mistakes);
+            self.hypervisors.extend(hypervisor);
         }
     }
 
+    /// The hypervisor that `file` describes, with `versions` unless it names others. `None`, and a mistake noted, if
+    /// it cannot be read.
+    fn read_hypervisor(
+        &self,
+        file: &Path,
+        versions: Vec<PackagedVersion>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Hypervisor> {
+        let (source, raw) = Source::read::<raw::Hypervisor>(file, mistakes)?;
+        let versions = match &raw.versions_of {
+            Some(other) => self
+                .versions
+                .get(other.get_ref())
+                .cloned()
+                .unwrap_or_default(),
+            None => versions,
+        };
+        self.check_hypervisor(&source, &raw, &versions, mistakes);
+        let mut hypervisor = Hypervisor::new(&source, raw);
+        hypervisor.versions = versions;
+        Some(hypervisor)
+    }
+
     /// What a hypervisor's file names must be there.
-    fn check_hypervisor(&self, source: &Source, raw: &raw::Hypervisor, mistakes: &mut Mistakes) {
+    fn check_hypervisor(
+        &self,
+        source: &Source,
+        raw: &raw::Hypervisor,
+        versions: &[PackagedVersion],
+        mistakes: &mut Mistakes,
+    ) {
+        for (name, path) in &raw.files {
+            let is_packaged = versions.iter().any(|it| it.table.files.contains_key(name));
+            if is_packaged || (name == "kernel" && raw.kernel.is_some()) {
+                let what = format!("`{{{name}}}` has a meaning already");
+                source.mistake(&path.span(), what, mistakes);
+            }
+        }
         let profiles = std::iter::once(&raw.profile).chain(raw.profile_on.values());
         for profile in profiles {
             if !self.profiles.iter().any(|it| it.name == *profile.get_ref()) {
@@ -180,11 +226,8 @@ impl Catalog {
             );
             source.mistake(&other.span(), unknown, mistakes);
         }
-        if self
-            .hypervisors
-            .iter()
-            .any(|it| it.name == *raw.name.get_ref())
-        {
+        // Findings and expectations are about names.
+        if self.target(raw.name.get_ref()).is_ok() {
             let what = format!("another hypervisor is called `{}`, too", raw.name.get_ref());
             source.mistake(&raw.name.span(), what, mistakes);
         }
@@ -241,6 +284,54 @@ impl Catalog {
         })
     }
 
+    /// What `text` stands for: a name, as [`target`](Self::target) takes it, or the path of a hypervisor's file,
+    /// which may be followed by `@MACHINE`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such target, or the file cannot be used.
+    pub fn find(&self, text: &str) -> Result<Target, NoTarget> {
+        let (path, machine) = match text.rsplit_once('@') {
+            Some((path, machine)) if !Path::new(text).exists() => (path, machine),
+            _ => (text, machine::DEFAULT),
+        };
+        if !path.contains('/') && !path.ends_with(".toml") {
+            return Ok(self.target(text)?);
+        }
+        let hypervisor = self.at(Path::new(path))?;
+        let version = hypervisor.versions.first().cloned();
+        Ok(self.combine(hypervisor, version, machine)?)
+    }
+
+    /// The hypervisor of the file at `path`, which may be one of the catalogue's.
+    fn at(&self, path: &Path) -> Result<Hypervisor, Mistakes> {
+        let is_same = |it: &&Hypervisor| same_file(&it.path, path);
+        if let Some(known) = self.hypervisors.iter().find(is_same) {
+            return Ok(known.clone());
+        }
+        let mut mistakes = Mistakes::default();
+        match self.read_hypervisor(path, Vec::new(), &mut mistakes) {
+            Some(hypervisor) => mistakes.or(hypervisor),
+            None => Err(mistakes),
+        }
+    }
+
+    fn combine(
+        &self,
+        hypervisor: Hypervisor,
+        version: Option<PackagedVersion>,
+        machine: &str,
+    ) -> Result<Target, Unknown> {
+        let machine = self.machine(machine)?.clone();
+        let profile = self.profile(hypervisor.profile_on(&machine.name))?.clone();
+        Ok(Target {
+            hypervisor,
+            version,
+            machine,
+            profile,
+        })
+    }
+
     /// What `text` names: `NAME`, `NAME-VERSION`, or either followed by `@MACHINE`. Without a version it is
     /// the newest.
     ///
@@ -264,14 +355,7 @@ impl Catalog {
                     None => continue,
                 }
             };
-            let machine = self.machine(machine)?.clone();
-            let profile = self.profile(hypervisor.profile_on(&machine.name))?.clone();
-            return Ok(Target {
-                hypervisor: hypervisor.clone(),
-                version: version.cloned(),
-                machine,
-                profile,
-            });
+            return self.combine(hypervisor.clone(), version.cloned(), machine);
         }
         Err(Unknown::new("hypervisor", name, self.names()))
     }
@@ -297,6 +381,12 @@ impl Catalog {
         let known = self.profiles.iter().map(|it| it.name.clone());
         found.ok_or_else(|| Unknown::new("profile", name, known))
     }
+}
+
+/// Whether both are there, and the same.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let paths = (one.canonicalize(), other.canonicalize());
+    matches!(paths, (Ok(one), Ok(other)) if one == other)
 }
 
 /// Each file of `dir`, by its name, as `check` understands it.

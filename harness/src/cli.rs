@@ -71,6 +71,7 @@ Examples:
   setway run --qemu ./qemu-system-aarch64
   setway run --hyp reference,kvm-6.1,xen-4.17    side by side
   setway run --hyp kvm@virt-max       the newest KVM on a CPU with S2FWB
+  setway run --hyp ../mine/setway.toml           your own; runners/README.md shows such a file
   setway run --bless                  accept what is observed, after showing what changed";
 
 const MUTANTS_EXAMPLES: &str = "\
@@ -145,9 +146,9 @@ pub struct RunArgs {
     /// Only these instruction sets.
     #[arg(long, value_delimiter = ',')]
     pub isa: Vec<Isa>,
-    /// The hypervisors under test, side by side: NAME, NAME-VERSION (the newest if none is named), and
-    /// behind either, @MACHINE.
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = hypervisor::DEFAULT)]
+    /// The hypervisors under test, side by side: NAME, NAME-VERSION (the newest if none is named), or the path of
+    /// a hypervisor's file, and after any of these, @MACHINE.
+    #[arg(long, value_name = "NAME|FILE", value_delimiter = ',', default_value = hypervisor::DEFAULT)]
     pub hyp: Vec<String>,
     /// Run this mutant of the hypervisor instead.
     #[arg(long, value_name = "NAME")]

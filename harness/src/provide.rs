@@ -12,12 +12,26 @@ pub mod qemu;
 pub mod rust;
 pub mod sha256;
 
+use std::path::PathBuf;
+
 /// Why something that runs need cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A file that the hypervisor's own file names.
+    #[error(
+        "{}, which is `{{{name}}}`, is not there\n  next: build it, or correct `[files]` in {}", path.display(), named_in.display()
+    )]
+    NoFile {
+        /// What the file calls it.
+        name: String,
+        /// Where it should be.
+        path: PathBuf,
+        /// The hypervisor's file.
+        named_in: PathBuf,
+    },
     /// Fetching.
     #[error(transparent)]
     Fetch(#[from] apt::Error),

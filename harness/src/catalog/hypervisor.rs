@@ -1,6 +1,9 @@
 //! Hypervisors under test: what `runners/*/hypervisor.toml` gives for each.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -28,21 +31,23 @@ pub struct Hypervisor {
     pub self_test: bool,
     /// The image to boot, if it is one of ours.
     pub kernel: Option<String>,
+    /// Files of one's own, by the names of their placeholders: a hypervisor that was built elsewhere, say.
+    pub files: BTreeMap<String, PathBuf>,
     /// The image of each ISA's payload.
     pub payload: BTreeMap<Isa, String>,
     /// How much memory the machine has to have, in MiB, if more than it usually has.
     pub memory: Option<u64>,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
-    /// What an ISA's runs have behind that.
+    /// What is appended for one ISA.
     pub isa_args: BTreeMap<Isa, Vec<String>>,
     /// From when on it has caches, where the machine can be given some.
     pub caches_from: CachesFrom,
     /// Changes to the device tree that QEMU makes for the machine, with placeholders. The changed tree is
     /// `{device_tree}`.
     pub device_tree: Option<Edits>,
-    /// What the hypervisor puts before each line of a guest's console, if it cuts long lines.
-    pub cuts_behind: Option<String>,
+    /// What the hypervisor puts before each line of a guest's console, if it splits long lines.
+    pub line_prefix: Option<String>,
     /// What a Linux that it is a part of starts with. That is `{initramfs}`.
     pub initramfs: Option<Contents>,
     /// A host system runs beside the guest, so not all that goes to EL2 is the guest's. Where there is an agent,
@@ -56,8 +61,8 @@ pub struct Hypervisor {
     pub agent: Option<Agent>,
     /// The versions that it comes in, the newest first; none if it is not from packages.
     pub versions: Vec<PackagedVersion>,
-    /// Its directory.
-    pub dir: PathBuf,
+    /// The file that this was read from.
+    pub path: PathBuf,
 }
 
 /// What ends a run.
@@ -121,6 +126,8 @@ impl Hypervisor {
     /// What `raw`, read from `source`, stands for. Its versions are added by whoever has read them.
     pub(super) fn new(source: &Source, raw: raw::Hypervisor) -> Self {
         let names = raw.profile_on.into_iter();
+        let dir = source.path.parent().unwrap_or(Path::new(""));
+        let files = raw.files.into_iter();
         Self {
             name: raw.name.into_inner(),
             profile: raw.profile.into_inner(),
@@ -128,7 +135,10 @@ impl Hypervisor {
                 .map(|(machine, it)| (machine, it.into_inner()))
                 .collect(),
             versions: Vec::new(),
-            dir: source.path.parent().map(PathBuf::from).unwrap_or_default(),
+            files: files
+                .map(|(name, path)| (name, dir.join(path.get_ref())))
+                .collect(),
+            path: source.path.clone(),
             about: raw.about,
             records: raw.records,
             unseen_exits: raw.unseen_exits,
@@ -140,7 +150,7 @@ impl Hypervisor {
             isa_args: raw.isa_args,
             caches_from: raw.caches_from,
             device_tree: raw.device_tree,
-            cuts_behind: raw.cuts_behind,
+            line_prefix: raw.line_prefix,
             initramfs: raw.initramfs,
             hosted: raw.hosted,
             ends_with: raw.ends_with,

@@ -39,6 +39,9 @@ pub struct Hypervisor {
     pub versions_of: Option<Spanned<String>>,
     /// One of Setway's own images.
     pub kernel: Option<String>,
+    /// Files of one's own by placeholder, relative to this one.
+    #[serde(default)]
+    pub files: BTreeMap<String, Spanned<String>>,
     /// Payload images by ISA.
     #[serde(default)]
     pub payload: BTreeMap<Isa, String>,
@@ -54,8 +57,8 @@ pub struct Hypervisor {
     pub caches_from: CachesFrom,
     /// Changes to the machine's device tree.
     pub device_tree: Option<Edits>,
-    /// What marks the rest of a line that was cut.
-    pub cuts_behind: Option<String>,
+    /// What marks the lines of a guest.
+    pub line_prefix: Option<String>,
     /// The initial RAM disk.
     pub initramfs: Option<Contents>,
     /// Whether a host runs beside the guest.

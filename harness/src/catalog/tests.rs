@@ -177,3 +177,58 @@ fn all_mistakes_are_found_at_once_and_the_rest_can_be_used() {
     assert!(catalog.machine("virt-a57").is_ok());
     assert!(Catalog::load(&workspace).is_err());
 }
+
+/// A hypervisor's file with `more` in it, and the directory that it is in.
+fn own_file(name: &str, more: &str) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    // Called as one of the catalogue's, which means nothing here.
+    let path = dir.path().join("xen/my.toml");
+    fs::create_dir(dir.path().join("xen")).expect("a writable directory");
+    let text = format!(
+        "name = '{name}'\nabout = 'a'\nprofile = 'xen'\nrecords = false\nargs = ['{{kernel}}']\n{more}"
+    );
+    fs::write(&path, text).expect("a writable directory");
+    let path = path.display().to_string();
+    (dir, path)
+}
+
+#[test]
+fn a_hypervisor_may_be_described_outside_of_the_checkout() {
+    let catalog = committed();
+    let (dir, path) = own_file("my-xen", "[files]\nkernel = '../build/xen'\nrom = '/rom'\n");
+    let target = catalog.find(&path).expect("a target");
+    assert_eq!(target.label(), "my-xen");
+    let files = &target.hypervisor.files;
+    assert_eq!(files["kernel"], dir.path().join("xen/../build/xen"));
+    assert_eq!(files["rom"], Path::new("/rom"));
+    let target = catalog.find(&format!("{path}@virt-max")).expect("a target");
+    assert_eq!(target.label(), "my-xen@virt-max");
+    let committed = Workspace::find().expect("tests run in a checkout");
+    let xen = committed.runners().join("xen/hypervisor.toml");
+    let target = catalog.find(&xen.display().to_string());
+    assert_eq!(target.expect("a target").label(), "xen-4.20");
+    assert_eq!(
+        catalog.find("kvm-6.1").expect("a target").label(),
+        "kvm-6.1"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_file_outside_of_the_checkout_is_an_error() {
+    let catalog = committed();
+    let said = |path: &str| catalog.find(path).expect_err("a mistake").to_string();
+    // Its findings would be taken for those of another.
+    for name in ["reference", "xen-4.20", "xen"] {
+        let (_dir, path) = own_file(name, "");
+        assert!(said(&path).contains("my.toml, line 1: another hypervisor"));
+    }
+    let (_dir, path) = own_file(
+        "my-xen",
+        "kernel = 'hyp-aarch64'\nfiles = { kernel = 'xen' }\n",
+    );
+    assert!(said(&path).contains("my.toml, line 7: `{kernel}` has a meaning already"));
+    let (_dir, path) = own_file("my-xen", "versions_of = 'xen'\nfiles = { xen = 'xen' }\n");
+    assert!(said(&path).contains("line 7: `{xen}` has a meaning already"));
+    assert!(said("./no-such.toml").contains("no-such.toml: cannot be read"));
+    assert!(catalog.find("no-such").is_err());
+}

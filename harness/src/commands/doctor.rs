@@ -62,10 +62,13 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
     let mut answers = vec![
         answer("cc", linker()),
         answer("cache directory", cache(workspace)),
-        answer("QEMU", qemu_here(workspace, &catalog)),
         answer("Rust for guests", guest_rust(workspace)),
         answer("Rust for Linux on Arm", program_rust(workspace)),
     ];
+    let has_cache = workspace.cache().is_ok();
+    if has_cache {
+        answers.push(answer("QEMU", qemu_here(workspace, &catalog)));
+    }
     for mistake in mistakes.iter() {
         let lack = Lack::of(
             mistake,
@@ -73,7 +76,8 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
         );
         answers.push(answer("data files", Err(lack)));
     }
-    for version in catalog.versions.values().flatten() {
+    let versions = catalog.versions.values().flatten();
+    for version in versions.filter(|_| has_cache) {
         let what = format!("{} {}", version.hypervisor, version.version);
         let found = version
             .find(workspace)
@@ -81,7 +85,7 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
         let target = what.replace(' ', "-");
         answers.push(answer(&what, packaged(found, &target)));
     }
-    for hypervisor in &catalog.hypervisors {
+    for hypervisor in catalog.hypervisors.iter().filter(|_| has_cache) {
         let name = &hypervisor.name;
         let found = hypervisor
             .initramfs
@@ -95,7 +99,9 @@ pub fn doctor(workspace: &Workspace) -> Result<bool, Error> {
         }
     }
     let lacks = |answer: &Answer, later| matches!(&answer.state, Err(lack) if lack.later == later);
-    if answers.iter().any(|answer| lacks(answer, false)) {
+    if !has_cache {
+        // Nothing can be fetched, whatever apt can do.
+    } else if answers.iter().any(|answer| lacks(answer, false)) {
         answers.push(answer("fetching", can_fetch(workspace)));
     } else if answers.iter().any(|answer| lacks(answer, true)) {
         answers.push(answer(

@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     bench,
-    catalog::{Unknown, source::Mistakes},
+    catalog::{NoTarget, Unknown, source::Mistakes},
     plan::NoMatch,
     provide,
     report::document,
@@ -25,6 +25,9 @@ pub enum Error {
     /// A name that stands for nothing.
     #[error(transparent)]
     Unknown(#[from] Unknown),
+    /// Nothing to run them on.
+    #[error(transparent)]
+    NoTarget(#[from] NoTarget),
     /// Nothing to run.
     #[error(transparent)]
     NoMatch(#[from] NoMatch),

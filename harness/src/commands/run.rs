@@ -43,7 +43,7 @@ struct Part {
 /// Makes the runs that `args` choose, and reports.
 pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<bool, Error> {
     let mutant = args.mutant.as_deref().map(find_mutant).transpose()?;
-    let targets = args.hyp.iter().map(|name| catalog.target(name));
+    let targets = args.hyp.iter().map(|name| catalog.find(name));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     if let Some(dir) = &args.report {
         // Before the runs: a report that has no place is better known at once. Logs of an earlier report would

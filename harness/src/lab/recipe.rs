@@ -53,6 +53,14 @@ pub enum Error {
         /// The argument.
         argument: String,
     },
+    /// A file has the name of another placeholder.
+    #[error("`{{{name}}}` has a meaning already\n  next: give that file another name in `[files]` of {}", file.display())]
+    TwoMeanings {
+        /// The name.
+        name: String,
+        /// The hypervisor's file.
+        file: PathBuf,
+    },
     /// QEMU does not write the machine's device tree.
     #[error(
         "QEMU does not write the machine's device tree: {0}\n  next: look at `tree_args` in runners/machines"
@@ -101,6 +109,16 @@ impl Boot {
         let unpacked = packaged.map(|it| it.ensure(workspace)).transpose()?;
         let version = unpacked.as_ref().map(Unpacked::version);
         let mut files = unpacked.map_or_else(BTreeMap::new, |it| it.files);
+        for (name, path) in &hypervisor.files {
+            if !path.is_file() {
+                return Err(provide::Error::NoFile {
+                    name: name.clone(),
+                    path: path.clone(),
+                    named_in: hypervisor.path.clone(),
+                });
+            }
+            files.insert(name.clone(), std::path::absolute(path)?);
+        }
         let qemu = Qemu::resolve(workspace, qemu, &catalog.qemus)?;
         if let Some(warning) = qemu.drift() {
             eprintln!("{warning}");
@@ -249,7 +267,6 @@ impl Boot {
             false => "off",
         };
         let words = [
-            ("kernel", image(hypervisor.kernel.as_ref())?),
             ("payload", image(hypervisor.payload.get(&run.isa))?),
             ("payload_size", size.to_string()),
             ("image", inside.unwrap_or_default()),
@@ -273,7 +290,20 @@ impl Boot {
             ("system_cache", system_cache.to_owned()),
             ("caches_from", hypervisor.caches_from.name().to_owned()),
         ];
-        let words = words.map(|(name, value)| (name.to_owned(), value));
+        let mut words: Vec<(String, String)> =
+            words.map(|(name, value)| (name.to_owned(), value)).into();
+        if let Some(kernel) = &hypervisor.kernel {
+            words.push(("kernel".to_owned(), image(Some(kernel))?));
+        }
+        if let Some(name) = hypervisor.files.keys().find(|name| {
+            let made = hypervisor.has_initramfs() && *name == "initramfs";
+            made || words.iter().any(|(word, _)| word == *name)
+        }) {
+            return Err(Error::TwoMeanings {
+                name: name.clone(),
+                file: hypervisor.path.clone(),
+            });
+        }
         let files = self.files.iter();
         let files = files.map(|(name, path)| (name.clone(), path.display().to_string()));
         Ok(words.into_iter().chain(files).collect())

@@ -1,9 +1,12 @@
 //! Command lines of all that is committed, without images or a QEMU.
 
+use std::fmt::Debug;
+
 use dtoolkit::model::DeviceTree;
+use serde::de::DeserializeOwned;
 
 use super::*;
-use crate::catalog::{device_tree::Edits, isa::Isa, raw};
+use crate::catalog::{device_tree::Edits, isa::Isa, machine, raw};
 
 /// A boot of `target` that has all that it needs, none of which exists.
 fn imagined(target: Target) -> Boot {
@@ -88,6 +91,16 @@ fn every_placeholder_of_the_committed_files_means_something() {
     }
 }
 
+/// The keys of a data file, at least `least`, which the parser names when it meets another one.
+fn keys_of<T: DeserializeOwned + Debug>(least: usize) -> Vec<String> {
+    let unknown = toml::from_str::<T>("no-key = 0").expect_err("an unknown key");
+    let unknown = unknown.to_string();
+    let (_, keys) = unknown.split_once("expected one of ").expect("the keys");
+    let keys: Vec<&str> = keys.split('`').skip(1).step_by(2).collect();
+    assert!(keys.len() >= least, "{unknown}");
+    keys.into_iter().map(str::to_owned).collect()
+}
+
 #[test]
 fn the_manual_has_every_key_and_every_placeholder() {
     let manual = fs::read_to_string(
@@ -100,14 +113,17 @@ fn the_manual_has_every_key_and_every_placeholder() {
     let said: Vec<&str> = manual.split('`').skip(1).step_by(2).collect();
     let is_key =
         |text: &&str, key: &str| text.trim_matches(['[', ']']).split('.').next() == Some(key);
-    // The parser names the keys that there are.
-    let unknown = toml::from_str::<raw::Hypervisor>("no-key = 0").expect_err("an unknown key");
-    let unknown = unknown.to_string();
-    let (_, keys) = unknown.split_once("expected one of ").expect("the keys");
-    let keys: Vec<&str> = keys.split('`').skip(1).step_by(2).collect();
-    assert!(keys.len() > 20, "{unknown}");
-    let lacking: Vec<_> = keys
-        .into_iter()
+    let all = [
+        keys_of::<raw::Hypervisor>(20),
+        keys_of::<raw::Machine>(9),
+        keys_of::<machine::CacheModel>(3),
+        keys_of::<raw::Quirk>(5),
+        keys_of::<raw::Profile>(6),
+        keys_of::<raw::Difference>(6),
+    ];
+    let lacking: Vec<_> = all
+        .iter()
+        .flatten()
         .filter(|key| !said.iter().any(|text| is_key(text, key)))
         .collect();
     assert_eq!(lacking, [""; 0]);
@@ -118,6 +134,30 @@ fn the_manual_has_every_key_and_every_placeholder() {
         .filter(|name| !said.contains(&&*format!("{{{name}}}")))
         .collect();
     assert_eq!(lacking, [""; 0]);
+}
+
+#[test]
+fn a_file_of_ones_own_is_a_placeholder() {
+    let mut target = catalog().target("xen").expect("a target");
+    target.hypervisor.args = vec!["{kernel}".to_owned()];
+    let words = |name: &str| {
+        let mut target = target.clone();
+        let files = &mut target.hypervisor.files;
+        files.insert(name.to_owned(), "/build/xen".into());
+        let mut boot = imagined(target);
+        boot.files.insert(name.to_owned(), "/build/xen".into());
+        let command = boot.command(&run_in(Isa::A64), &Inherited::default());
+        command.map(|command| quote(&command))
+    };
+    let command = words("kernel").expect("a command");
+    assert!(command.ends_with(" /build/xen\n"), "{command}");
+    let error = words("case").expect_err("another placeholder").to_string();
+    assert!(
+        error.starts_with("`{case}` has a meaning already"),
+        "{error}"
+    );
+    let error = imagined(target).command(&run_in(Isa::A64), &Inherited::default());
+    assert!(matches!(error, Err(Error::Placeholder { .. })), "{error:?}");
 }
 
 #[test]
