@@ -21,6 +21,7 @@ use crate::{
         Catalog,
         finding::Finding,
         hypervisor::EndsWith,
+        obligation::Obligations,
         schedule::{Caches, Choice},
         source::Mistakes,
         target::Target,
@@ -34,6 +35,7 @@ use crate::{
         expectation::{Comparison, Expectation},
         finding::{self, Known},
         judge,
+        obligation::{self, Reported},
     },
     lab::{
         capture::{Capture, End, Inherited, Limits, Line, Setup, capture, fresh_key},
@@ -77,6 +79,8 @@ pub struct Bench {
     pub logs: Option<PathBuf>,
     /// Whether to hold runs against the expectations.
     pub expectations: bool,
+    /// What each case owes; `None` if the runs are there to find that out.
+    pub obligations: Option<Obligations>,
     /// What is known of real hypervisors.
     pub findings: Vec<Finding>,
     /// How many boots for many runs have failed since the last one that did not, and why the last did.
@@ -154,6 +158,7 @@ impl Bench {
             limits: Limits::default(),
             logs: None,
             expectations: false,
+            obligations: Some(catalog.obligations.clone()),
             findings: catalog.findings.clone(),
             workspace: workspace.clone(),
             failures: Mutex::default(),
@@ -350,10 +355,15 @@ impl Bench {
         let mut observation = Observation::of(&capture, run, &self.boot.builds(run));
         let quirks = &target.machine.quirks;
         observation.excuse(|check| excuse::excuse(quirks, run.case, run.isa, check));
+        // What the case itself demands is owed, whatever the profile makes of it.
+        let debts = self.obligations.as_ref().map_or_else(Vec::new, |owed| {
+            let reported = Reported::of(&observation, run.expected().ok().flatten());
+            obligation::debts(owed, run.case.id, run.isa, &reported)
+        });
         for step in &mut observation.steps {
             step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
         }
-        let mut judgement = judge(&observation);
+        let mut judgement = judge(&observation).owing(&debts);
         let mut comparison = None;
         // A defect that makes no difference must survive, so nothing else is asked of a mutant.
         let expected = self.expectations && run.defect.is_none();

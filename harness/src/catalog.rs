@@ -9,6 +9,7 @@ pub mod hypervisor;
 pub mod initramfs;
 pub mod isa;
 pub mod machine;
+pub mod obligation;
 pub mod package;
 pub mod profile;
 pub mod qemu;
@@ -29,6 +30,7 @@ use self::{
     finding::Finding,
     hypervisor::Hypervisor,
     machine::Machine,
+    obligation::Obligations,
     profile::Profile,
     qemu::VersionFile,
     source::{Mistakes, Source},
@@ -50,6 +52,8 @@ pub struct Catalog {
     pub qemus: Vec<VersionFile>,
     /// By id.
     pub findings: Vec<Finding>,
+    /// What cases owe.
+    pub obligations: Obligations,
     /// The packaged versions of each directory of `runners/` that has some.
     pub versions: BTreeMap<String, Vec<PackagedVersion>>,
 }
@@ -128,10 +132,23 @@ impl Catalog {
             ),
             ..Self::default()
         };
+        let files: Vec<_> = read(
+            Self::obligations_dir(workspace),
+            &mut mistakes,
+            |source, raw, _| (source.clone(), raw),
+        );
+        for (source, raw) in files {
+            catalog.obligations.read(&source, raw, &mut mistakes);
+        }
         catalog.qemus.sort_by_key(VersionFile::order);
         catalog.read_hypervisors(workspace, &mut mistakes);
         catalog.check_names(workspace, &mut mistakes);
         (catalog, mistakes)
+    }
+
+    /// Where it is written what cases owe.
+    pub fn obligations_dir(workspace: &Workspace) -> PathBuf {
+        workspace.expectations().join("obligations")
     }
 
     fn read_hypervisors(&mut self, workspace: &Workspace, mistakes: &mut Mistakes) {

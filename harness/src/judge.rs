@@ -5,8 +5,9 @@ pub mod excuse;
 pub mod expectation;
 pub mod failure;
 pub mod finding;
+pub mod obligation;
 
-use self::failure::Failure;
+use self::{failure::Failure, obligation::Debt};
 use crate::{
     evidence::observation::Observation,
     lab::capture::{End, Limit},
@@ -56,6 +57,23 @@ impl Judgement {
         Self {
             failures,
             ..Self::new(Verdict::Fail, reason)
+        }
+    }
+}
+
+impl Judgement {
+    /// The same of a run that owes all this. Whether it met its rule nobody can say then; why it ended early, for
+    /// which there may be a reason, matters more.
+    pub fn owing(self, debts: &[Debt]) -> Self {
+        match (self.verdict, debts.split_first()) {
+            (Verdict::Pass | Verdict::Fail, Some((first, more))) => {
+                let more = match more.len() {
+                    0 => String::new(),
+                    more => format!(" (and {more} more debts)"),
+                };
+                Self::new(Verdict::NoVerdict, format!("{first}{more}"))
+            }
+            _ => self,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{io, path::PathBuf};
 use crate::{
     bench,
     catalog::{NoTarget, Unknown, source::Mistakes},
+    judge::obligation::Conflict,
     plan::NoMatch,
     provide,
     report::document,
@@ -28,6 +29,9 @@ pub enum Error {
     /// Nothing to run them on.
     #[error(transparent)]
     NoTarget(#[from] NoTarget),
+    /// Runs do not agree on what a case owes.
+    #[error("what the cases owe cannot be learnt: {0}")]
+    Conflict(#[from] Conflict),
     /// Nothing to run.
     #[error(transparent)]
     NoMatch(#[from] NoMatch),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fs_err as fs;
+use setway_cases::Kind;
 use setway_policy::Mutant;
 use setway_report::Artifact;
 
@@ -17,7 +18,10 @@ use crate::{
     catalog::{Catalog, Unknown, hypervisor, schedule::Choice, target::Target},
     cli::RunArgs,
     commands::Error,
-    judge::Verdict,
+    judge::{
+        Verdict,
+        obligation::{Reported, Reports},
+    },
     plan::{self, Run},
     report::{
         build::{self, origin},
@@ -69,6 +73,7 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<b
 
     if args.bless {
         bless(parts.iter_mut().flat_map(|part| &mut part.outcomes))?;
+        accept(workspace, catalog, &parts)?;
     }
     let artifacts = artifacts.join().expect("describing files does not panic");
     let parts = parts.iter().zip(artifacts);
@@ -105,6 +110,9 @@ fn prepare(
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
     let (mut bench, runs) = Bench::prepare(workspace, catalog, target, qemu, caches, &runs)?;
     bench.expectations = expectations;
+    if args.bless && is_exemplary(&bench) && mutant.is_none() {
+        bench.obligations = None;
+    }
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
     bench.logs = Some(match &args.report {
         Some(dir) => dir.join(LOGS),
@@ -177,6 +185,33 @@ fn bless<'a>(outcomes: impl Iterator<Item = &'a mut Outcome>) -> Result<(), Erro
         }
     }
     show(&format!("{accepted} expectations changed\n"));
+    Ok(())
+}
+
+/// Whether what cases owe may be learnt on this bench: its hypervisor does what the cases themselves demand, or there
+/// is none.
+fn is_exemplary(bench: &Bench) -> bool {
+    let target = bench.target();
+    target.label() == hypervisor::DEFAULT || target.profile.rules.contains(&Kind::Machine)
+}
+
+/// Accepts what the cases that met their rules have reported as what they owe.
+fn accept(workspace: &Workspace, catalog: &Catalog, parts: &[Part]) -> Result<(), Error> {
+    let mut reports = Reports::default();
+    let learnt = parts.iter().filter(|part| part.bench.obligations.is_none());
+    let outcomes = learnt.flat_map(|part| &part.outcomes);
+    for outcome in outcomes.filter(|it| it.judgement.verdict == Verdict::Pass) {
+        let run = &outcome.run;
+        let Some(observation) = &outcome.observation else {
+            continue;
+        };
+        let reported = Reported::of(observation, run.expected().ok().flatten());
+        reports.add(run.case.id, run.isa, &reported)?;
+    }
+    let mut obligations = catalog.obligations.clone();
+    reports.accept(&mut obligations);
+    let changed = obligations.write(&Catalog::obligations_dir(workspace))?;
+    show(&format!("{changed} files of obligations changed\n"));
     Ok(())
 }
 
