@@ -143,7 +143,8 @@ impl<'a> Fetch<'a> {
     /// it is shown a place without archives.
     fn plan(&self) -> Result<Vec<Package>, Error> {
         let nowhere = format!("-oDir::Cache::archives={}/{NOTHING}", self.work.display());
-        let arguments = [nowhere.as_str()];
+        // Without that it would be the MD5 sum, "for compatibility".
+        let arguments = [nowhere.as_str(), "-oAcquire::ForceHash=SHA256"];
         let arguments = arguments.into_iter().chain(self.install("--print-uris"));
         let text = self.apt("choosing packages", arguments)?;
         let packages = text.lines().map(Package::from_uri);
