@@ -13,7 +13,7 @@ use std::{
 };
 
 use setway_cases::Premise;
-use setway_protocol::{Channel, Key, parse, record::End as LastRecord, word::CheckKind};
+use setway_protocol::{Channel, Key, parse, record::End as LastRecord};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -27,20 +27,18 @@ use crate::{
         target::Target,
     },
     evidence::{
-        observation::{Gap, Observation},
+        capture::{Capture, End},
         transcript,
     },
     judge::{
-        Judgement, Verdict, demand, excuse,
-        expectation::{Comparison, Expectation},
-        finding::{self, Known},
-        judge,
-        obligation::{self, Reported},
+        Judgement, Verdict,
+        outcome::{Court, Outcome},
     },
     lab::{
-        capture::{Capture, End, Inherited, Limits, Line, Setup, capture, fresh_key},
+        qemu::{Inherited, Process, fresh_key},
         recipe::{self, Boot},
         session::{NoSession, Request, Session},
+        tape::{self, LastLine, Limits},
     },
     plan::Run,
     provide::linux_system,
@@ -93,7 +91,7 @@ const FAILURES: u32 = 2;
 /// What one thread keeps from run to run: where boots serve many, the last one.
 #[derive(Debug, Default)]
 pub struct Worker {
-    session: Option<(Option<Caches>, Session)>,
+    session: Option<(Option<Caches>, Session<Process>)>,
     boots: u32,
 }
 
@@ -102,25 +100,6 @@ impl Worker {
     pub fn boots(&self) -> u32 {
         self.boots
     }
-}
-
-/// A run that was made, or skipped.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The run.
-    pub run: Run,
-    /// Its verdict, and why.
-    pub judgement: Judgement,
-    /// What it showed; nothing if it was skipped or QEMU did not start.
-    pub observation: Option<Observation>,
-    /// How it compares with the expectation, if it was held against one.
-    pub comparison: Option<Comparison>,
-    /// From start to end.
-    pub duration: Duration,
-    /// Where its raw logs are.
-    pub log_dir: Option<PathBuf>,
-    /// The finding that it shows again, if it is red for a known reason.
-    pub known: Option<Known>,
 }
 
 impl Bench {
@@ -226,22 +205,19 @@ impl Bench {
             self.boot.command(run, &inherited).map_err(io::Error::other)
         };
         let hypervisor = &self.target().hypervisor;
-        let last: Option<Line> = match hypervisor.ends_with {
+        let last: Option<LastLine> = match hypervisor.ends_with {
             EndsWith::Machine => None,
             EndsWith::Guest => Some(is_the_guests_last),
         };
-        let setup = Setup {
-            memory: self.boot.memory_file(run),
-            last,
-            hosted: hypervisor.is_hosted(),
-        };
         let mut limits = limits;
-        if setup.hosted {
+        if hypervisor.is_hosted() {
             // The host has to come up before there is a guest.
             limits.time += limits.boot;
         }
-        let mut capture = capture(command, setup, limits)
-            .map_err(|error| format!("QEMU cannot be started: {error}"))?;
+        let machine = Process::new(command, self.boot.memory_file(run));
+        let capture =
+            machine.and_then(|it| tape::one_run(it, limits, last, hypervisor.is_hosted()));
+        let mut capture = capture.map_err(|error| format!("QEMU cannot be started: {error}"))?;
         capture.key = key;
         if let Some(prefix) = &hypervisor.line_prefix {
             capture.console = transcript::joined(&capture.console, prefix);
@@ -313,7 +289,7 @@ impl Bench {
         key: Key,
         limits: Limits,
         crash: &dyn Fn(&str) -> bool,
-    ) -> Result<Session, Box<Capture>> {
+    ) -> Result<Session<Process>, Box<Capture>> {
         let command = |inherited: &Inherited| {
             let inherited = Inherited {
                 key: Some(key),
@@ -321,8 +297,13 @@ impl Bench {
             };
             self.boot.command(run, &inherited).map_err(io::Error::other)
         };
-        let memory = self.boot.memory_file(run);
-        let session = Session::start(command, memory, key, limits, crash);
+        let session = Process::new(command, self.boot.memory_file(run))
+            .map_err(|error| NoSession {
+                reason: format!("QEMU cannot be prepared: {error}"),
+                console: Vec::new(),
+                duration: Duration::ZERO,
+            })
+            .and_then(|machine| Session::start(machine, key, limits, crash));
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match session {
             Ok(session) => {
@@ -346,58 +327,26 @@ impl Bench {
         }
     }
 
-    /// Judges what a run showed.
-    fn judge(&self, run: &Run, mut capture: Capture) -> Outcome {
-        let target = self.target();
-        if let Some(reason) = target.hypervisor.crash_on(&capture.console) {
-            capture.end = End::Failed(reason);
-        }
-        let mut observation = Observation::of(&capture, run, &self.boot.builds(run));
-        let quirks = &target.machine.quirks;
-        observation.excuse(|check| excuse::excuse(quirks, run.case, run.isa, check));
-        // What the case itself demands is owed, whatever the profile makes of it.
-        let debts = self.obligations.as_ref().map_or_else(Vec::new, |owed| {
-            let reported = Reported::of(&observation, run.expected().ok().flatten());
-            obligation::debts(owed, run.case.id, run.isa, &reported)
-        });
-        for step in &mut observation.steps {
-            step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
-        }
-        let mut judgement = judge(&observation).owing(&debts);
-        let mut comparison = None;
-        // A defect that makes no difference must survive, so nothing else is asked of a mutant.
-        let expected = self.expectations && run.defect.is_none();
-        if expected && judgement.verdict == Verdict::Pass {
-            let compared =
-                Expectation::of(&self.workspace, &target.label(), run).compare(&observation);
-            judgement = compared.judge();
-            comparison = Some(compared);
-        }
-        let label = target.label();
-        let mut known = None;
-        if run.defect.is_none() {
-            known = finding::known(&self.findings, &label, run, &judgement);
-            if judgement.verdict == Verdict::Pass {
-                judgement = finding::gone(&self.findings, &label, run).unwrap_or(judgement);
-            }
-        }
-        let bad = judgement.verdict.is_bad();
-        let log_dir = self.logs.as_ref().and_then(|logs| {
+    /// Judges what a run showed, and keeps its logs if it did not pass.
+    fn judge(&self, run: &Run, capture: Capture) -> Outcome {
+        let court = Court {
+            workspace: &self.workspace,
+            target: self.target(),
+            findings: &self.findings,
+            expectations: self.expectations,
+            obligations: self.obligations.as_ref(),
+        };
+        let builds = self.boot.builds(run);
+        let mut outcome = court.judge(run, capture.clone(), &builds);
+        let bad = outcome.judgement.verdict.is_bad();
+        outcome.log_dir = self.logs.as_ref().and_then(|logs| {
             // One directory per bench: a pass on one QEMU must not remove what failed on another.
             let dir = logs
-                .join(target.label())
+                .join(self.target().label())
                 .join(self.boot.qemu.version().to_string());
             logs::keep(&dir, &self.boot, run, bad.then_some(&capture))
         });
-        Outcome {
-            run: *run,
-            judgement,
-            observation: Some(observation),
-            comparison,
-            duration: capture.duration,
-            log_dir,
-            known,
-        }
+        outcome
     }
 
     /// Why a case about fetches says nothing here, if so.
@@ -429,41 +378,4 @@ fn is_the_guests_last(line: &str) -> bool {
     let record = parse(line, Channel::Console(None)).and_then(Result::ok);
     // Nobody else writes records where there is no key.
     record.is_some_and(|it| LastRecord::try_from(it).is_ok())
-}
-
-impl Outcome {
-    fn without_observation(run: &Run, judgement: Judgement) -> Self {
-        Self {
-            run: *run,
-            judgement,
-            observation: None,
-            comparison: None,
-            duration: Duration::ZERO,
-            log_dir: None,
-            known: None,
-        }
-    }
-
-    /// Whether a load of the guest's own found wrong data.
-    pub fn has_wrong_data(&self) -> bool {
-        let checks = self.observation.iter().flat_map(|it| &it.checks);
-        let wrong = checks.filter(|check| check.of == CheckKind::Data && !check.holds());
-        self.run.case.needs(Premise::Caches) && wrong.count() > 0
-    }
-
-    /// Whether it is red for a reason that is not the hypervisor's: it could not be tried, or the
-    /// error is Setway's own.
-    pub fn is_our_error(&self) -> bool {
-        let own = |it: &Observation| it.gaps.iter().any(Gap::is_our_error);
-        match self.judgement.verdict {
-            // The cache model names itself, or its sources, in what it says before it gives up.
-            Verdict::Crash => self.observation.as_ref().is_none_or(|it| {
-                ["setway cache model", "cache-model/"]
-                    .iter()
-                    .any(|name| it.stderr.contains(name))
-            }),
-            Verdict::NoVerdict => self.observation.as_ref().is_some_and(own),
-            Verdict::Pass | Verdict::Fail | Verdict::Skip | Verdict::Timeout => false,
-        }
-    }
 }

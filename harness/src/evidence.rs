@@ -2,8 +2,10 @@
 //!
 //! Pure: nothing here starts a machine, and nothing here knows whether what it finds is right.
 
+pub mod capture;
 pub mod exception_log;
 pub mod excerpt;
 pub mod observation;
 pub mod transcript;
 pub mod traps;
+pub mod witness;

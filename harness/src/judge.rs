@@ -6,11 +6,13 @@ pub mod expectation;
 pub mod failure;
 pub mod finding;
 pub mod obligation;
+pub mod outcome;
+pub mod premise;
 
 use self::{failure::Failure, obligation::Debt};
 use crate::{
+    evidence::capture::{End, Limit},
     evidence::observation::Observation,
-    lab::capture::{End, Limit},
 };
 
 pub use setway_report::Verdict;
@@ -191,8 +193,9 @@ pub(crate) mod tests {
                 expected: counts,
                 observed: counts,
                 hypervisor: None,
-                maintained: None,
+                witnesses: Vec::new(),
                 span: 0..0,
+                maintained: None,
             }],
             checks: vec![Check {
                 of: setway_protocol::word::CheckKind::Register,

@@ -21,6 +21,7 @@ pub use origin::{Artifact, Checkout, Host, Origin, Tool};
 pub use run::{
     BuildIds, CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,
     Maintained, Notice, Observed, Ops, Place, RunReport, RunResult, Step, Target, Totals, Trapped,
+    Witnessed,
 };
 pub use verdict::Verdict;
 

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
+    evidence::capture::Capture,
     lab::{
-        capture::{Capture, Inherited},
+        qemu::Inherited,
         recipe::{Boot, quote},
     },
     plan::Run,

@@ -17,12 +17,13 @@ use setway_policy::Mutant;
 
 use crate::{
     bench::{
-        self, Bench, Outcome, Worker,
+        self, Bench, Worker,
         pool::{self, NoThread},
     },
     catalog::source::{Mistakes, Source},
-    judge::{Judgement, Verdict},
-    lab::capture::{End, Limit, Limits},
+    evidence::capture::{End, Limit},
+    judge::{Judgement, Verdict, outcome::Outcome},
+    lab::tape::Limits,
     plan::Run,
     report::progress::Progress,
     workspace::Workspace,

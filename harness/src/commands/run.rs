@@ -12,7 +12,7 @@ use setway_report::Artifact;
 
 use crate::{
     bench::{
-        self, Bench, Outcome, Worker,
+        self, Bench, Worker,
         pool::{self, NoThread},
     },
     catalog::{Catalog, Unknown, hypervisor, schedule::Choice, target::Target},
@@ -21,6 +21,7 @@ use crate::{
     judge::{
         Verdict,
         obligation::{Reported, Reports},
+        outcome::Outcome,
     },
     plan::{self, Run},
     report::{
@@ -152,7 +153,7 @@ impl Part {
 
     fn to_report(&self, args: &RunArgs, artifacts: Vec<Artifact>) -> build::Part<'_> {
         build::Part {
-            bench: &self.bench,
+            boot: &self.bench.boot,
             outcomes: &self.outcomes,
             wall: self.wall,
             repeat: repeat_options(args, &self.bench.target().label()),

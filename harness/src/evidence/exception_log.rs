@@ -65,6 +65,8 @@ pub struct ExceptionLog {
     pub taken: usize,
     /// The cache model's records, each with the number of exceptions before it.
     pub records: Vec<(usize, String)>,
+    /// Blocks and lines that are not as QEMU writes them: some of the log is lost.
+    pub damaged: usize,
     /// Whether there is a host besides the guests, whose own exceptions are left out.
     hosted: bool,
     block: Option<Block>,
@@ -74,30 +76,41 @@ pub struct ExceptionLog {
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
     number: u32,
+    /// The line with the levels has been read.
+    has_levels: bool,
     to_el2: bool,
     from_el0: bool,
     esr: Option<u32>,
     elr: Option<u64>,
 }
 
+impl Block {
+    /// Whether lines of it are lost. Only what is taken to EL2 has all five, on every QEMU.
+    fn is_damaged(&self, whole: bool) -> bool {
+        let has_syndrome = self.esr.is_some() && self.elr.is_some();
+        !self.has_levels || self.to_el2 && !(has_syndrome && whole)
+    }
+}
+
 /// Where the upper half of the address space begins, in which a host's kernel lives and no payload does.
 pub const UPPER_HALF: u64 = 1 << 63;
 
 impl ExceptionLog {
-    /// The log of a hypervisor that has a host system. Its programs at EL0 and, without VHE, its kernel at
-    /// EL1 take exceptions to EL2 as well; those are not the guests'.
-    pub fn hosted() -> Self {
+    /// A log of which nothing has been read. A hypervisor may have a host system (`hosted`): its programs at EL0
+    /// and, without VHE, its kernel at EL1 take exceptions to EL2 as well; those are not the guests'.
+    pub fn new(hosted: bool) -> Self {
         Self {
-            hosted: true,
+            hosted,
             ..Self::default()
         }
     }
 
     /// How many exceptions the run is charged with: all, or where there is a host, those of the guests.
     pub fn charged(&self) -> usize {
-        match self.hosted {
-            true => self.exceptions.len(),
-            false => self.taken,
+        if self.hosted {
+            self.exceptions.len()
+        } else {
+            self.taken
         }
     }
 
@@ -109,7 +122,7 @@ impl ExceptionLog {
             return None;
         }
         if let Some(rest) = line.strip_prefix("Taking exception ") {
-            let boundary = self.close();
+            let boundary = self.end_block(false);
             self.taken += 1;
             let number = rest.split(' ').next().and_then(|word| word.parse().ok());
             self.block = number.map(|number| Block {
@@ -118,9 +131,14 @@ impl ExceptionLog {
             });
             return boundary;
         }
-        let block = self.block.as_mut()?;
         let rest = line.strip_prefix("...")?;
+        let Some(block) = self.block.as_mut() else {
+            // The first line of its block is lost.
+            self.damaged += 1;
+            return None;
+        };
         if let Some(levels) = rest.strip_prefix("from EL") {
+            block.has_levels = true;
             block.to_el2 = matches!(levels, "0 to EL2" | "1 to EL2");
             block.from_el0 = levels.starts_with('0');
         } else if let Some(esr) = rest.strip_prefix("with ESR ") {
@@ -132,14 +150,20 @@ impl ExceptionLog {
         } else if let Some(elr) = rest.strip_prefix("with ELR ") {
             block.elr = hex(elr);
         } else if rest.starts_with("to EL") || rest.starts_with("handled as") {
-            return self.close();
+            return self.end_block(true);
         }
         None
     }
 
     /// Nothing follows. A block that was cut off is not counted.
-    pub fn close(&mut self) -> Option<Boundary> {
+    pub fn close(&mut self) {
+        self.end_block(false);
+    }
+
+    /// The block is over, by its own last line (`whole`) or because another begins.
+    fn end_block(&mut self, whole: bool) -> Option<Boundary> {
         let block = self.block.take()?;
+        self.damaged += usize::from(block.is_damaged(whole));
         if ASYNCHRONOUS.contains(&block.number) {
             return None;
         }
@@ -250,6 +274,34 @@ Taking exception 1 [Undefined Instruction]
     }
 
     #[test]
+    fn a_lost_line_is_noticed_where_it_matters() {
+        let damage = |text: &str| {
+            let mut log = ExceptionLog::default();
+            text.lines().for_each(|line| {
+                log.line(line);
+            });
+            log.close();
+            (log.damaged, log.exceptions)
+        };
+        let (none, whole) = damage(NEW);
+        assert_eq!(none, 0);
+        let lines: Vec<&str> = NEW.lines().collect();
+        for lost in 0..lines.len() {
+            let rest = [&lines[..lost], &lines[lost + 1..]].concat().join("\n");
+            let (damaged, exceptions) = damage(&rest);
+            assert!(
+                damaged > 0 || exceptions == whole,
+                "without `{}` nobody notices",
+                lines[lost]
+            );
+        }
+        let (cut, _) = NEW
+            .split_once("...with ELR 0x40200038")
+            .expect("it is there");
+        assert!(damage(cut).0 > 0);
+    }
+
+    #[test]
     fn an_agents_svc_is_a_boundary() {
         let svc = |imm: u16| {
             format!(
@@ -258,7 +310,7 @@ Taking exception 1 [Undefined Instruction]
             )
         };
         let boundaries = |text: &str| -> Vec<Boundary> {
-            let mut log = ExceptionLog::hosted();
+            let mut log = ExceptionLog::new(true);
             text.lines().filter_map(|line| log.line(line)).collect()
         };
         assert_eq!(boundaries(&svc(boundary::BEGINS)), [Boundary::Begins]);
@@ -271,7 +323,7 @@ Taking exception 1 [Undefined Instruction]
 
     #[test]
     fn a_hosts_own_exceptions_are_left_out() {
-        let mut log = ExceptionLog::hosted();
+        let mut log = ExceptionLog::new(true);
         let host = NEW.replace("ELR 0x40200038", "ELR 0xffff800008012345");
         let program = NEW.replace("from EL1", "from EL0");
         for line in host.lines().chain(program.lines()) {

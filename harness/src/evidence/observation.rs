@@ -14,7 +14,11 @@ use setway_protocol::{
     word::{CacheType, CheckKind},
 };
 
-use crate::{evidence::traps::Trapped, lab::capture::End};
+use super::{
+    capture::End,
+    traps::Trapped,
+    witness::{self, WitnessId},
+};
 
 pub use gap::Gap;
 pub use modelled::{Flush, Modelled, Notice, Ops, Place};
@@ -37,13 +41,16 @@ pub struct Step {
     pub name: String,
     /// What the policy demands of it.
     pub expected: Counts,
-    /// What happened: traps by QEMU's log, flushes by the hypervisor's count.
+    /// What happened, by the first witness that counts it: traps by the exception log, or where there is none by the
+    /// hypervisor; flushes by the hypervisor, or where it does not count them by the cache model.
     pub observed: Counts,
     /// The traps as the hypervisor counted them.
     pub hypervisor: Option<Trapped>,
+    /// Who counted what.
+    pub witnesses: Vec<witness::Account>,
     /// What the hypervisor maintained for it, as the cache model saw it.
     pub maintained: Option<Maintained>,
-    /// The numbers of its first trap and the one behind its last.
+    /// The numbers of its first trap in the exception log and of the one after its last; empty without a log.
     pub span: std::ops::Range<usize>,
 }
 
@@ -63,9 +70,39 @@ impl Step {
                 flush: None,
             },
             hypervisor: None,
+            witnesses: Vec::new(),
             maintained: None,
             span: 0..0,
         }
+    }
+}
+
+impl Step {
+    /// Takes down what `witness` counted for it. What an earlier one has counted stays what was observed.
+    fn hear(&mut self, witness: WitnessId, counted: witness::Counted) {
+        let first = |get: fn(&witness::Counted) -> Option<u64>| {
+            let known = self.witnesses.iter().any(|it| get(&it.counted).is_some());
+            get(&counted).filter(|_| !known)
+        };
+        if let Some(count) = first(|it| it.set_way) {
+            self.observed.set_way = count;
+        }
+        if let Some(count) = first(|it| it.vm_reg) {
+            self.observed.vm_reg = count;
+        }
+        if let Some(count) = first(|it| it.flush) {
+            self.observed.flush = Some(count);
+        }
+        self.witnesses.push(witness::Account { witness, counted });
+    }
+
+    /// Who counted its flushes, if anyone did.
+    pub fn flush_witnesses(&self) -> impl Iterator<Item = WitnessId> {
+        let counted = self
+            .witnesses
+            .iter()
+            .filter(|it| it.counted.flush.is_some());
+        counted.map(|it| it.witness)
     }
 }
 

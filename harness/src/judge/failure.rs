@@ -96,7 +96,16 @@ impl Failure {
                 seen,
             })
         });
-        counts.chain(checks).chain(stale).chain(unseen).collect()
+        // A flush has to reach whatever the guest has dirtied, whether a later load looks there or not.
+        let flushes = modelled().flat_map(|modelled| &modelled.flushes);
+        let missed = flushes.filter(|flush| flush.is_of_the_policy() && flush.missed > 0);
+        let missed = missed.map(|flush| Failure::Missed {
+            pc: flush.pc,
+            lines: flush.missed,
+            at: flush.missed_at,
+        });
+        let all = counts.chain(checks).chain(stale).chain(unseen);
+        all.chain(missed).collect()
     }
 }
 

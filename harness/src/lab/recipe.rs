@@ -10,7 +10,7 @@ use std::{
 use crate::{
     catalog::{Catalog, machine::Machine, qemu::VersionFile, schedule::Choice, target::Target},
     evidence::observation::Builds,
-    lab::capture::Inherited,
+    lab::qemu::Inherited,
     plan::Run,
     provide::{
         self,

@@ -8,11 +8,8 @@
 
 use std::{
     fmt,
-    io::{self, BufRead, BufReader, PipeReader, Read, Write as _},
     ops::ControlFlow,
-    process::{ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
-    thread,
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
@@ -22,14 +19,11 @@ use setway_protocol::{
     word::{GuestEnd, InstructionSet},
 };
 
-use super::capture::{self, Capture, End, Inherited, Limit, Limits};
-use crate::{
-    evidence::{
-        exception_log::{Boundary, ExceptionLog},
-        excerpt::Excerpt,
-    },
-    workspace::process::Child,
+use super::{
+    machine::Machine,
+    tape::{Heard, Limits, Part, Tape},
 };
+use crate::evidence::capture::{Capture, End, Limit};
 
 /// What an agent is asked to run.
 #[derive(Clone, Copy, Debug)]
@@ -46,20 +40,16 @@ pub struct Request<'a> {
 
 /// A machine with an agent that waits for requests.
 #[derive(Debug)]
-pub struct Session {
-    child: Child,
-    stdin: ChildStdin,
-    heard: Receiver<Heard>,
+pub struct Session<M> {
+    tape: Tape<M>,
     requests: RecordWriter<Requester>,
     /// What the agent seals its records with.
     key: Key,
     asked: u64,
     /// What the console showed before the first run.
     pub boot: Vec<u8>,
-    /// From the start to the agent's first word.
+    /// From the start to the agent's first record.
     pub booted_in: Duration,
-    stderr: Vec<u8>,
-    limits: Limits,
 }
 
 /// Why there is no session.
@@ -71,19 +61,6 @@ pub struct NoSession {
     pub console: Vec<u8>,
     /// From the start until then.
     pub duration: Duration,
-}
-
-/// What the readers hear.
-#[derive(Debug)]
-enum Heard {
-    /// A line of the console, or what came of it before its end.
-    Console(Vec<u8>),
-    /// Some of QEMU's stderr.
-    Stderr(Vec<u8>),
-    /// The part of the log that belongs to a run.
-    Log(Box<(ExceptionLog, Excerpt)>),
-    /// A run has taken more exceptions than it may.
-    TooManyExceptions,
 }
 
 /// How much longer than its guest may take a run is waited for: the agent has a deadline of its own, and
@@ -99,91 +76,65 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What is wrong if that was in vain.
 const NO_BOUNDARIES: &str = "QEMU's log does not say which part of it belongs to the run";
 
-impl Session {
-    /// Boots what `command` makes, and waits until its agent, which has this `key`, is ready.
+impl<M: Machine> Session<M> {
+    /// Boots `machine`, and waits until its agent, which has this `key`, is ready.
+    ///
+    /// # Errors
+    ///
+    /// If the agent does not get ready, with what the console showed.
     pub fn start(
-        command: impl FnOnce(&Inherited) -> io::Result<Command>,
-        memory: Option<u64>,
+        machine: M,
         key: Key,
         limits: Limits,
         crash: &dyn Fn(&str) -> bool,
     ) -> Result<Self, NoSession> {
-        let cannot = |error: io::Error| NoSession {
-            reason: format!("QEMU cannot be started: {error}"),
-            console: Vec::new(),
-            duration: Duration::ZERO,
-        };
-        let started = Instant::now();
-        let mut session = Self::spawn(command, memory, key, limits).map_err(cannot)?;
-        let deadline = started + limits.boot;
-        let mut console = Vec::new();
+        let name = machine.name().to_owned();
+        let mut tape =
+            Tape::start(machine, limits, Part::BetweenBoundaries, true).map_err(|error| {
+                NoSession {
+                    reason: format!("{name} cannot be started: {error}"),
+                    console: Vec::new(),
+                    duration: Duration::ZERO,
+                }
+            })?;
+        let deadline = tape.started() + limits.boot;
         let reason = loop {
-            match session.next(deadline) {
-                Next::Console(line) => {
-                    console.extend_from_slice(&line);
-                    let line = String::from_utf8_lossy(&line);
-                    match agent_says(&line, key) {
-                        Some(Message::Ready(_)) => break None,
-                        Some(Message::Failed(failed)) => break Some(failed.msg.to_string()),
-                        _ if crash(&line) => break Some(line.trim_end().to_owned()),
-                        _ => {}
-                    }
-                }
-                Next::Other => {}
-                Next::Late => {
+            match tape.next(deadline) {
+                Heard::Line(line) => match agent_says(&line, key) {
+                    Some(Message::Ready(_)) => break None,
+                    Some(Message::Failed(failed)) => break Some(failed.msg.to_string()),
+                    _ if crash(&line) => break Some(line.trim_end().to_owned()),
+                    _ => {}
+                },
+                Heard::Log => {}
+                Heard::Late => {
                     let seconds = limits.boot.as_secs_f64();
-                    break Some(format!("no word of its agent within {seconds} s"));
+                    break Some(format!("the agent did not answer within {seconds} s"));
                 }
-                Next::Limit(limit) => break Some(format!("it went over a limit: {limit:?}")),
-                Next::Ended(status) => break Some(session.ended(status)),
+                Heard::Limit(limit) => break Some(format!("it exceeded a limit: {limit:?}")),
+                Heard::Ended(status) => break Some(ended(&mut tape, status)),
             }
         };
-        session.booted_in = started.elapsed();
+        let booted_in = tape.started().elapsed();
+        let console = tape.take_console();
         match reason {
-            None => {
-                session.boot = console;
-                Ok(session)
-            }
+            None => Ok(Self {
+                tape,
+                requests: RecordWriter::new(),
+                key,
+                asked: 0,
+                boot: console,
+                booted_in,
+            }),
             Some(reason) => Err(NoSession {
                 reason,
                 console,
-                duration: session.booted_in,
+                duration: booted_in,
             }),
         }
     }
 
-    fn spawn(
-        command: impl FnOnce(&Inherited) -> io::Result<Command>,
-        memory: Option<u64>,
-        key: Key,
-        limits: Limits,
-    ) -> io::Result<Self> {
-        let (mut child, log_reader) = capture::spawn(command, memory, Stdio::piped())?;
-        let handle = child.handle();
-        let missing = || io::Error::other("a pipe of the child is missing");
-        let stdin = handle.stdin.take().ok_or_else(missing)?;
-        let stdout = handle.stdout.take().ok_or_else(missing)?;
-        let stderr = handle.stderr.take().ok_or_else(missing)?;
-        let (say, heard) = mpsc::channel();
-        let (say_stderr, say_log) = (say.clone(), say.clone());
-        thread::spawn(move || read_lines(stdout, &say, Heard::Console));
-        thread::spawn(move || read_lines(stderr, &say_stderr, Heard::Stderr));
-        thread::spawn(move || read_log(log_reader, limits.exceptions, &say_log));
-        Ok(Self {
-            child,
-            stdin,
-            heard,
-            requests: RecordWriter::new(),
-            key,
-            asked: 0,
-            boot: Vec::new(),
-            booted_in: Duration::ZERO,
-            stderr: Vec::new(),
-            limits,
-        })
-    }
-
-    /// Has the agent run a guest. `crash` knows a line by which the hypervisor says that it died. Says as
+    /// Has the agent run a guest. `crash` knows a line by which the hypervisor says that it died. Gives as
     /// well whether the session can go on.
     pub fn run(
         &mut self,
@@ -191,28 +142,18 @@ impl Session {
         limits: Limits,
         crash: &dyn Fn(&str) -> bool,
     ) -> (Capture, ControlFlow<()>) {
-        let started = Instant::now();
+        let began = Instant::now();
         self.asked += 1;
         let line = self.line(request, limits);
-        self.stderr.clear();
-        let mut run = Collected::default();
-        let (end, flow) = match self.stdin.write_all(line.as_bytes()) {
-            Ok(()) => self.follow(&mut run, started + limits.time + GRACE, limits, crash),
+        self.tape.forget_stderr();
+        let patience = match self.tape.machine().write(line.as_bytes()) {
+            Ok(()) => limits.time + GRACE,
             // The machine has gone; it says why when its end is seen.
-            Err(_) => self.follow(&mut run, started + LOG, limits, crash),
+            Err(_) => LOG,
         };
-        let duration = started.elapsed();
-        let (log, log_text) = run.log.map(|log| *log).unwrap_or_default();
-        let stderr = String::from_utf8_lossy(&self.stderr).trim_end().to_owned();
-        let capture = Capture {
-            console: run.console,
-            log,
-            log_text,
-            stderr,
-            end,
-            duration,
-            key: Some(self.key),
-        };
+        let (end, flow) = self.follow(began + patience, limits, crash);
+        let mut capture = self.tape.take(end, began);
+        capture.key = Some(self.key);
         (capture, flow)
     }
 
@@ -235,116 +176,62 @@ impl Session {
         line
     }
 
-    /// Collects what there is of a run, until it is over and its log is there. A machine that will not serve
-    /// another is killed.
+    /// Listens until a run is over and its log is there. A machine that will not serve another is stopped.
     fn follow(
         &mut self,
-        run: &mut Collected,
         mut deadline: Instant,
         limits: Limits,
         crash: &dyn Fn(&str) -> bool,
     ) -> (End, ControlFlow<()>) {
         let mut end = None;
+        let mut over = false;
         let end = loop {
-            if run.over && run.log.is_some() {
+            if over && self.tape.has_log() {
                 return (end.unwrap_or(End::Over), ControlFlow::Continue(()));
             }
-            match self.next_of(run, deadline) {
-                Next::Console(line) => {
-                    let line = String::from_utf8_lossy(&line);
-                    if let Some(Message::Over(over)) = agent_says(&line, self.key) {
-                        run.over = true;
-                        if over.n != self.asked {
-                            let said = said(&over);
+            match self.tape.next(deadline) {
+                Heard::Line(line) => {
+                    if let Some(Message::Over(record)) = agent_says(&line, self.key) {
+                        over = true;
+                        if record.n != self.asked {
+                            let said = said(&record);
                             break End::Failed(format!(
                                 "the agent answers another request: {said}"
                             ));
                         }
-                        end = Some(guest_end(&over, limits));
+                        end = Some(guest_end(&record, limits));
                         deadline = Instant::now() + LOG;
                     } else if end.is_none() && crash(&line) {
                         // What follows says more.
                         end = Some(End::Failed(line.trim_end().to_owned()));
                         deadline = Instant::now() + LAST_WORDS;
-                    } else if run.console.len() > limits.console {
-                        break End::Stopped(Limit::Console(limits.console));
                     }
                 }
-                Next::Other => {}
-                Next::Late => {
-                    break match (run.over, end) {
+                Heard::Log => {}
+                Heard::Late => {
+                    break match (over, end) {
                         (true, Some(End::Over) | None) => End::Failed(NO_BOUNDARIES.to_owned()),
                         (_, Some(end)) => end,
                         (false, None) => End::Stopped(Limit::Time(limits.time)),
                     };
                 }
-                Next::Limit(limit) => break End::Stopped(limit),
-                Next::Ended(status) => {
-                    break end.unwrap_or_else(|| End::Failed(self.ended(status)));
+                Heard::Limit(limit) => break End::Stopped(limit),
+                Heard::Ended(status) => {
+                    break end.unwrap_or_else(|| End::Failed(ended(&mut self.tape, status)));
                 }
             }
         };
-        self.child.kill();
-        let deadline = Instant::now() + LAST_WORDS;
-        while !matches!(self.next_of(run, deadline), Next::Late | Next::Ended(_)) {}
+        self.tape.stop(LAST_WORDS);
         (end, ControlFlow::Break(()))
     }
-
-    /// Waits for the next thing to be heard, and keeps it.
-    fn next_of(&mut self, run: &mut Collected, deadline: Instant) -> Next {
-        let timeout = deadline.saturating_duration_since(Instant::now());
-        match self.heard.recv_timeout(timeout) {
-            Ok(Heard::Console(line)) => {
-                run.console.extend_from_slice(&line);
-                Next::Console(line)
-            }
-            Ok(Heard::Stderr(text)) => {
-                self.stderr.extend_from_slice(&text);
-                match self.stderr.len() > self.limits.stderr {
-                    true => Next::Limit(Limit::Stderr(self.limits.stderr)),
-                    false => Next::Other,
-                }
-            }
-            Ok(Heard::Log(log)) => {
-                run.log = Some(log);
-                Next::Other
-            }
-            Ok(Heard::TooManyExceptions) => Next::Limit(Limit::Exceptions(self.limits.exceptions)),
-            Err(RecvTimeoutError::Timeout) => Next::Late,
-            // All outputs are closed.
-            Err(RecvTimeoutError::Disconnected) => Next::Ended(self.child.wait().ok()),
-        }
-    }
-
-    fn next(&mut self, deadline: Instant) -> Next {
-        self.next_of(&mut Collected::default(), deadline)
-    }
-
-    /// How the machine ended, where it should not have.
-    fn ended(&self, status: Option<ExitStatus>) -> String {
-        let stderr = String::from_utf8_lossy(&self.stderr);
-        let said = stderr.lines().next().unwrap_or("and said nothing");
-        let status = status.map_or_else(|| "unknown status".to_owned(), |it| it.to_string());
-        format!("QEMU ended with {status}: {said}")
-    }
 }
 
-/// What there is of a run.
-#[derive(Default)]
-struct Collected {
-    console: Vec<u8>,
-    /// The agent says that the guest has ended.
-    over: bool,
-    log: Option<Box<(ExceptionLog, Excerpt)>>,
-}
-
-/// What to make of what was heard.
-enum Next {
-    Console(Vec<u8>),
-    Other,
-    Limit(Limit),
-    Late,
-    Ended(Option<ExitStatus>),
+/// How a machine ended that should not have.
+fn ended<M: Machine>(tape: &mut Tape<M>, status: Option<ExitStatus>) -> String {
+    let stderr = tape.stderr();
+    let said = stderr.lines().next().unwrap_or("and said nothing");
+    let status = status.map_or_else(|| "unknown status".to_owned(), |it| it.to_string());
+    format!("{} ended with {status}: {said}", tape.machine().name())
 }
 
 /// What the agent, which has this `key`, says on `line`, if it does.
@@ -372,65 +259,6 @@ fn guest_end(over: &Over<'_>, limits: Limits) -> End {
         GuestEnd::Reset | GuestEnd::Crash => {
             End::Failed(format!("the guest ended by {}", said(over)))
         }
-    }
-}
-
-/// Passes on line by line what comes, and at the end what there is without one.
-fn read_lines(from: impl Read, say: &Sender<Heard>, what: fn(Vec<u8>) -> Heard) {
-    let mut from = BufReader::new(from);
-    let mut line = Vec::new();
-    // An error of a pipe is its end. A line without end is passed on in parts.
-    while (&mut from)
-        .take(LINE)
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|read| read > 0)
-    {
-        if say.send(what(std::mem::take(&mut line))).is_err() {
-            return;
-        }
-    }
-}
-
-/// The longest line that is passed on whole.
-const LINE: u64 = 1 << 16;
-
-/// Reads the log and passes on the part of each run.
-fn read_log(from: PipeReader, limit: usize, say: &Sender<Heard>) {
-    let mut from = BufReader::with_capacity(1 << 16, from);
-    let mut line = Vec::new();
-    let fresh = || (ExceptionLog::hosted(), Excerpt::default());
-    let (mut log, mut text) = fresh();
-    let mut within = false;
-    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        text.push(&line);
-        let boundary = log.line(&String::from_utf8_lossy(&line));
-        line.clear();
-        match boundary {
-            Some(Boundary::Begins) => {
-                (log, text) = fresh();
-                within = true;
-            }
-            Some(Boundary::Ends) if within => {
-                let done = std::mem::replace(&mut log, ExceptionLog::hosted());
-                let part = Box::new((done, std::mem::take(&mut text)));
-                within = false;
-                if say.send(Heard::Log(part)).is_err() {
-                    return;
-                }
-            }
-            Some(Boundary::Ends) => {}
-            None if within && log.charged() > limit => {
-                let _ = say.send(Heard::TooManyExceptions);
-                break;
-            }
-            None => {}
-        }
-    }
-    // Of a run that was cut short.
-    if within {
-        log.close();
-        // Nobody listens any more if it is not of interest.
-        let _ = say.send(Heard::Log(Box::new((log, text))));
     }
 }
 

@@ -1,4 +1,4 @@
-//! From outcomes to a report: the last place that needs what runs were made with.
+//! From outcomes to a report: the last place that needs what runs booted.
 
 mod observed;
 pub mod origin;
@@ -10,14 +10,11 @@ use std::time::Duration;
 use setway_cases::{Premise, RULES};
 use setway_report::{
     Artifact, BuildIds, KnownFinding, Origin, RUN_SCHEMA, Rule, RunReport, RunResult, Target,
-    Totals, Verdict,
+    Totals,
 };
 
 use super::text;
-use crate::{
-    bench::{Bench, Outcome},
-    evidence::observation::{Observation, Step},
-};
+use crate::{judge::outcome::Outcome, lab::recipe::Boot};
 
 /// How many of the last lines of QEMU's stderr are kept.
 const STDERR: usize = 20;
@@ -25,8 +22,8 @@ const STDERR: usize = 20;
 /// What there is to report of one target.
 #[derive(Debug)]
 pub struct Part<'a> {
-    /// What the runs were made with.
-    pub bench: &'a Bench,
+    /// What the runs booted.
+    pub boot: &'a Boot,
     /// The runs, in the order of the catalogue.
     pub outcomes: &'a [Outcome],
     /// From the first start to the last end.
@@ -65,9 +62,9 @@ pub fn build(parts: &[Part], origin: Origin, allow_findings: bool) -> RunReport 
 }
 
 /// The report of one run under `bench`, as tests show it.
-pub fn of_one(bench: &Bench, outcome: &Outcome, repeat: &str) -> RunReport {
+pub fn of_one(boot: &Boot, outcome: &Outcome, repeat: &str) -> RunReport {
     let part = Part {
-        bench,
+        boot,
         outcomes: std::slice::from_ref(outcome),
         wall: outcome.duration,
         repeat: repeat.to_owned(),
@@ -89,7 +86,7 @@ pub fn rule(rule: &setway_cases::Rule) -> Rule {
 impl Part<'_> {
     /// The target, under a name that none of `others` has.
     fn target(&self, others: &[Target]) -> Target {
-        let (target, boot) = (self.bench.target(), &self.bench.boot);
+        let (target, boot) = (&self.boot.target, self.boot);
         let qemu = boot.qemu.version().to_string();
         let label = target.label();
         Target {
@@ -101,7 +98,7 @@ impl Part<'_> {
             qemu,
             profile: target.profile.name.clone(),
             wall_ms: milliseconds(self.wall),
-            without_cache_model: self.bench.without_model().map(str::to_owned),
+            without_cache_model: boot.model.as_ref().err().cloned(),
             artifacts: self.artifacts.clone(),
         }
     }
@@ -109,7 +106,7 @@ impl Part<'_> {
     /// The result of one run on the target called `id`.
     fn result(&self, id: &str, outcome: &Outcome) -> RunResult {
         let run = &outcome.run;
-        let (target, boot) = (self.bench.target(), &self.bench.boot);
+        let (target, boot) = (&self.boot.target, self.boot);
         let observation = outcome.observation.as_ref();
         let builds = boot.builds(run);
         let difference = outcome.comparison.as_ref().and_then(|it| it.diff());
@@ -135,7 +132,7 @@ impl Part<'_> {
             duration_ms: milliseconds(outcome.duration),
             needs_cache_model: run.case.needs(Premise::Caches) && run.caches.is_none(),
             caches: run.caches.map(|caches| caches.to_string()),
-            undecided: self.undecided(outcome).map(str::to_owned),
+            undecided: outcome.undecided.map(str::to_owned),
             notes: self.notes(outcome),
             builds: BuildIds {
                 guest: format!("{:#x}", builds.guest),
@@ -144,7 +141,7 @@ impl Part<'_> {
             log_dir: None,
             repeat: String::new(),
             stderr: observation.map_or_else(Vec::new, |it| last_lines(&it.stderr)),
-            story: story::story(self.bench, outcome),
+            story: story::story(boot, outcome),
             difference: difference
                 .iter()
                 .flat_map(|it| it.lines().map(str::to_owned))
@@ -160,20 +157,9 @@ impl Part<'_> {
         }
     }
 
-    /// What would be needed for this pass to be able to fail; `None` if it could have failed.
-    fn undecided(&self, outcome: &Outcome) -> Option<&'static str> {
-        let run = &outcome.run;
-        let machine = &self.bench.target().machine;
-        let missing = machine.missing_premise(run.case, run.caches.is_some());
-        let uncounted = outcome.observation.as_ref().and_then(uncounted);
-        let missing = missing.or(uncounted);
-        missing.filter(|_| outcome.judgement.verdict == Verdict::Pass)
-    }
-
     /// What to know of a run beside its verdict, a line each.
     fn notes(&self, outcome: &Outcome) -> Vec<String> {
-        let undecided = self.undecided(outcome);
-        let undecided = undecided.map(|lack| format!("undecided: {lack}"));
+        let undecided = outcome.undecided.map(|lack| format!("undecided: {lack}"));
         let checks = outcome.observation.iter().flat_map(|it| &it.checks);
         let excused = checks.filter(|check| !check.is_right()).filter_map(|it| {
             let why = it.excuse.as_deref()?;
@@ -184,7 +170,7 @@ impl Part<'_> {
         });
         let known = outcome.known.as_ref();
         let known = known.map(|it| format!("finding {}: {}", it.id, it.title));
-        let profile = &self.bench.target().profile;
+        let profile = &self.boot.target.profile;
         let reasons = profile.reasons(outcome.run.case).into_iter();
         let reasons = reasons.map(|why| format!("profile {}: {why}", profile.name));
         let notes = undecided.into_iter().chain(excused).chain(known);
@@ -203,15 +189,6 @@ impl Part<'_> {
             self.repeat
         )
     }
-}
-
-/// What is missing to count the flushes that a case demands; `None` if there is a witness of them.
-fn uncounted(observation: &Observation) -> Option<&'static str> {
-    let mut steps = observation.steps.iter();
-    let uncounted = |step: &Step| step.observed.flush.is_none() && step.expected.flush.is_some();
-    steps.any(uncounted).then_some(
-        "needs a witness of flushes: this hypervisor does not count them, and the cache model is off",
-    )
 }
 
 /// A name for a target that none of `others` has.

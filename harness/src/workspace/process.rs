@@ -63,13 +63,12 @@ impl Child {
         }
     }
 
-    /// Asks the child to end, as one who has something left to write would, and waits until `deadline`.
-    pub fn ask_to_end(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    /// Asks the child to end by itself, as one that has something left to write would.
+    pub fn ask_to_end(&self) {
         if let Some(pid) = self.group {
             // An error means that it has ended.
             let _ = kill_process(pid, Signal::TERM);
         }
-        self.wait_until(deadline)
     }
 
     /// Waits for the end, until `deadline`. Whatever is left of the group then goes as well.

@@ -12,8 +12,9 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use setway::{
-    bench::{Bench, Outcome},
+    bench::Bench,
     catalog::{Catalog, hypervisor, isa::Isa, schedule::Choice},
+    judge::outcome::Outcome,
     plan::Run,
     report::{build, human},
     workspace::{Workspace, process},
@@ -154,7 +155,7 @@ pub fn details(bench: &Bench, outcome: &Outcome) -> String {
     } else {
         format!(" --hyp {label}")
     };
-    let report = build::of_one(bench, outcome, &repeat);
+    let report = build::of_one(&bench.boot, outcome, &repeat);
     let text = human::details(&report, &report.results[0]);
     anstream::adapter::strip_str(&text).to_string()
 }

@@ -60,9 +60,29 @@ pub struct Step {
     /// The traps as the hypervisor counted them; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_inside: Option<Trapped>,
+    /// Who counted what; empty in documents from before witnesses were named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witnessed>,
     /// The hypervisor's maintenance by VA for it, as the cache model saw it; absent without the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintained: Option<Maintained>,
+}
+
+/// What one witness counted for a step.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Witnessed {
+    /// Who: `the exception log`, `the hypervisor` or `the cache model`.
+    pub witness: String,
+    /// Set/way ops that trapped; absent if it does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_way: Option<u64>,
+    /// Writes of VM registers that trapped, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vm_reg: Option<u64>,
+    /// Flushes of the guest's memory, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush: Option<u64>,
 }
 
 impl Step {
@@ -71,6 +91,27 @@ impl Step {
         let (expected, observed) = (self.expected, self.observed);
         let flush = observed.flush.is_some() && observed.flush != expected.flush;
         flush || (expected.set_way, expected.vm_reg) != (observed.set_way, observed.vm_reg)
+    }
+
+    /// Who counted what. Documents from before witnesses were named give it in another form.
+    pub fn accounts(&self) -> Vec<Witnessed> {
+        if !self.witnesses.is_empty() {
+            return self.witnesses.clone();
+        }
+        let account = |witness: &str, set_way, vm_reg| Witnessed {
+            witness: witness.to_owned(),
+            set_way: Some(set_way),
+            vm_reg: Some(vm_reg),
+            flush: None,
+        };
+        let log = account(
+            "the exception log",
+            self.observed.set_way,
+            self.observed.vm_reg,
+        );
+        let inside = self.counted_inside;
+        let inside = inside.map(|it| account("the hypervisor", it.set_way, it.vm_reg));
+        std::iter::once(log).chain(inside).collect()
     }
 
     /// Whether QEMU's log and the hypervisor count the same traps; `None` if the hypervisor does not count.

@@ -42,7 +42,7 @@ pub enum Gap {
         said: String,
     },
     /// Steps that are not numbered from 0 on.
-    #[error("step {expected} is due and another comes: `{line}`")]
+    #[error("expected step {expected}, got another: `{line}`")]
     StepOrder {
         /// Its right number.
         expected: u64,
@@ -50,7 +50,7 @@ pub enum Gap {
         line: String,
     },
     /// Not two marks per step.
-    #[error("{steps} steps need {} marks, and {found} are in {whose}", steps * 2)]
+    #[error("{steps} steps need {} marks; {whose} has {found}", steps * 2)]
     Marks {
         /// Steps reported.
         steps: usize,
@@ -63,19 +63,29 @@ pub enum Gap {
     #[error("the hypervisor counts traps of `{0}`, which is unknown or was counted before")]
     Register(String),
     /// Not one record with the hypervisor's totals.
-    #[error("the hypervisor's stream has {0} records of its totals, and should have one")]
+    #[error("the hypervisor's stream has {0} `totals` records; expected one")]
     Totals(usize),
+    /// Lines of the exception log are lost, so its counts are no proof.
+    #[error("{0} blocks of the exception log are not whole: lines of it are lost")]
+    LossyLog(usize),
+    /// The hypervisor's trace had no room for all of its events.
+    #[error("the hypervisor's trace lost {0} events")]
+    LostEvents(u64),
+    /// A guest's case that measures nothing: whether the witnesses listened cannot be known.
+    #[error("the guest reports no measured step")]
+    NoSteps,
+    /// Nobody outside of the guest counted.
+    #[error("nobody outside of the guest counts {0} here")]
+    NoWitness(&'static str),
     /// A case that observed nothing.
     #[error("the guest reports neither steps nor checks")]
     Nothing,
     /// The cache model did not see what there was to see.
-    #[error(
-        "an error of Setway's own, not of the hypervisor's policy: the cache model has watched {0}"
-    )]
+    #[error("internal error (not the hypervisor's fault): the cache model has watched {0}")]
     Unwatched(String),
     /// QEMU and the hypervisor do not agree.
     #[error(
-        "an error of Setway's own, not of the hypervisor's policy: for {what} QEMU's log counts {log} and the hypervisor {hypervisor}"
+        "internal error (not the hypervisor's fault): for {what} QEMU's log counts {log} and the hypervisor {hypervisor}"
     )]
     Disagreement {
         /// What was counted.

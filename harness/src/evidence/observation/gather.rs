@@ -6,35 +6,42 @@ use setway_cases::{Kind, Premise};
 use setway_protocol::{
     Hex, Stream, VERSION,
     record::{
-        self, Exits, GuestBegin, HypervisorBegin, HypervisorTotals, Mark, Message, ModelBegin,
-        Traps,
+        self, Exits, GuestBegin, HypervisorBegin, HypervisorTotals, Message, ModelBegin, Traps,
     },
 };
 
 use super::{Account, Bases, Builds, Cache, Check, Gap, Observation, Step, modelled};
 use crate::{
     evidence::{
-        exception_log::Exception,
+        capture::Capture,
+        exception_log::{Exception, ExceptionLog},
         transcript::{Line, Record, Records, Transcript},
         traps::{self, Trapped},
+        witness::{
+            CacheModelWitness, Counted, ExceptionLogWitness, HypervisorWitness, Witness, WitnessId,
+        },
     },
-    lab::capture::Capture,
     plan::Run,
 };
 
 impl Observation {
     /// Puts together what `capture` holds of `run`, in which images of these `builds` were booted.
     pub fn of(capture: &Capture, run: &Run, builds: &Builds) -> Self {
+        let nothing = ExceptionLog::default();
+        let log = capture.log.as_ref().unwrap_or(&nothing);
         let console = Line::of_console(&capture.console, capture.key);
-        let lines: Vec<Line> = console.chain(Line::of_log(&capture.log.records)).collect();
+        let lines: Vec<Line> = console.chain(Line::of_log(&log.records)).collect();
         let Transcript {
             guest,
             hypervisor,
             model,
             faults,
         } = Transcript::read(&lines);
-        let exceptions = &capture.log.exceptions;
+        let exceptions = &log.exceptions;
         let mut gaps: Vec<Gap> = faults.into_iter().map(Gap::from).collect();
+        if log.damaged > 0 {
+            gaps.push(Gap::LossyLog(log.damaged));
+        }
 
         let begun: Option<GuestBegin> = frame(Stream::Guest, &guest, &mut gaps);
         if let Some(begin) = &begun {
@@ -75,47 +82,49 @@ impl Observation {
 
         let registers = traps::by_register(exceptions);
         let mark = begun.map(|begin| begin.mark.0);
-        let logged = mark.map_or_else(Vec::new, |mark| traps::marks(exceptions, mark));
-        let counted = between(&logged, steps.len());
-        let is_counted = counted.is_some();
-        match counted {
-            Some(counts) => {
-                for (step, (before, after)) in steps.iter_mut().zip(counts) {
-                    step.observed.set_way = after.totals.set_way - before.totals.set_way;
-                    step.observed.vm_reg = after.totals.vm_reg - before.totals.vm_reg;
-                    step.span = before.at + 1..after.at;
-                }
+        let is_guest = run.case.is_guest();
+        let mut spans = None;
+        if capture.log.is_some() {
+            let marks = mark.map_or_else(Vec::new, |mark| traps::marks(exceptions, mark));
+            let witness = ExceptionLogWitness(marks);
+            hear(&witness, &mut steps, &mut gaps);
+            spans = witness.spans(steps.len()).ok();
+            for (step, span) in steps.iter_mut().zip(spans.iter().flatten()) {
+                step.span = span.clone();
             }
-            None => gaps.push(Gap::Marks {
-                steps: steps.len(),
-                found: logged.len(),
-                whose: "QEMU's log".to_owned(),
-            }),
         }
         let mut account = None;
         if builds.hypervisor.is_some() {
-            count_inside(&hypervisor, &mut steps, &mut gaps);
-            registers_agree(&hypervisor, &registers, &mut gaps);
-            exits_agree(&hypervisor, exceptions, builds, &mut gaps);
+            let witness = HypervisorWitness(hypervisor.of().collect());
+            hear(&witness, &mut steps, &mut gaps);
             account = Some(self::account(&hypervisor, &mut gaps));
+            if capture.log.is_some() {
+                registers_agree(&hypervisor, &registers, &mut gaps);
+                exits_agree(&hypervisor, exceptions, builds, &mut gaps);
+            }
         }
-        if is_counted {
-            steps_agree(&steps, &mut gaps);
-        }
-
         let modelled = run.caches.map(|_| {
             let mut modelled = modelled::gather(&model);
             if builds.hosted {
                 modelled.leave_out_host();
             }
             modelled::watched(&model, run.isa, &mut gaps);
-            if is_counted {
-                steps
-                    .iter_mut()
-                    .for_each(|step| modelled::maintained(step, &modelled));
+            if let Some(spans) = &spans {
+                let witness = CacheModelWitness {
+                    modelled: &modelled,
+                    spans,
+                };
+                hear(&witness, &mut steps, &mut gaps);
+                for (step, span) in steps.iter_mut().zip(spans) {
+                    step.maintained = Some(modelled.maintained_in(span));
+                }
             }
             modelled
         });
+        if is_guest && gaps.is_empty() {
+            are_witnessed(&steps, &mut gaps);
+        }
+        traps_agree(&steps, &mut gaps);
         let all = guest.records.iter().chain(&hypervisor.records);
         let last = hypervisor.records.last().or(guest.records.last());
         Self {
@@ -210,29 +219,38 @@ fn steps(guest: &Records, gaps: &mut Vec<Gap>) -> Vec<Step> {
     steps.collect()
 }
 
-/// The totals before and after each step, if there are two marks for each.
-fn between<T: Copy>(marks: &[T], steps: usize) -> Option<impl Iterator<Item = (T, T)>> {
-    (marks.len() == steps * 2).then(|| marks.chunks_exact(2).map(|pair| (pair[0], pair[1])))
+/// Takes down what `witness` counted.
+fn hear(witness: &dyn Witness, steps: &mut [Step], gaps: &mut Vec<Gap>) {
+    match witness.counts(steps.len()) {
+        Ok(counts) => {
+            for (step, counted) in steps.iter_mut().zip(counts) {
+                step.hear(witness.id(), counted);
+                if witness.id() == WitnessId::Hypervisor {
+                    step.hypervisor = counted
+                        .set_way
+                        .zip(counted.vm_reg)
+                        .map(|(set_way, vm_reg)| Trapped { set_way, vm_reg });
+                }
+            }
+        }
+        Err(gap) => gaps.push(gap),
+    }
 }
 
-/// Adds the hypervisor's own counts to the steps.
-fn count_inside(records: &Records, steps: &mut [Step], gaps: &mut Vec<Gap>) {
-    let marks: Vec<Mark> = records.of().collect();
-    let Some(counts) = between(&marks, steps.len()) else {
-        gaps.push(Gap::Marks {
-            steps: steps.len(),
-            found: marks.len(),
-            whose: "the hypervisor's stream".to_owned(),
-        });
-        return;
+/// A guest's case measures something, and somebody outside of the guest counts its traps.
+fn are_witnessed(steps: &[Step], gaps: &mut Vec<Gap>) {
+    if steps.is_empty() {
+        gaps.push(Gap::NoSteps);
+    }
+    let lacks = |get: fn(&Counted) -> Option<u64>| {
+        let counted = |step: &Step| step.witnesses.iter().any(|it| get(&it.counted).is_some());
+        !steps.iter().all(counted)
     };
-    for (step, (before, after)) in steps.iter_mut().zip(counts) {
-        // Totals that shrink would be nonsense; they then disagree with the log.
-        step.hypervisor = Some(Trapped {
-            set_way: after.set_way.wrapping_sub(before.set_way),
-            vm_reg: after.vm_reg.wrapping_sub(before.vm_reg),
-        });
-        step.observed.flush = Some(after.flush.wrapping_sub(before.flush));
+    if lacks(|it| it.set_way) {
+        gaps.push(Gap::NoWitness("set/way traps"));
+    }
+    if lacks(|it| it.vm_reg) {
+        gaps.push(Gap::NoWitness("traps of VM registers"));
     }
 }
 
@@ -242,13 +260,15 @@ fn account(records: &Records, gaps: &mut Vec<Gap>) -> Account {
         gaps.push(Gap::Totals(totals.len()));
     }
     let last = totals.last();
-    // A trace that overflowed is no gap: verdicts come from marks and counters, which have room of
-    // their own.
+    let lost = last.map_or(0, |it| it.lost);
+    if lost > 0 {
+        gaps.push(Gap::LostEvents(lost));
+    }
     Account {
         events: records.records.iter().filter_map(event).collect(),
         flushes: last.map_or(0, |it| it.flushes),
         lines: last.and_then(|it| it.lines),
-        lost: last.map_or(0, |it| it.lost),
+        lost,
     }
 }
 
@@ -267,23 +287,34 @@ fn event(record: &Record) -> Option<String> {
     }
 }
 
-/// Invariant 5 of the design: traps are counted from outside, and cross-checked. First step by step.
-fn steps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
+/// All who count the traps of a step must agree. Flushes are another matter: a hypervisor may count one that it
+/// does not make, which is its failure and not ours.
+fn traps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
     for (n, step) in steps.iter().enumerate() {
-        let Some(inside) = step.hypervisor else {
+        let [first, others @ ..] = step.witnesses.as_slice() else {
             continue;
         };
-        let pairs = [
-            ("set/way ops", step.observed.set_way, inside.set_way),
-            ("VM register writes", step.observed.vm_reg, inside.vm_reg),
-        ];
-        for (what, log, hypervisor) in pairs.into_iter().filter(|(_, log, inside)| log != inside) {
-            let what = format!("{what} of step {n} ({})", step.name);
-            gaps.push(Gap::Disagreement {
-                what,
-                log,
-                hypervisor,
-            });
+        for other in others {
+            let pairs = [
+                ("set/way ops", first.counted.set_way, other.counted.set_way),
+                (
+                    "VM register writes",
+                    first.counted.vm_reg,
+                    other.counted.vm_reg,
+                ),
+            ];
+            for (what, log, hypervisor) in pairs {
+                if let (Some(log), Some(hypervisor)) = (log, hypervisor)
+                    && log != hypervisor
+                {
+                    let what = format!("{what} of step {n} ({})", step.name);
+                    gaps.push(Gap::Disagreement {
+                        what,
+                        log,
+                        hypervisor,
+                    });
+                }
+            }
         }
     }
 }

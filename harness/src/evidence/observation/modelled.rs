@@ -1,12 +1,14 @@
 //! What the cache model noticed of a run.
 
+use std::ops::Range;
+
 use setway_protocol::{
     Actor, Deed, Whereabouts, Word,
     record::{self, Message, ModelTotals},
     word::{Access, By, Cause, Maintenance, Op},
 };
 
-use super::{Gap, Maintained, Step};
+use super::{Gap, Maintained};
 use crate::{
     catalog::isa::Isa,
     evidence::{exception_log::UPPER_HALF, transcript::Records},
@@ -115,6 +117,25 @@ impl Modelled {
     }
 }
 
+impl Modelled {
+    /// What was maintained by flushes that answered traps within `span`. A flush is recorded when the guest goes on,
+    /// and so after the trap that it answers.
+    pub fn maintained_in(&self, span: &Range<usize>) -> Maintained {
+        let flushes = self.flushes.iter().filter(|flush| {
+            flush.is_of_the_policy() && flush.after > span.start && flush.after <= span.end
+        });
+        let mut sum = Maintained::default();
+        for flush in flushes {
+            sum.flushes += 1;
+            sum.lines += flush.lines;
+            sum.twice += flush.twice;
+            sum.dirty += flush.dirty;
+            sum.missed = flush.missed;
+        }
+        sum
+    }
+}
+
 impl Flush {
     /// Whether it answered a set/way op or a write of a VM register. What a hypervisor maintains when it
     /// maps a page, say, is something else.
@@ -209,25 +230,6 @@ impl Flush {
             missed_at: flush.missed_at.map_or(0, |at| at.0),
         }
     }
-}
-
-/// Adds to a step what was maintained for it. Where the hypervisor does not say how often it flushed,
-/// that is how often it did.
-pub(super) fn maintained(step: &mut Step, modelled: &Modelled) {
-    // A flush is recorded when the guest goes on, and so behind the trap that it answers.
-    let flushes = modelled.flushes.iter().filter(|flush| {
-        flush.is_of_the_policy() && flush.after > step.span.start && flush.after <= step.span.end
-    });
-    let mut sum = Maintained::default();
-    for flush in flushes {
-        sum.flushes += 1;
-        sum.lines += flush.lines;
-        sum.twice += flush.twice;
-        sum.dirty += flush.dirty;
-        sum.missed = flush.missed;
-    }
-    step.maintained = Some(sum);
-    step.observed.flush.get_or_insert(sum.flushes);
 }
 
 /// A model that has seen nothing of the guest has judged nothing.

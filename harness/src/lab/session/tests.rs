@@ -1,6 +1,9 @@
 //! A shell script plays machine and agent: it says what one would say, and gives up as one would.
 
+use std::process::Command;
+
 use super::*;
+use crate::lab::qemu::{Inherited, Process};
 use setway_protocol::{Agent, Hex, VERSION, boundary, record::Ready};
 
 const KEY: Key = Key::new([1; 16]);
@@ -33,7 +36,7 @@ fn phrases() -> [String; 4] {
 }
 
 /// Runs `script`, which has the phrases in $ready, $over, $begins and $ends, and the log in $log.
-fn start(script: &'static str, boot: Duration) -> Result<Session, NoSession> {
+fn start(script: &'static str, boot: Duration) -> Result<Session<Process>, NoSession> {
     let command = move |inherited: &Inherited| {
         let mut command = Command::new("bash");
         let [ready, over, begins, ends] = phrases();
@@ -49,7 +52,8 @@ fn start(script: &'static str, boot: Duration) -> Result<Session, NoSession> {
         Ok(command)
     };
     let limits = Limits { boot, ..limits() };
-    Session::start(command, None, KEY, limits, &crash)
+    let machine = Process::new(command, None).expect("a pipe");
+    Session::start(machine, KEY, limits, &crash)
 }
 
 fn limits() -> Limits {
@@ -89,7 +93,13 @@ fn a_run_has_what_lies_between_its_boundaries() {
     let (capture, flow) = run(script);
     assert_eq!(flow, ControlFlow::Continue(()));
     assert_eq!(capture.end, End::Over);
-    let elrs: Vec<u64> = capture.log.exceptions.iter().map(|it| it.elr).collect();
+    let elrs: Vec<u64> = capture
+        .log
+        .expect("QEMU has a log")
+        .exceptions
+        .iter()
+        .map(|it| it.elr)
+        .collect();
     assert_eq!(elrs, [2, 3]);
     let console = String::from_utf8(capture.console).unwrap();
     assert!(
@@ -104,7 +114,7 @@ fn a_machine_that_never_gets_ready_says_how_it_ended() {
         (
             "echo boots; sleep 9",
             600,
-            "no word of its agent within 0.6 s",
+            "the agent did not answer within 0.6 s",
         ),
         ("echo no such disk >&2; exit 3", 20_000, "no such disk"),
         (

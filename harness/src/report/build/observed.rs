@@ -5,12 +5,13 @@
 use setway_protocol::{Whereabouts, Word};
 use setway_report::{
     CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice, Observed,
-    Ops, Place, Step, Trapped,
+    Ops, Place, Step, Trapped, Witnessed,
 };
 
 use crate::evidence::{
     observation::{self as evidence, Observation},
     traps::Trapped as Traps,
+    witness,
 };
 
 /// What `observation` says that does not depend on addresses.
@@ -31,6 +32,7 @@ fn step(step: &evidence::Step) -> Step {
         expected,
         observed,
         hypervisor,
+        witnesses,
         maintained,
         span: _,
     } = step;
@@ -39,7 +41,23 @@ fn step(step: &evidence::Step) -> Step {
         expected: counts(*expected),
         observed: counts(*observed),
         counted_inside: hypervisor.map(|Traps { set_way, vm_reg }| Trapped { set_way, vm_reg }),
+        witnesses: witnesses.iter().map(witnessed).collect(),
         maintained: maintained.map(self::maintained),
+    }
+}
+
+fn witnessed(account: &witness::Account) -> Witnessed {
+    let witness::Account { witness, counted } = account;
+    let witness::Counted {
+        set_way,
+        vm_reg,
+        flush,
+    } = *counted;
+    Witnessed {
+        witness: witness.to_string(),
+        set_way,
+        vm_reg,
+        flush,
     }
 }
 

@@ -11,8 +11,9 @@ use setway_protocol::{
 
 use super::symbols::Symbols;
 use crate::{
-    bench::{Bench, Outcome},
     evidence::observation::{Bases, Flush, Modelled, Notice, Observation, Place},
+    judge::outcome::Outcome,
+    lab::recipe::Boot,
 };
 
 /// How many lines of the story are kept.
@@ -20,7 +21,7 @@ const LINES: usize = 24;
 
 /// Names addresses of one run's guest and hypervisor.
 struct Names<'a> {
-    bench: &'a Bench,
+    boot: &'a Boot,
     outcome: &'a Outcome,
     bases: Bases,
     guest: OnceCell<Symbols>,
@@ -30,7 +31,7 @@ struct Names<'a> {
 impl Names<'_> {
     /// The code at `pc`, which runs at exception level `el`.
     fn name(&self, el: u64, pc: u64) -> String {
-        let (guest, hypervisor) = self.bench.boot.executables(&self.outcome.run);
+        let (guest, hypervisor) = self.boot.executables(&self.outcome.run);
         let (base, file, symbols) = match el {
             0 | 1 => (self.bases.guest, guest, &self.guest),
             _ => (self.bases.hypervisor, hypervisor, &self.hypervisor),
@@ -79,7 +80,7 @@ impl Names<'_> {
 }
 
 /// What happened to data in a run, in order, a line each; empty if all went well.
-pub fn story(bench: &Bench, outcome: &Outcome) -> Vec<String> {
+pub fn story(boot: &Boot, outcome: &Outcome) -> Vec<String> {
     let Some(observation) = &outcome.observation else {
         return Vec::new();
     };
@@ -90,7 +91,7 @@ pub fn story(bench: &Bench, outcome: &Outcome) -> Vec<String> {
         return Vec::new();
     }
     let names = Names {
-        bench,
+        boot,
         outcome,
         bases: observation.bases,
         guest: OnceCell::new(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anstyle::Style;
-use setway_report::{Artifact, RunReport, RunResult, Target, Totals, Verdict};
+use setway_report::{Artifact, RunReport, RunResult, Step, Target, Totals, Verdict, Witnessed};
 
 use super::{
     notes,
@@ -80,25 +80,68 @@ fn sums(
     writeln!(text, "{}", tally(&results, totals))
 }
 
-/// Who counted the steps' traps, and how many are as expected.
+/// How many steps are as expected, and for each kind of count, who counted it and how many agree.
 fn counted(text: &mut String, target: &Target, results: &[&RunResult]) -> fmt::Result {
     let observed = results.iter().filter_map(|it| it.observed.as_ref());
-    let steps: Vec<_> = observed.flat_map(|it| &it.steps).collect();
-    let inside = steps.iter().filter_map(|step| step.agrees());
-    let (inside, agree) = (inside.clone().count(), inside.filter(|it| *it).count());
-    let right = steps.iter().filter(|step| !step.differs()).count();
-    let name = &target.hypervisor;
-    match (steps.len(), inside) {
-        (0, _) => Ok(()),
-        (all, 0) => writeln!(
-            text,
-            "counts: {all} steps by QEMU's log; {right} as expected"
-        ),
-        (all, _) => writeln!(
-            text,
-            "counts: {all} steps by QEMU's log, {inside} also by {name}, which agree in {agree}; {right} as expected"
-        ),
+    let steps: Vec<&Step> = observed.flat_map(|it| &it.steps).collect();
+    if steps.is_empty() {
+        return Ok(());
     }
+    let right = steps.iter().filter(|step| !step.differs()).count();
+    let all = steps.len();
+    writeln!(text, "counts: {right} of {all} steps as expected")?;
+    let traps = witnessed(target, &steps, |it| Some((it.set_way?, it.vm_reg?)));
+    // Documents from before witnesses were named do not give who counted flushes.
+    let named: Vec<&Step> = steps
+        .iter()
+        .copied()
+        .filter(|it| !it.witnesses.is_empty())
+        .collect();
+    let flushes = witnessed(target, &named, |it| Some((it.flush?, 0)));
+    for (what, by) in [("traps", traps), ("flushes", flushes)] {
+        if !by.is_empty() {
+            writeln!(text, "        {what} counted by {}", by.join("; by "))?;
+        }
+    }
+    Ok(())
+}
+
+/// For each set of witnesses of what `get` takes out of their accounts: who they are, in how many steps, and in how many
+/// they agree.
+fn witnessed(
+    target: &Target,
+    steps: &[&Step],
+    get: fn(&Witnessed) -> Option<(u64, u64)>,
+) -> Vec<String> {
+    let mut groups: Vec<(Vec<String>, usize, usize)> = Vec::new();
+    for accounts in steps.iter().map(|step| step.accounts()) {
+        let heard: Vec<_> = accounts
+            .iter()
+            .filter_map(|it| Some((it, get(it)?)))
+            .collect();
+        let who: Vec<String> = heard.iter().map(|(it, _)| it.witness.clone()).collect();
+        let agree = usize::from(heard.windows(2).all(|pair| pair[0].1 == pair[1].1));
+        match groups.iter_mut().find(|(known, ..)| *known == who) {
+            Some((_, all, agreeing)) => {
+                *all += 1;
+                *agreeing += agree;
+            }
+            None => groups.push((who, 1, agree)),
+        }
+    }
+    let named = |who: &str| match who {
+        "the hypervisor" => target.hypervisor.clone(),
+        other => other.to_owned(),
+    };
+    let line = |(who, all, agree): (Vec<String>, usize, usize)| match who.as_slice() {
+        [] => format!("nobody in {all}"),
+        [one] => format!("{} alone in {all}", named(one)),
+        several => {
+            let names: Vec<String> = several.iter().map(|who| named(who)).collect();
+            format!("{} in {all}, which agree in {agree}", names.join(" and "))
+        }
+    };
+    groups.into_iter().map(line).collect()
 }
 
 /// With which schedules runs were made, and how many; or why without the cache model.

@@ -91,12 +91,25 @@ pub fn dropped<I: Isa>(cx: &mut Context<I>) {
     I::set_caches(true, true);
 }
 
+/// Issues `op` for every line as one step, with TVM clear.
+fn whole_cache<I: Isa>(cx: &mut Context<I>, op: SetWayOp) {
+    I::mark();
+    let ops = issue_for_all::<I>(op);
+    I::mark();
+    let demanded = Counts {
+        set_way: ops,
+        vm_reg: 0,
+        flush: 1,
+    };
+    cx.measured("every level, set and way", demanded);
+}
+
 /// Clean everything by set/way, level by level, and load past the cache. The architecture promises that
 /// to nobody who has a system cache or another CPU, and boot loaders rely on it all the same.
 pub fn clean_whole_cache<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
-    issue_for_all::<I>(SetWayOp::Csw);
+    whole_cache(cx, SetWayOp::Csw);
     check(cx, "load past the cache", I::arena().uncached(), NEW);
 }
 
@@ -105,7 +118,7 @@ pub fn off_then_clean<I: Isa>(cx: &mut Context<I>) {
     let at = start::<I>();
     store(at, NEW);
     I::set_caches(false, false);
-    issue_for_all::<I>(SetWayOp::Cisw);
+    whole_cache(cx, SetWayOp::Cisw);
     check(cx, "load with the cache off", at, NEW);
     I::set_caches(true, true);
 }

@@ -12,9 +12,9 @@ use setway_protocol::{
 use super::super::Counts;
 use super::*;
 use crate::{
+    evidence::capture::End,
     evidence::{exception_log::Exception, excerpt::Excerpt},
     judge::{Verdict, judge},
-    lab::capture::End,
 };
 
 const MARK: u64 = 0x4800_1794;
@@ -89,7 +89,7 @@ fn hypervisor_begin(mutant: Option<&'static str>) -> Message<'static> {
 /// A run that is in order: one step of one set/way op, and one check.
 fn script() -> Script {
     let mark = |n, total| {
-        Message::Mark(Mark {
+        Message::Mark(record::Mark {
             n,
             set_way: total,
             vm_reg: 0,
@@ -126,9 +126,14 @@ fn script() -> Script {
 }
 
 fn observe(script: &Script) -> Observation {
+    observe_console(script, console(script))
+}
+
+/// What is on the console.
+fn console(script: &Script) -> String {
     let guest = written(RecordWriter::<Guest>::new(), &script.guest);
     let hypervisor = written(RecordWriter::<Hypervisor>::keyed(KEY), &script.hypervisor);
-    observe_console(script, guest + &hypervisor)
+    guest + &hypervisor
 }
 
 /// A whole stream, if it says anything.
@@ -147,21 +152,24 @@ fn written<S: Speaker>(mut writer: RecordWriter<S>, records: &[Message]) -> Stri
 }
 
 fn observe_console(script: &Script, console: String) -> Observation {
+    Observation::of(&capture(script, console), &run(), &BUILDS)
+}
+
+fn capture(script: &Script, console: String) -> Capture {
     let mut log = crate::evidence::exception_log::ExceptionLog::default();
     let exceptions = script.exceptions.iter();
     log.exceptions = exceptions
         .map(|&(esr, elr)| Exception { esr: Esr(esr), elr })
         .collect();
-    let capture = Capture {
+    Capture {
         console: console.into_bytes(),
-        log,
+        log: Some(log),
         log_text: Excerpt::default(),
         stderr: String::new(),
         end: End::Exited(ExitStatus::from_raw(0)),
         duration: Duration::ZERO,
         key: Some(KEY),
-    };
-    Observation::of(&capture, &run(), &BUILDS)
+    }
 }
 
 #[track_caller]
@@ -241,19 +249,17 @@ fn another_case_isa_protocol_or_mutant_is_no_verdict() {
 fn totals_come_once_and_whole() {
     let mut script = script();
     script.hypervisor.pop();
-    assert_no_verdict(&script, "0 records of its totals");
+    assert_no_verdict(&script, "0 `totals` records");
     let mut script = self::script();
     script.hypervisor.push(script.hypervisor[5]);
-    assert_no_verdict(&script, "2 records of its totals");
+    assert_no_verdict(&script, "2 `totals` records");
 }
 
 #[test]
-fn an_overflowing_trace_changes_no_verdict() {
+fn a_trace_that_lost_events_is_no_verdict() {
     let mut script = script();
     script.hypervisor[5] = Message::HypervisorTotals(HypervisorTotals { lost: 3, ..TOTALS });
-    let observation = observe(&script);
-    assert_eq!(judge(&observation).verdict, Verdict::Pass);
-    assert_eq!(observation.account.map(|account| account.lost), Some(3));
+    assert_no_verdict(&script, "lost 3 events");
 }
 
 #[test]
@@ -279,10 +285,63 @@ fn a_stream_that_begins_in_the_middle_is_no_verdict() {
 fn missing_marks_are_no_verdict() {
     let mut script = script();
     script.exceptions.pop();
-    assert_no_verdict(&script, "1 steps need 2 marks, and 1 are in QEMU's log");
+    assert_no_verdict(&script, "1 steps need 2 marks; the exception log has 1");
     let mut script = self::script();
     script.hypervisor.remove(3);
-    assert_no_verdict(&script, "1 are in the hypervisor's stream");
+    assert_no_verdict(&script, "1 steps need 2 marks; the hypervisor has 1");
+}
+
+#[test]
+fn a_case_that_measures_nothing_is_no_verdict() {
+    let mut script = script();
+    script.guest.remove(1);
+    script.hypervisor.remove(3);
+    script.hypervisor.remove(1);
+    script.exceptions.retain(|(esr, _)| *esr != HVC);
+    assert_no_verdict(&script, "no measured step");
+}
+
+#[test]
+fn without_an_exception_log_the_hypervisor_is_the_witness() {
+    let board = |script: &Script| {
+        let mut capture = capture(script, console(script));
+        capture.log = None;
+        Observation::of(&capture, &run(), &BUILDS)
+    };
+    let counted = board(&script());
+    assert_eq!(judge(&counted).verdict, Verdict::Pass);
+    let witnesses: Vec<_> = counted.steps[0]
+        .witnesses
+        .iter()
+        .map(|it| it.witness)
+        .collect();
+    assert_eq!(witnesses, [WitnessId::Hypervisor]);
+    let builds = Builds {
+        hypervisor: None,
+        ..BUILDS
+    };
+    let guest = written(RecordWriter::<Guest>::new(), &script().guest);
+    let mut silent = capture(&script(), guest);
+    silent.log = None;
+    let alone = judge(&Observation::of(&silent, &run(), &builds));
+    assert_eq!(alone.verdict, Verdict::NoVerdict);
+    let reason = alone.reason.unwrap();
+    assert!(
+        reason.contains("nobody outside of the guest counts"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_lossy_exception_log_is_no_verdict() {
+    let script = script();
+    let mut capture = capture(&script, console(&script));
+    if let Some(log) = &mut capture.log {
+        log.damaged = 1;
+    }
+    let judgement = judge(&Observation::of(&capture, &run(), &BUILDS));
+    assert_eq!(judgement.verdict, Verdict::NoVerdict);
+    assert!(judgement.reason.unwrap().contains("lines of it are lost"));
 }
 
 #[test]
@@ -296,7 +355,7 @@ fn observing_nothing_is_no_verdict() {
 fn a_step_out_of_order_is_no_verdict() {
     let mut script = script();
     script.guest[1] = Message::Step(record::Step { n: 1, ..STEP });
-    assert_no_verdict(&script, "step 0 is due");
+    assert_no_verdict(&script, "expected step 0, got another");
 }
 
 #[test]
@@ -332,7 +391,7 @@ fn two_accounts_that_differ_are_our_own_error() {
     let mut script = script();
     script.exceptions.insert(1, (CISW, 8));
     script.guest[1] = Message::Step(record::Step { set_way: 2, ..STEP });
-    assert_no_verdict(&script, "an error of Setway's own");
+    assert_no_verdict(&script, "internal error");
     let mut script = self::script();
     script.exceptions.push((CISW, 8));
     assert_no_verdict(

@@ -1,0 +1,152 @@
+//! From what a run showed to its outcome: observation, excuses, demand, verdict, expectation and findings, in this order.
+//!
+//! Nothing here runs anything, so a kept transcript is judged like a run that has just been made.
+
+use std::{path::PathBuf, time::Duration};
+
+use setway_cases::Premise;
+use setway_protocol::word::CheckKind;
+
+use super::{
+    Judgement, Verdict, demand, excuse,
+    expectation::{Comparison, Expectation},
+    finding::{self, Known},
+    judge,
+    obligation::{self, Reported},
+    premise,
+};
+use crate::{
+    catalog::{finding::Finding, obligation::Obligations, target::Target},
+    evidence::{
+        capture::{Capture, End},
+        observation::{Builds, Gap, Observation},
+    },
+    plan::Run,
+    workspace::Workspace,
+};
+
+/// A run that was made, or skipped.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run.
+    pub run: Run,
+    /// Its verdict, and why.
+    pub judgement: Judgement,
+    /// What it showed; `None` if it was skipped or the machine did not start.
+    pub observation: Option<Observation>,
+    /// What a pass would need to mean anything; `None` if it could have failed, or is no pass.
+    pub undecided: Option<&'static str>,
+    /// How it compares with the expectation, if it was held against one.
+    pub comparison: Option<Comparison>,
+    /// From start to end.
+    pub duration: Duration,
+    /// Where its raw logs are.
+    pub log_dir: Option<PathBuf>,
+    /// The finding that it shows again, if it is red for a known reason.
+    pub known: Option<Known>,
+}
+
+/// What runs of a target are judged by.
+#[derive(Debug)]
+pub struct Court<'a> {
+    /// The checkout with the expectations.
+    pub workspace: &'a Workspace,
+    /// What is judged.
+    pub target: &'a Target,
+    /// What is known of hypervisors.
+    pub findings: &'a [Finding],
+    /// Whether to compare runs with the expectations.
+    pub expectations: bool,
+    /// What cases owe; `None` for guests that are no payload of the catalogue.
+    pub obligations: Option<&'a Obligations>,
+}
+
+impl Court<'_> {
+    /// Judges what `run`, which booted images of these `builds`, showed.
+    pub fn judge(&self, run: &Run, mut capture: Capture, builds: &Builds) -> Outcome {
+        let target = self.target;
+        if let Some(reason) = target.hypervisor.crash_on(&capture.console) {
+            capture.end = End::Failed(reason);
+        }
+        let mut observation = Observation::of(&capture, run, builds);
+        let quirks = &target.machine.quirks;
+        observation.excuse(|check| excuse::excuse(quirks, run.case, run.isa, check));
+        // What the case itself demands is owed, whatever the profile makes of it.
+        let debts = self.obligations.map_or_else(Vec::new, |owed| {
+            let reported = Reported::of(&observation, run.expected().ok().flatten());
+            obligation::debts(owed, run.case.id, run.isa, &reported)
+        });
+        for step in &mut observation.steps {
+            step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
+        }
+        let mut judgement = judge(&observation).owing(&debts);
+        let mut comparison = None;
+        // A defect that makes no difference must survive, so nothing else is asked of a mutant.
+        let expected = self.expectations && run.defect.is_none();
+        if expected && judgement.verdict == Verdict::Pass {
+            let expectation = Expectation::of(self.workspace, &target.label(), run);
+            let compared = expectation.compare(&observation);
+            judgement = compared.judge();
+            comparison = Some(compared);
+        }
+        let label = target.label();
+        let mut known = None;
+        if run.defect.is_none() {
+            known = finding::known(self.findings, &label, run, &judgement);
+            if judgement.verdict == Verdict::Pass {
+                judgement = finding::gone(self.findings, &label, run).unwrap_or(judgement);
+            }
+        }
+        let passes = judgement.verdict == Verdict::Pass;
+        let undecided = premise::missing(&target.machine, run, &observation);
+        Outcome {
+            run: *run,
+            judgement,
+            undecided: undecided.filter(|_| passes),
+            observation: Some(observation),
+            comparison,
+            duration: capture.duration,
+            log_dir: None,
+            known,
+        }
+    }
+}
+
+impl Outcome {
+    /// A run that showed nothing, because it was not made.
+    pub fn without_observation(run: &Run, judgement: Judgement) -> Self {
+        Self {
+            run: *run,
+            judgement,
+            observation: None,
+            undecided: None,
+            comparison: None,
+            duration: Duration::ZERO,
+            log_dir: None,
+            known: None,
+        }
+    }
+
+    /// Whether a load of the guest's own found wrong data.
+    pub fn has_wrong_data(&self) -> bool {
+        let mut checks = self.observation.iter().flat_map(|it| &it.checks);
+        let wrong = checks.any(|check| check.of == CheckKind::Data && !check.holds());
+        self.run.case.needs(Premise::Caches) && wrong
+    }
+
+    /// Whether it is red for a reason that is not the hypervisor's: it could not be made, or the
+    /// error is Setway's.
+    pub fn is_our_error(&self) -> bool {
+        let own = |it: &Observation| it.gaps.iter().any(Gap::is_our_error);
+        match self.judgement.verdict {
+            // The cache model names itself, or its sources, in what it says before it gives up.
+            Verdict::Crash => self.observation.as_ref().is_none_or(|it| {
+                ["setway cache model", "cache-model/"]
+                    .iter()
+                    .any(|name| it.stderr.contains(name))
+            }),
+            Verdict::NoVerdict => self.observation.as_ref().is_some_and(own),
+            Verdict::Pass | Verdict::Fail | Verdict::Skip | Verdict::Timeout => false,
+        }
+    }
+}
