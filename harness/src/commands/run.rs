@@ -65,7 +65,7 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<b
 
     let origin = origin::origin(workspace);
     let files = parts.iter().map(|part| part.bench.boot.files()).collect();
-    let artifacts = origin::describe(files);
+    let artifacts = origin::describe(files)?;
     let progress = Progress::start(parts.iter().map(|part| part.runs.len()).sum());
     for part in &mut parts {
         part.make(args, &progress).map_err(bench::Error::from)?;

@@ -131,9 +131,9 @@ impl Machine for Process {
         let handle = child.handle();
         let stdin = handle.stdin.take();
         // Each reader holds a sender; when all have gone, everything has been read.
-        forward(handle.stdout.take(), say.clone(), Event::Console);
-        forward(handle.stderr.take(), say.clone(), Event::Stderr);
-        forward(Some(log), say, Event::ExceptionLog);
+        forward(handle.stdout.take(), say.clone(), Event::Console)?;
+        forward(handle.stderr.take(), say.clone(), Event::Stderr)?;
+        forward(Some(log), say, Event::ExceptionLog)?;
         self.running = Some(Running {
             child,
             stdin,
@@ -204,9 +204,10 @@ fn forward<R: Read + Send + 'static>(
     pipe: Option<R>,
     say: SyncSender<Event>,
     what: fn(Vec<u8>) -> Event,
-) {
-    let Some(mut pipe) = pipe else { return };
-    thread::spawn(move || {
+) -> io::Result<()> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
+    // The thread is left alone: it ends when the pipe does.
+    thread::Builder::new().spawn(move || {
         let mut chunk = vec![0; CHUNK];
         // An error of a pipe is its end; what was read before counts.
         while let Ok(read @ 1..) = pipe.read(&mut chunk) {
@@ -214,7 +215,8 @@ fn forward<R: Read + Send + 'static>(
                 break;
             }
         }
-    });
+    })?;
+    Ok(())
 }
 
 fn descriptor_path(descriptor: &impl AsRawFd) -> String {

@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use crate::{
@@ -22,6 +22,14 @@ pub enum Error {
     #[error("cannot find {path}: {source}")]
     Path {
         /// The path.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The system has no room for another process.
+    #[error("cannot start {}: {source}", path.display())]
+    Start {
+        /// The program.
         path: PathBuf,
         /// What the system answered.
         source: io::Error,
@@ -281,7 +289,15 @@ impl Qemu {
     fn ask_version(&self) -> Result<Version, Error> {
         let path = self.path();
         let mut command = self.command();
-        let version = read_version(command.arg("--version")).map_err(|reason| Error::NotQemu {
+        let output = command.arg("--version").stdin(Stdio::null()).output();
+        let version = match output {
+            Ok(output) => read_version(&output),
+            Err(source) if source.kind() == io::ErrorKind::WouldBlock => {
+                return Err(Error::Start { path, source });
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let version = version.map_err(|reason| Error::NotQemu {
             path: path.clone(),
             reason,
             advice: self.advice(),
@@ -371,11 +387,7 @@ fn unknown(name: &str, files: &[VersionFile]) -> Error {
     }
 }
 
-fn read_version(command: &mut Command) -> Result<Version, String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| error.to_string())?;
+fn read_version(output: &Output) -> Result<Version, String> {
     let text = String::from_utf8_lossy(&output.stdout);
     Version::from_banner(&text).ok_or_else(|| {
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -127,10 +127,10 @@ pub fn output(mut command: Command) -> io::Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Child::spawn(command, &[])?;
     let (out, err) = (child.handle().stdout.take(), child.handle().stderr.take());
-    let (stdout, stderr) = thread::scope(|scope| {
-        let stderr = scope.spawn(|| read_all(err));
-        (read_all(out), stderr.join().unwrap_or_default())
-    });
+    let (stdout, stderr) = thread::scope(|scope| -> io::Result<_> {
+        let stderr = thread::Builder::new().spawn_scoped(scope, || read_all(err))?;
+        Ok((read_all(out), stderr.join().unwrap_or_default()))
+    })?;
     let status = child.wait()?;
     Ok(Output {
         status,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env, fs,
+    env, fs, io,
     num::NonZero,
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
@@ -58,8 +58,12 @@ pub type NamedFile = (String, PathBuf);
 
 /// Describes files in a thread of its own, because reading them takes as long as a run; each list of `files`
 /// becomes one of artifacts.
-pub fn describe(files: Vec<Vec<NamedFile>>) -> JoinHandle<Vec<Vec<Artifact>>> {
-    thread::spawn(move || {
+///
+/// # Errors
+///
+/// If the system gives no thread.
+pub fn describe(files: Vec<Vec<NamedFile>>) -> io::Result<JoinHandle<Vec<Vec<Artifact>>>> {
+    thread::Builder::new().spawn(move || {
         let mut known = HashMap::new();
         let mut artifact = |(name, path): &NamedFile| {
             let (bytes, sha256) = known
@@ -99,7 +103,8 @@ mod tests {
         let (here, gone) = (dir.path().join("here"), dir.path().join("gone"));
         fs::write(&here, "abc").expect("the directory can be written");
         let files = vec![vec![("a".to_owned(), here)], vec![("b".to_owned(), gone)]];
-        let described = describe(files).join().expect("the thread does not panic");
+        let described = describe(files).expect("a thread");
+        let described = described.join().expect("the thread does not panic");
         let [a] = described[0].as_slice() else {
             panic!("one file gives one artifact: {described:?}")
         };
