@@ -47,6 +47,26 @@ pub enum Failure {
         /// By the cache model's.
         seen: u64,
     },
+    /// Data of the guest was destroyed before it was seen, by the cache model's account.
+    Lost {
+        /// The address of the instruction that destroyed it.
+        pc: u64,
+        /// Its exception level.
+        el: u64,
+        /// The physical address of the data.
+        pa: u64,
+    },
+    /// A flush cleans or invalidates lines where both are due.
+    Half {
+        /// What the guest was about to execute when it exited: its address.
+        pc: u64,
+        /// All ops of the flush.
+        ops: u64,
+        /// Those that only clean: a line that stays in the cache may hide what is stored past it later.
+        clean: u64,
+        /// Those that only invalidate: what the guest stored is gone.
+        invalidate: u64,
+    },
     /// A flush left lines dirty that the guest had dirtied.
     Missed {
         /// What the guest was about to execute when it exited: its address.
@@ -96,16 +116,32 @@ impl Failure {
                 seen,
             })
         });
+        let lost = modelled().flat_map(|modelled| &modelled.lost);
+        let lost = lost
+            .filter(|_| !observation.may_be_stale)
+            .map(|lost| Failure::Lost {
+                pc: lost.by.pc,
+                el: lost.by.el,
+                pa: lost.pa,
+            });
         // A flush has to reach whatever the guest has dirtied, whether a later load looks there or not.
         let flushes = modelled().flat_map(|modelled| &modelled.flushes);
-        let missed = flushes.filter(|flush| flush.is_of_the_policy() && flush.missed > 0);
+        let flushes = flushes.filter(|flush| flush.is_of_the_policy());
+        let half = flushes.clone().filter(|it| it.clean + it.invalidate > 0);
+        let half = half.map(|flush| Failure::Half {
+            pc: flush.pc,
+            ops: flush.ops,
+            clean: flush.clean,
+            invalidate: flush.invalidate,
+        });
+        let missed = flushes.filter(|flush| flush.missed > 0);
         let missed = missed.map(|flush| Failure::Missed {
             pc: flush.pc,
             lines: flush.missed,
             at: flush.missed_at,
         });
-        let all = counts.chain(checks).chain(stale).chain(unseen);
-        all.chain(missed).collect()
+        let all = counts.chain(checks).chain(stale).chain(lost).chain(unseen);
+        all.chain(missed).chain(half).collect()
     }
 }
 
@@ -138,6 +174,19 @@ impl fmt::Display for Failure {
             } => write!(
                 f,
                 "step {n} ({name}): {counted} flushes by the hypervisor's count, {seen} by the cache model's"
+            ),
+            Failure::Lost { pc, el, pa } => write!(
+                f,
+                "data at {pa:#x} was destroyed at {pc:#x} (EL{el}) before anyone had seen it"
+            ),
+            Failure::Half {
+                pc,
+                ops,
+                clean,
+                invalidate,
+            } => write!(
+                f,
+                "the flush at the exit of {pc:#x} should clean and invalidate: of {ops} ops {clean} only clean and {invalidate} only invalidate"
             ),
             Failure::Missed { pc, lines, at } => write!(
                 f,

@@ -123,7 +123,10 @@ impl Symptom {
             }
             Failure::Step { .. } => steps.iter().any(|it| is_step(it, failure)),
             Failure::Stale { .. } => *stale,
-            Failure::Flushes { .. } | Failure::Missed { .. } => false,
+            Failure::Flushes { .. }
+            | Failure::Missed { .. }
+            | Failure::Lost { .. }
+            | Failure::Half { .. } => false,
         }
     }
 
