@@ -75,6 +75,8 @@ pub struct Bench {
     pub limits: Limits,
     /// Where to leave the raw logs of runs that did not pass.
     pub logs: Option<PathBuf>,
+    /// Whether to leave the logs of those that passed, too.
+    pub keep: bool,
     /// Whether to hold runs against the expectations.
     pub expectations: bool,
     /// What each case owes; `None` if the runs are there to find that out.
@@ -136,6 +138,7 @@ impl Bench {
             boot,
             limits: Limits::default(),
             logs: None,
+            keep: false,
             expectations: false,
             obligations: Some(catalog.obligations.clone()),
             findings: catalog.findings.clone(),
@@ -344,7 +347,12 @@ impl Bench {
             let dir = logs
                 .join(self.target().label())
                 .join(self.boot.qemu.version().to_string());
-            logs::keep(&dir, &self.boot, run, bad.then_some(&capture))
+            logs::keep(
+                &dir,
+                &self.boot,
+                run,
+                (bad || self.keep).then_some(&capture),
+            )
         });
         outcome
     }

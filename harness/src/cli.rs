@@ -51,6 +51,9 @@ pub enum Command {
     /// The managed QEMU versions.
     #[command(subcommand)]
     Qemu(QemuCommand),
+    /// Judge kept runs again, without any machine.
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
     /// Work with reports that are files: render, merge, compare.
     #[command(subcommand)]
     Report(ReportCommand),
@@ -162,12 +165,35 @@ pub struct RunArgs {
     /// Write results.json and the raw logs of failed runs here.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Keep the logs of runs that pass, too; `setway replay` judges them again.
+    #[arg(long)]
+    pub keep: bool,
     /// Accept what is observed as the expectation, after showing what changed.
     #[arg(long, conflicts_with_all = ["mutant"])]
     pub bless: bool,
     /// Exit with 0 though runs are red, if each is a finding of `expectations/findings`.
     #[arg(long)]
     pub allow_findings: bool,
+}
+
+const REPLAY_EXAMPLES: &str = "\
+A failed run leaves a recording among its logs; `setway run --keep --report DIR` records every run. What a
+recording said goes through the same event loop, evidence and verdict as what a machine says, and is held
+to the rules, profiles, findings and obligations of this checkout, not to the expectations.
+
+Examples:
+  setway run SW-REPEAT --isa a64 --keep --report out
+  setway replay out/logs/reference/11.1.3/SW-REPEAT.a64.lazy";
+
+/// `setway replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Directories of recordings.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<PathBuf>,
+    /// How to report.
+    #[arg(long, default_value = "human")]
+    pub format: Format,
 }
 
 /// `setway list`.

@@ -6,6 +6,7 @@ mod error;
 mod list;
 mod mutants;
 mod qemu;
+mod replay;
 mod report;
 mod run;
 
@@ -38,6 +39,7 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
     let load = || Catalog::load(&workspace);
     match cli.command {
         Command::Run(args) => run::run(&workspace, &load()?, &args),
+        Command::Replay(args) => replay::replay(&workspace, &load()?, &args),
         Command::List(args) => list::list(&load()?, &args),
         Command::Mutants(args) => mutants::mutants(&workspace, &load()?, &args),
         // It has to say what is wrong with the data files, so it goes on without them.

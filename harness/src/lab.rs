@@ -3,6 +3,7 @@
 pub mod machine;
 pub mod qemu;
 pub mod recipe;
+pub mod recording;
 pub mod replay;
 pub mod session;
 pub mod tape;

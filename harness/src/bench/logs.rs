@@ -10,6 +10,7 @@ use crate::{
     lab::{
         qemu::Inherited,
         recipe::{Boot, quote},
+        recording::Recording,
     },
     plan::Run,
 };
@@ -50,6 +51,9 @@ fn write(dir: &Path, boot: &Boot, run: &Run, capture: &Capture) -> io::Result<()
     };
     let command = boot.command(run, &files).map(|command| quote(&command));
     fs::write(dir.join("command.txt"), command.unwrap_or_default())?;
+    let target = boot.target.label();
+    let qemu = boot.qemu.version().to_string();
+    Recording::of(run, &target, &qemu, &boot.builds(run), capture).write(dir)?;
     // Where an agent starts guests, this is what it was told.
     match boot.guest_arguments(run) {
         Ok(arguments) if !arguments.is_empty() => fs::write(dir.join("guest.txt"), arguments),

@@ -8,6 +8,7 @@ use crate::{
     bench,
     catalog::{NoTarget, Unknown, source::Mistakes},
     judge::obligation::Conflict,
+    lab::recording,
     plan::NoMatch,
     provide,
     report::document,
@@ -40,6 +41,9 @@ pub enum Error {
         "{0} has no mutants\n  next: leave --mutant or --hyp out; the reference hypervisor has them"
     )]
     NoMutants(String),
+    /// A kept run cannot be judged again.
+    #[error(transparent)]
+    Recording(#[from] recording::Error),
     /// The bench is not ready.
     #[error(transparent)]
     Bench(#[from] bench::Error),

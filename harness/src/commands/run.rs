@@ -115,6 +115,7 @@ fn prepare(
         bench.obligations = None;
     }
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
+    bench.keep = args.keep;
     bench.logs = Some(match &args.report {
         Some(dir) => dir.join(LOGS),
         None => workspace.logs(),
@@ -153,7 +154,7 @@ impl Part {
 
     fn to_report(&self, args: &RunArgs, artifacts: Vec<Artifact>) -> build::Part<'_> {
         build::Part {
-            boot: &self.bench.boot,
+            tested: &self.bench.boot,
             outcomes: &self.outcomes,
             wall: self.wall,
             repeat: repeat_options(args, &self.bench.target().label()),

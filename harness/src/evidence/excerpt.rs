@@ -25,6 +25,11 @@ impl Excerpt {
         self.dropped += excess;
     }
 
+    /// Whether nothing was left out.
+    pub fn is_whole(&self) -> bool {
+        self.dropped == 0
+    }
+
     /// What was kept, with a line that says what was not.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.head.clone();

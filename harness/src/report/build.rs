@@ -5,7 +5,7 @@ pub mod origin;
 mod story;
 mod symbols;
 
-use std::time::Duration;
+use std::{fmt::Debug, path::Path, time::Duration};
 
 use setway_cases::{Premise, RULES};
 use setway_report::{
@@ -14,16 +14,61 @@ use setway_report::{
 };
 
 use super::text;
-use crate::{judge::outcome::Outcome, lab::recipe::Boot};
+use crate::{
+    catalog::target::Target as TestedTarget, evidence::observation::Builds,
+    judge::outcome::Outcome, lab::recipe::Boot, plan::Run,
+};
 
 /// How many of the last lines of QEMU's stderr are kept.
 const STDERR: usize = 20;
 
+/// What reports want to know of what runs were made with.
+pub trait Tested: Debug {
+    /// The hypervisor and the machine.
+    fn target(&self) -> &TestedTarget;
+    /// The version of the QEMU that simulated it.
+    fn qemu(&self) -> String;
+    /// The version of the hypervisor's package; `None` if it is from none.
+    fn hypervisor_version(&self) -> Option<String>;
+    /// Why there is no cache model; `None` if there is one.
+    fn without_model(&self) -> Option<String>;
+    /// The builds of the images of `run`.
+    fn builds(&self, run: &Run) -> Builds;
+    /// The executables of guest and hypervisor of `run` with their symbols, where they are here.
+    fn executables(&self, run: &Run) -> (Option<&Path>, Option<&Path>);
+}
+
+impl Tested for Boot {
+    fn target(&self) -> &TestedTarget {
+        &self.target
+    }
+
+    fn qemu(&self) -> String {
+        self.qemu.version().to_string()
+    }
+
+    fn hypervisor_version(&self) -> Option<String> {
+        self.version.clone()
+    }
+
+    fn without_model(&self) -> Option<String> {
+        self.model.as_ref().err().cloned()
+    }
+
+    fn builds(&self, run: &Run) -> Builds {
+        Boot::builds(self, run)
+    }
+
+    fn executables(&self, run: &Run) -> (Option<&Path>, Option<&Path>) {
+        Boot::executables(self, run)
+    }
+}
+
 /// What there is to report of one target.
 #[derive(Debug)]
 pub struct Part<'a> {
-    /// What the runs booted.
-    pub boot: &'a Boot,
+    /// What the runs were made with.
+    pub tested: &'a dyn Tested,
     /// The runs, in the order of the catalogue.
     pub outcomes: &'a [Outcome],
     /// From the first start to the last end.
@@ -62,9 +107,9 @@ pub fn build(parts: &[Part], origin: Origin, allow_findings: bool) -> RunReport 
 }
 
 /// The report of one run under `bench`, as tests show it.
-pub fn of_one(boot: &Boot, outcome: &Outcome, repeat: &str) -> RunReport {
+pub fn of_one(tested: &dyn Tested, outcome: &Outcome, repeat: &str) -> RunReport {
     let part = Part {
-        boot,
+        tested,
         outcomes: std::slice::from_ref(outcome),
         wall: outcome.duration,
         repeat: repeat.to_owned(),
@@ -86,19 +131,19 @@ pub fn rule(rule: &setway_cases::Rule) -> Rule {
 impl Part<'_> {
     /// The target, under a name that none of `others` has.
     fn target(&self, others: &[Target]) -> Target {
-        let (target, boot) = (&self.boot.target, self.boot);
-        let qemu = boot.qemu.version().to_string();
+        let (target, tested) = (self.tested.target(), self.tested);
+        let qemu = tested.qemu();
         let label = target.label();
         Target {
             id: new_id(others, &label, &qemu),
             label,
             hypervisor: target.hypervisor.name.clone(),
-            hypervisor_version: boot.version.clone(),
+            hypervisor_version: tested.hypervisor_version(),
             machine: target.machine.name.clone(),
             qemu,
             profile: target.profile.name.clone(),
             wall_ms: milliseconds(self.wall),
-            without_cache_model: boot.model.as_ref().err().cloned(),
+            without_cache_model: tested.without_model(),
             artifacts: self.artifacts.clone(),
         }
     }
@@ -106,9 +151,9 @@ impl Part<'_> {
     /// The result of one run on the target called `id`.
     fn result(&self, id: &str, outcome: &Outcome) -> RunResult {
         let run = &outcome.run;
-        let (target, boot) = (&self.boot.target, self.boot);
+        let (target, tested) = (self.tested.target(), self.tested);
         let observation = outcome.observation.as_ref();
-        let builds = boot.builds(run);
+        let builds = tested.builds(run);
         let difference = outcome.comparison.as_ref().and_then(|it| it.diff());
         let result = RunResult {
             case: run.case.id.to_owned(),
@@ -116,11 +161,11 @@ impl Part<'_> {
             isa: run.isa.name().to_owned(),
             target: None,
             hypervisor: target.label(),
-            hypervisor_version: boot.version.clone(),
+            hypervisor_version: tested.hypervisor_version(),
             mutant: run.defect.map(str::to_owned),
             profile: target.profile.name.clone(),
             machine: target.machine.name.clone(),
-            qemu: boot.qemu.version().to_string(),
+            qemu: tested.qemu(),
             verdict: outcome.judgement.verdict,
             reason: outcome.judgement.reason.clone(),
             finding: outcome.known.as_ref().map(|it| KnownFinding {
@@ -141,7 +186,7 @@ impl Part<'_> {
             log_dir: None,
             repeat: String::new(),
             stderr: observation.map_or_else(Vec::new, |it| last_lines(&it.stderr)),
-            story: story::story(boot, outcome),
+            story: story::story(tested, outcome),
             difference: difference
                 .iter()
                 .flat_map(|it| it.lines().map(str::to_owned))
@@ -170,7 +215,7 @@ impl Part<'_> {
         });
         let known = outcome.known.as_ref();
         let known = known.map(|it| format!("finding {}: {}", it.id, it.title));
-        let profile = &self.boot.target.profile;
+        let profile = &self.tested.target().profile;
         let reasons = profile.reasons(outcome.run.case).into_iter();
         let reasons = reasons.map(|why| format!("profile {}: {why}", profile.name));
         let notes = undecided.into_iter().chain(excused).chain(known);

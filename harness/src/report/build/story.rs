@@ -13,7 +13,7 @@ use super::symbols::Symbols;
 use crate::{
     evidence::observation::{Bases, Flush, Modelled, Notice, Observation, Place},
     judge::outcome::Outcome,
-    lab::recipe::Boot,
+    report::build::Tested,
 };
 
 /// How many lines of the story are kept.
@@ -21,7 +21,7 @@ const LINES: usize = 24;
 
 /// Names addresses of one run's guest and hypervisor.
 struct Names<'a> {
-    boot: &'a Boot,
+    tested: &'a dyn Tested,
     outcome: &'a Outcome,
     bases: Bases,
     guest: OnceCell<Symbols>,
@@ -31,7 +31,7 @@ struct Names<'a> {
 impl Names<'_> {
     /// The code at `pc`, which runs at exception level `el`.
     fn name(&self, el: u64, pc: u64) -> String {
-        let (guest, hypervisor) = self.boot.executables(&self.outcome.run);
+        let (guest, hypervisor) = self.tested.executables(&self.outcome.run);
         let (base, file, symbols) = match el {
             0 | 1 => (self.bases.guest, guest, &self.guest),
             _ => (self.bases.hypervisor, hypervisor, &self.hypervisor),
@@ -80,7 +80,7 @@ impl Names<'_> {
 }
 
 /// What happened to data in a run, in order, a line each; empty if all went well.
-pub fn story(boot: &Boot, outcome: &Outcome) -> Vec<String> {
+pub fn story(tested: &dyn Tested, outcome: &Outcome) -> Vec<String> {
     let Some(observation) = &outcome.observation else {
         return Vec::new();
     };
@@ -91,7 +91,7 @@ pub fn story(boot: &Boot, outcome: &Outcome) -> Vec<String> {
         return Vec::new();
     }
     let names = Names {
-        boot,
+        tested,
         outcome,
         bases: observation.bases,
         guest: OnceCell::new(),
