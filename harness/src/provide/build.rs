@@ -55,9 +55,6 @@ const fn recipe(name: &'static str, package: &'static str, target: &'static str)
     }
 }
 
-/// Variables that choose another compiler, and so other bytes.
-const CHOICES: [&str; 3] = ["RUSTC", "RUSTUP_TOOLCHAIN", rust::OVERRIDE];
-
 /// Why an image could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -189,7 +186,7 @@ struct Builder<'a> {
     workspace: &'a Workspace,
     target_dir: PathBuf,
     toolchain: Option<Toolchain>,
-    choices: String,
+    compiler: String,
 }
 
 impl<'a> Builder<'a> {
@@ -198,7 +195,7 @@ impl<'a> Builder<'a> {
             workspace,
             target_dir: workspace.target().join("guest"),
             toolchain: None,
-            choices: choices(rust::Product::Guest, &[AARCH64, AARCH32]),
+            compiler: rust::active(rust::Product::Guest, &[AARCH64, AARCH32]),
         }
     }
 
@@ -209,7 +206,7 @@ impl<'a> Builder<'a> {
         let flat = images.join(recipe.name).with_added_extension("img");
         let product = Product {
             package: recipe.package,
-            choices: self.choices.clone(),
+            compiler: self.compiler.clone(),
             target_dir: &self.target_dir.clone(),
             files: vec![elf.clone(), flat.clone()],
             stamp: images.join(recipe.name).with_added_extension("stamp"),
@@ -264,13 +261,6 @@ fn flatten(elf: &Path, flat: &Path) -> Result<u64, Error> {
     })?;
     replace(flat, &made.bytes)?;
     Ok(made.build)
-}
-
-/// The choice of compiler for `product`. A rustup toolchain may be updated without a change of name; Debian's is
-/// another directory then, and its description is among the sources.
-fn choices(product: rust::Product, targets: &[&str]) -> String {
-    let variables = CHOICES.map(|name| std::env::var_os(name).unwrap_or_default());
-    format!("{variables:?} {}", rust::active(product, targets))
 }
 
 #[cfg(test)]

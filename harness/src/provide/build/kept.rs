@@ -48,8 +48,9 @@ pub struct Store<'a> {
 pub struct Product<'a> {
     /// Cargo's package.
     pub package: &'a str,
-    /// What else decides the bytes: compilers, and variables that choose one.
-    pub choices: String,
+    /// Which compiler makes it, and with what feature. Not by what variable that was chosen: `cargo run` sets some
+    /// that a plain start has not. Debian's is described by sources.
+    pub compiler: String,
     /// Cargo's target directory for it.
     pub target_dir: &'a Path,
     /// The files, of which all have to be there.
@@ -151,7 +152,7 @@ impl<'a> Store<'a> {
         for name in self.crates.closure(product.package)? {
             hash.write_u64(self.digest_of(name)?);
         }
-        hash.write(product.choices.as_bytes());
+        hash.write(product.compiler.as_bytes());
         Ok(hash.finish())
     }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use fs_err as fs;
 
 use super::{
-    Error, choices,
+    Error,
     kept::{self, Store, replace},
 };
 use crate::{
-    provide::rust::{Action, Job, Product, Toolchain, linux::MUSL},
+    provide::rust::{self, Action, Job, Product, Toolchain, linux::MUSL},
     workspace::Workspace,
 };
 
@@ -25,7 +25,7 @@ pub fn program(workspace: &Workspace, package: &str) -> Result<PathBuf, Error> {
     let path = workspace.target().join("setway/linux").join(package);
     let product = kept::Product {
         package,
-        choices: choices(Product::Program, &[MUSL]),
+        compiler: rust::active(Product::Program, &[MUSL]),
         target_dir: &workspace.target().join("guest"),
         files: vec![path.clone()],
         stamp: path.with_added_extension("stamp"),

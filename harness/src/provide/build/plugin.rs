@@ -43,7 +43,7 @@ pub fn build(workspace: &Workspace, api: u32) -> Result<Plugin, Error> {
     let target_dir = workspace.target().join("host");
     let product = kept::Product {
         package: PACKAGE,
-        choices: format!("api-{api}"),
+        compiler: format!("api-{api}"),
         target_dir: &target_dir,
         files: vec![path.clone()],
         stamp: dir.join(format!("api-{api}.stamp")),

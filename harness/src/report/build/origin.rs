@@ -14,7 +14,7 @@ use setway_report::{Artifact, Checkout, Host, Origin, Tool};
 use crate::{provide::sha256::Sha256, workspace::Workspace};
 
 /// Files of this length and more are not hashed, because that would be felt at each start.
-const TOO_LONG: u64 = 64 << 20;
+const TOO_LONG: u64 = 128 << 20;
 
 /// This invocation, which tests the checkout `workspace`.
 pub fn origin(workspace: &Workspace) -> Origin {

@@ -68,7 +68,7 @@ impl Checkout {
         let target_dir = self.path("target/guest");
         let product = Product {
             package: "guest",
-            choices: String::new(),
+            compiler: String::new(),
             target_dir: &target_dir,
             files: vec![self.path("target/image")],
             stamp: self.path("target/stamp"),
@@ -167,7 +167,7 @@ fn a_source_that_is_missing_is_an_error() {
     let store = Store::open(&checkout.workspace).expect("a store");
     let product = Product {
         package: "guest",
-        choices: String::new(),
+        compiler: String::new(),
         target_dir: &checkout.path("target/guest"),
         files: Vec::new(),
         stamp: checkout.path("target/stamp"),
