@@ -71,9 +71,6 @@ pub enum MachineError {
         /// Why not.
         why: String,
     },
-    /// The device tree cannot be written.
-    #[error("cannot write the device tree: {0}\n  next: use a shorter command line")]
-    Tree(#[from] vm_fdt::Error),
 }
 
 fn kvm(what: &'static str) -> impl FnOnce(errno::Error) -> MachineError {
@@ -165,7 +162,7 @@ impl Machine {
         let vcpus = vcpu::create(&vm, guest.vcpus, guest.image.state)?;
         let affinities = vcpus.iter().map(vcpu::affinity);
         let affinities = affinities.collect::<Result<Vec<_>, _>>()?;
-        let tree = tree::build(&guest.memory, &affinities, guest.command_line)?;
+        let tree = tree::build(&guest.memory, &affinities, guest.command_line);
         for (bytes, at) in [(guest.file, IMAGE_BASE), (&tree, TREE_BASE)] {
             let written = memory.write_slice(bytes, GuestAddress(at));
             written.map_err(|error| no_memory(&guest.memory, error))?;

@@ -4,7 +4,10 @@
 
 use std::ops::Range;
 
-use vm_fdt::{Error, FdtWriter};
+use dtoolkit::{
+    ToPropertyValue,
+    model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty},
+};
 
 use crate::layout::UART;
 
@@ -13,111 +16,151 @@ const CLOCK_PHANDLE: u32 = 1;
 const CLOCK_HZ: u32 = 24_000_000;
 
 /// The device tree of a guest with `memory` and the CPUs whose affinities are `cpus`.
-pub fn build(memory: &Range<u64>, cpus: &[u64], bootargs: &str) -> Result<Vec<u8>, Error> {
-    let mut tree = FdtWriter::new()?;
+pub fn build(memory: &Range<u64>, cpus: &[u64], bootargs: &str) -> Vec<u8> {
     let uart = format!("pl011@{:x}", UART.start);
-    let root = tree.begin_node("")?;
-    tree.property_string("compatible", "linux,dummy-virt")?;
-    tree.property_u32("#address-cells", 2)?;
-    tree.property_u32("#size-cells", 2)?;
+    let mut tree = DeviceTree::new();
+    let root = &mut tree.root;
+    set(root, "compatible", "linux,dummy-virt");
+    set(root, "#address-cells", 2_u32);
+    set(root, "#size-cells", 2_u32);
 
-    let chosen = tree.begin_node("chosen")?;
-    tree.property_string("bootargs", bootargs)?;
-    tree.property_string("stdout-path", &format!("/{uart}"))?;
-    tree.end_node(chosen)?;
+    let chosen = add(root, "chosen");
+    set(chosen, "bootargs", bootargs);
+    set(chosen, "stdout-path", format!("/{uart}").as_str());
 
-    let node = tree.begin_node(&format!("memory@{:x}", memory.start))?;
-    tree.property_string("device_type", "memory")?;
-    tree.property_array_u64("reg", &[memory.start, memory.end - memory.start])?;
-    tree.end_node(node)?;
+    let node = add(root, &format!("memory@{:x}", memory.start));
+    set(node, "device_type", "memory");
+    set(node, "reg", reg(memory));
 
-    let node = tree.begin_node("cpus")?;
-    tree.property_u32("#address-cells", 2)?;
-    tree.property_u32("#size-cells", 0)?;
+    let node = add(root, "cpus");
+    set(node, "#address-cells", 2_u32);
+    set(node, "#size-cells", 0_u32);
     for &mpidr in cpus {
-        let cpu = tree.begin_node(&format!("cpu@{mpidr:x}"))?;
-        tree.property_string("device_type", "cpu")?;
-        tree.property_string("compatible", "arm,armv8")?;
-        tree.property_string("enable-method", "psci")?;
-        tree.property_u64("reg", mpidr)?;
-        tree.end_node(cpu)?;
+        let cpu = add(node, &format!("cpu@{mpidr:x}"));
+        set(cpu, "device_type", "cpu");
+        set(cpu, "compatible", "arm,armv8");
+        set(cpu, "enable-method", "psci");
+        set(cpu, "reg", mpidr);
     }
-    tree.end_node(node)?;
 
-    let psci = tree.begin_node("psci")?;
-    let versions = ["arm,psci-1.0", "arm,psci-0.2"].map(String::from);
-    tree.property_string_list("compatible", versions.into())?;
-    tree.property_string("method", "hvc")?;
-    tree.end_node(psci)?;
+    let psci = add(root, "psci");
+    set(psci, "compatible", "arm,psci-1.0\0arm,psci-0.2");
+    set(psci, "method", "hvc");
 
-    let clock = tree.begin_node("clock")?;
-    tree.property_string("compatible", "fixed-clock")?;
-    tree.property_u32("#clock-cells", 0)?;
-    tree.property_u32("clock-frequency", CLOCK_HZ)?;
-    tree.property_phandle(CLOCK_PHANDLE)?;
-    tree.end_node(clock)?;
+    let clock = add(root, "clock");
+    set(clock, "compatible", "fixed-clock");
+    set(clock, "#clock-cells", 0_u32);
+    set(clock, "clock-frequency", CLOCK_HZ);
+    set(clock, "phandle", CLOCK_PHANDLE);
 
-    let node = tree.begin_node(&uart)?;
-    let kinds = ["arm,pl011", "arm,primecell"].map(String::from);
-    tree.property_string_list("compatible", kinds.into())?;
-    tree.property_array_u64("reg", &[UART.start, UART.end - UART.start])?;
-    let names = ["uartclk", "apb_pclk"].map(String::from);
-    tree.property_string_list("clock-names", names.into())?;
-    tree.property_array_u32("clocks", &[CLOCK_PHANDLE, CLOCK_PHANDLE])?;
-    tree.end_node(node)?;
+    let node = add(root, &uart);
+    set(node, "compatible", "arm,pl011\0arm,primecell");
+    set(node, "reg", reg(&UART));
+    set(node, "clock-names", "uartclk\0apb_pclk");
+    set(node, "clocks", [CLOCK_PHANDLE.to_be_bytes(); 2].concat());
 
-    tree.end_node(root)?;
-    tree.finish()
+    tree.to_dtb()
+}
+
+/// Adds to `parent` a node that is called `name`.
+fn add<'a>(parent: &'a mut DeviceTreeNode, name: &str) -> &'a mut DeviceTreeNode {
+    let node = DeviceTreeNode::new(name).expect("a word and hexadecimal digits are a node's name");
+    parent.add_child_mut(node)
+}
+
+/// Gives `node` a property. A list of strings is one string, in which NUL stands between them.
+fn set(node: &mut DeviceTreeNode, name: &str, value: impl ToPropertyValue) {
+    let property = DeviceTreeProperty::new(name, value);
+    node.add_property(property.expect("the names above are those of the specification"));
+}
+
+/// The value of `reg` for one range, where addresses and sizes have two cells.
+fn reg(range: &Range<u64>) -> Vec<u8> {
+    [range.start, range.end - range.start]
+        .map(u64::to_be_bytes)
+        .concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use fdt_rs::{base::DevTree, prelude::*};
 
-    /// A blob in words, as the parser wants it aligned.
-    fn aligned(blob: &[u8]) -> Vec<u32> {
-        let words = blob.chunks(4);
-        words
-            .map(|word| u32::from_ne_bytes(word.try_into().unwrap()))
-            .collect()
-    }
-
-    /// The bytes of `name` in each node that has it.
-    fn values(memory: &Range<u64>, cpus: &[u64], name: &str) -> Vec<Vec<u8>> {
-        let blob = build(memory, cpus, "case=SW-LOOP isa=a64").unwrap();
-        let words = aligned(&blob);
-        // SAFETY: the slice is the blob's bytes again; words hold no padding.
+    /// Each node of a tree, in their order, with the bytes of each of its properties. `fdt-rs` reads it, as
+    /// guests do.
+    fn listed(blob: &[u8]) -> String {
+        // The parser wants the blob aligned.
+        let words: Vec<u32> = blob
+            .chunks(4)
+            .map(|word| {
+                let mut bytes = [0; 4];
+                bytes[..word.len()].copy_from_slice(word);
+                u32::from_ne_bytes(bytes)
+            })
+            .collect();
+        // SAFETY: the slice is the blob's bytes again, all of which `words` holds without padding.
         let bytes = unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), blob.len()) };
-        // SAFETY: the blob is aligned, and it was made by the writer.
+        // SAFETY: the blob is aligned, and a writer of device trees made it.
         let tree = unsafe { DevTree::new(bytes) }.unwrap();
-        let mut found = Vec::new();
-        let mut props = tree.props();
-        while let Ok(Some(prop)) = props.next() {
-            if prop.name() == Ok(name) {
-                found.push(prop.raw().to_vec());
+        let mut text = String::new();
+        let mut nodes = tree.nodes();
+        while let Some(node) = nodes.next().unwrap() {
+            writeln!(text, "{}/", node.name().unwrap()).unwrap();
+            let mut properties = node.props();
+            while let Some(property) = properties.next().unwrap() {
+                let value = property.raw().escape_ascii();
+                writeln!(text, "    {} {value}", property.name().unwrap()).unwrap();
             }
         }
-        found
+        text
     }
 
     #[test]
-    fn it_says_what_the_guest_needs() {
-        let memory = 0x4000_0000..0x4400_0000;
-        let text = |name| values(&memory, &[0, 1], name);
-        assert_eq!(text("bootargs"), [b"case=SW-LOOP isa=a64\0"]);
-        assert_eq!(text("method"), [b"hvc\0"]);
-        assert_eq!(text("stdout-path"), [b"/pl011@9000000\0"]);
-        assert_eq!(text("enable-method").len(), 2);
-        let reg = text("reg");
-        let numbers = |bytes: &Vec<u8>| {
-            let numbers = bytes.chunks(8);
-            numbers
-                .map(|bytes| u64::from_be_bytes(bytes.try_into().unwrap()))
-                .collect::<Vec<_>>()
-        };
-        let reg: Vec<_> = reg.iter().map(numbers).collect();
-        let uart = vec![0x900_0000, 0x1000];
-        assert_eq!(reg, [vec![0x4000_0000, 0x400_0000], vec![0], vec![1], uart]);
+    fn it_has_what_the_guest_needs_and_no_more() {
+        let blob = build(
+            &(0x4000_0000..0x4400_0000),
+            &[0, 0x100],
+            "case=SW-LOOP isa=a64",
+        );
+        let expected = r"/
+    compatible linux,dummy-virt\x00
+    #address-cells \x00\x00\x00\x02
+    #size-cells \x00\x00\x00\x02
+chosen/
+    bootargs case=SW-LOOP isa=a64\x00
+    stdout-path /pl011@9000000\x00
+memory@40000000/
+    device_type memory\x00
+    reg \x00\x00\x00\x00@\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00
+cpus/
+    #address-cells \x00\x00\x00\x02
+    #size-cells \x00\x00\x00\x00
+cpu@0/
+    device_type cpu\x00
+    compatible arm,armv8\x00
+    enable-method psci\x00
+    reg \x00\x00\x00\x00\x00\x00\x00\x00
+cpu@100/
+    device_type cpu\x00
+    compatible arm,armv8\x00
+    enable-method psci\x00
+    reg \x00\x00\x00\x00\x00\x00\x01\x00
+psci/
+    compatible arm,psci-1.0\x00arm,psci-0.2\x00
+    method hvc\x00
+clock/
+    compatible fixed-clock\x00
+    #clock-cells \x00\x00\x00\x00
+    clock-frequency \x01n6\x00
+    phandle \x00\x00\x00\x01
+pl011@9000000/
+    compatible arm,pl011\x00arm,primecell\x00
+    reg \x00\x00\x00\x00\t\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00
+    clock-names uartclk\x00apb_pclk\x00
+    clocks \x00\x00\x00\x01\x00\x00\x00\x01
+";
+        assert_eq!(listed(&blob), expected);
     }
 }
