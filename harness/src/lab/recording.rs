@@ -6,6 +6,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use setway_cases::CASES;
 use setway_policy::Mutant;
+use setway_protocol::Key;
 
 use super::{
     replay::Replay,
@@ -169,6 +170,11 @@ impl Recording {
         })
     }
 
+    /// The key that hypervisor or agent sealed their records with, if one did.
+    pub fn key(&self) -> Option<Key> {
+        self.key.as_deref().and_then(|key| key.parse().ok())
+    }
+
     /// The builds that its records must repeat, under `target`.
     pub fn builds(&self, target: &Target) -> Builds {
         Builds {
@@ -203,7 +209,7 @@ impl Recording {
         );
         let hosted = target.hypervisor.is_hosted();
         let mut capture = tape::one_run(machine, Limits::default(), None, hosted)?;
-        capture.key = self.key.as_deref().and_then(|key| key.parse().ok());
+        capture.key = self.key();
         capture.duration = Duration::from_millis(self.duration_ms);
         match &self.end {
             Ending::Status(_) | Ending::Stopped(_) => {}
