@@ -27,10 +27,10 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use self::{
-    finding::Finding,
+    finding::{Finding, Shows},
     hypervisor::Hypervisor,
     machine::Machine,
-    obligation::Obligations,
+    obligation::{Obligations, Want, number},
     profile::Profile,
     qemu::VersionFile,
     source::{Mistakes, Source},
@@ -286,7 +286,50 @@ impl Catalog {
                     .join(format!("findings/{}.toml", finding.id));
                 mistakes.add(&file, None, Unknown::new("hypervisor", name, known.clone()));
             }
+            for what in self.never_fails(finding) {
+                let file = workspace
+                    .expectations()
+                    .join(format!("findings/{}.toml", finding.id));
+                mistakes.add(&file, None, what);
+            }
         }
+    }
+
+    /// What `finding` names and no run can show: checks and steps that their cases do not owe, and values that are
+    /// right. A symptom of that kind would never match, and where it shows only sometimes nobody would miss it.
+    fn never_fails(&self, finding: &Finding) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for symptom in &finding.runs {
+            let Shows::Failures { checks, steps, .. } = &symptom.shows else {
+                continue;
+            };
+            for isa in &symptom.isas {
+                let Some(owed) = self.obligations.of(symptom.case.id, *isa) else {
+                    continue;
+                };
+                let at = format!("{}.{isa}", symptom.case.id);
+                for check in checks {
+                    match owed.checks.iter().find(|it| it.name == check.name) {
+                        None => complaints.push(format!("{at} has no check `{}`", check.name)),
+                        Some(it)
+                            if it.fresh == Want::Constant(number(&check.got).unwrap_or(!0)) =>
+                        {
+                            complaints.push(format!(
+                                "{at}: `{}` is right to be {}",
+                                check.name, check.got
+                            ));
+                        }
+                        Some(_) => {}
+                    }
+                }
+                for step in steps {
+                    if !owed.steps.iter().any(|it| it.name == step.name) {
+                        complaints.push(format!("{at} has no step `{}`", step.name));
+                    }
+                }
+            }
+        }
+        complaints
     }
 
     /// What `--hyp` understands without a machine: NAME-VERSION where there are versions, and NAME.

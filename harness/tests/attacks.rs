@@ -166,9 +166,9 @@ fn flushes_that_only_the_subject_counts_are_marked() {
 #[test]
 fn a_case_that_reports_less_owes() {
     for name in ALL {
-        let mut without_last_check = Transcript::of(name);
+        let mut without_first_check = Transcript::of(name);
         let mut checks = 0;
-        without_last_check.edit_guest(|it| match it {
+        without_first_check.edit_guest(|it| match it {
             Message::Check(_) => {
                 checks += 1;
                 checks > 1
@@ -176,7 +176,7 @@ fn a_case_that_reports_less_owes() {
             _ => true,
         });
         if checks > 0 {
-            without_last_check.is(Verdict::NoVerdict, "owe");
+            without_first_check.is(Verdict::NoVerdict, "is due");
         }
         let mut cheaper = Transcript::of(name);
         cheaper.edit_guest(|it| {

@@ -124,6 +124,8 @@ fn copy() -> (tempfile::TempDir, Workspace) {
     }
     files.extend(source::files(&own.runners().join("xen/versions"), "toml").expect("a directory"));
     files.extend(source::files(&own.expectations().join("findings"), "toml").expect("a directory"));
+    let obligations = Catalog::obligations_dir(&own);
+    files.extend(source::files(&obligations, "toml").expect("a directory"));
     for file in files {
         let to = dir
             .path()
@@ -162,11 +164,21 @@ fn all_mistakes_are_found_at_once_and_the_rest_can_be_used() {
         "tvm-traps",
         "tvm-trap",
     );
+    let race = workspace
+        .expectations()
+        .join("findings/xen-cpu-on-race.toml");
+    change(&race, "again: context at start\"", "again: context\"");
+    let halves = workspace
+        .expectations()
+        .join("findings/xen-ttbr-halves.toml");
+    change(&halves, "got = \"0x0\"", "got = \"0x120034\"");
     let (catalog, mistakes) = Catalog::read(&workspace);
     let said = mistakes.to_string();
     for part in [
         "another hypervisor is called `reference`, too",
         "unknown profile `no-",
+        "CPU-RESTART.a64 has no check `again: context`",
+        "VMR-HALVES.a32: `TTBR0 leaves the high half` is right to be 0x120034",
         "virt-max.toml, line ",
         "unknown premise `tvm-trap`: did you mean `tvm-traps`?",
         // The committed findings about KVM have no KVM here.
