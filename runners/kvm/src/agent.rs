@@ -5,10 +5,10 @@
 //! the next. The agent itself does nothing that can block for ever, but wait for requests.
 
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+mod boundary;
+#[cfg(all(target_arch = "aarch64", target_os = "linux"))]
 mod child;
 pub mod kernel_log;
-#[cfg(all(target_arch = "aarch64", target_os = "linux"))]
-mod landmark;
 pub mod request;
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
 mod serve;

@@ -13,7 +13,7 @@ Example, with an image that `setway build` has made:
 The guest's console goes to stdout as it is, and after it the records of what KVM's trace counted; a
 summary for people goes to stderr. `--case list` has the image name its cases.
 
-Exit codes: 0 the guest powered itself off, 1 it ended otherwise, 2 it could not be tried.
+Exit codes: 0 the guest powered itself off, 1 it ended otherwise, 2 the guest could not be started.
 Whether what was counted is right is not judged here: the harness does that from the records.";
 
 /// How many CPUs a guest can have.
@@ -22,7 +22,7 @@ pub const VCPUS: RangeInclusive<u64> = 1..=4;
 /// How many seconds a guest may be given.
 pub const SECONDS: RangeInclusive<u64> = 1..=86400;
 
-/// Runs one payload image as a KVM guest, and tells what KVM's own trace counted.
+/// Runs one payload image as a KVM guest, and reports what KVM's own trace counted.
 #[derive(Debug, Parser)]
 #[command(name = "setway-kvm", version, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

@@ -1,11 +1,11 @@
-//! The guest's console: what it transmits goes out verbatim, and is kept for its records.
+//! The guest's console: what it transmits goes out verbatim, and is kept for the records in it.
 
 use std::io::{self, Write};
 
 use crate::pl011::Pl011;
 
-/// Most bytes that are kept. A guest that says more has nothing in it that we need.
-const KEPT: usize = 4 << 20;
+/// Most bytes that are kept. The records of every case are shorter.
+const LIMIT: usize = 4 << 20;
 
 /// A line longer than this goes out in pieces.
 const LONG: usize = 1024;
@@ -16,7 +16,7 @@ pub struct Console<W: Write> {
     uart: Pl011,
     out: W,
     line: Vec<u8>,
-    kept: Vec<u8>,
+    transmitted: Vec<u8>,
 }
 
 impl<W: Write> Console<W> {
@@ -26,7 +26,7 @@ impl<W: Write> Console<W> {
             uart,
             out,
             line: Vec::with_capacity(LONG),
-            kept: Vec::new(),
+            transmitted: Vec::new(),
         }
     }
 
@@ -40,8 +40,8 @@ impl<W: Write> Console<W> {
         let Some(byte) = self.uart.write(offset, value) else {
             return Ok(());
         };
-        if self.kept.len() < KEPT {
-            self.kept.push(byte);
+        if self.transmitted.len() < LIMIT {
+            self.transmitted.push(byte);
         }
         self.line.push(byte);
         if byte == b'\n' || self.line.len() >= LONG {
@@ -57,9 +57,9 @@ impl<W: Write> Console<W> {
         result.and_then(|()| self.out.flush())
     }
 
-    /// What the guest has said.
-    pub fn said(&self) -> &[u8] {
-        &self.kept
+    /// What the guest has transmitted.
+    pub fn transmitted(&self) -> &[u8] {
+        &self.transmitted
     }
 }
 
@@ -79,12 +79,12 @@ mod tests {
         }
         assert_eq!(console.line, b"tw");
         console.flush().unwrap();
-        assert_eq!(console.said(), b"one\r\ntw");
+        assert_eq!(console.transmitted(), b"one\r\ntw");
         assert_eq!(out, b"one\r\ntw");
     }
 
     #[test]
-    fn a_guest_that_never_ends_its_line_is_heard() {
+    fn a_guest_that_never_ends_its_line_is_passed_on() {
         let mut out = Vec::new();
         let mut console = Console::new(Pl011::default(), &mut out);
         for _ in 0..LONG {

@@ -35,7 +35,7 @@ impl End {
         }
     }
 
-    /// The end that a record tells.
+    /// The end that a record reports.
     pub fn of(over: &Over<'_>) -> Self {
         Self {
             kind: over.end,

@@ -34,7 +34,7 @@ pub enum LayoutError {
     TooLarge {
         /// Bytes that the image takes.
         size: u64,
-        /// The first address behind memory.
+        /// The first address after memory.
         end: u64,
     },
 }

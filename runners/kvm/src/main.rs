@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let (buffer, key) = match cli {
         Some(cli) => match cli.command {
             Some(Command::Agent { key }) => (Some(cli.run.trace_buffer), key),
-            None => return run::tell(&cli.run).into(),
+            None => return run::exit_code(&cli.run).into(),
         },
         None => (None, cli::first_process_key(std::env::args())),
     };

@@ -29,7 +29,7 @@ const ID: [u8; 8] = [0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1];
 /// The registers that hold what is written to them: offset, the bits there are, and what they hold at the
 /// start. That is their reset value, but that firmware seems to have enabled the UART, 8 bits and no
 /// parity: a guest has nothing to do but write.
-const KEPT: [(u64, u32, u32); 8] = [
+const HELD: [(u64, u32, u32); 8] = [
     (offset::ILPR, 0xff, 0),
     (offset::IBRD, 0xffff, 0),
     (offset::FBRD, 0x3f, 0),
@@ -43,13 +43,13 @@ const KEPT: [(u64, u32, u32); 8] = [
 /// The device.
 #[derive(Debug)]
 pub struct Pl011 {
-    kept: [u32; KEPT.len()],
+    held: [u32; HELD.len()],
 }
 
 impl Default for Pl011 {
     fn default() -> Self {
-        let kept = KEPT.map(|(_, _, start)| start);
-        Self { kept }
+        let held = HELD.map(|(_, _, start)| start);
+        Self { held }
     }
 }
 
@@ -59,8 +59,8 @@ impl Pl011 {
         if offset == offset::FR {
             return TXFE | RXFE;
         }
-        if let Some(n) = kept(offset) {
-            return self.kept[n];
+        if let Some(n) = index(offset) {
+            return self.held[n];
         }
         let id = offset.checked_sub(offset::ID).map(|at| at / 4);
         id.and_then(|n| ID.get(n as usize))
@@ -72,15 +72,16 @@ impl Pl011 {
         if offset == DATA {
             return Some(value as u8);
         }
-        if let Some(n) = kept(offset) {
-            self.kept[n] = value & KEPT[n].1;
+        if let Some(n) = index(offset) {
+            self.held[n] = value & HELD[n].1;
         }
         None
     }
 }
 
-fn kept(offset: u64) -> Option<usize> {
-    KEPT.iter().position(|(at, ..)| *at == offset)
+/// Which of [`HELD`] is at `offset`.
+fn index(offset: u64) -> Option<usize> {
+    HELD.iter().position(|(at, ..)| *at == offset)
 }
 
 #[cfg(test)]

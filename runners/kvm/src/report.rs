@@ -8,7 +8,7 @@ use setway_protocol::{
 };
 
 use crate::{
-    said::Counts,
+    guest_records::Counts,
     trace::{event::What, tally::Tally},
 };
 
@@ -49,7 +49,7 @@ pub fn records(tally: &Tally, build: u64, key: Key) -> Result<String, fmt::Error
             flush,
         })?;
     }
-    for &(vcpu, what) in &tally.kept {
+    for &(vcpu, what) in &tally.listed {
         let vcpu = vcpu as u64;
         match what {
             What::SetWayFlush { pc, cache } => records.emit(&SetWayFlush {

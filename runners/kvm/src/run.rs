@@ -1,6 +1,11 @@
 //! One run, from the image's file to the summary.
 
-use std::{fs, io, io::Write, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
 
 use setway_protocol::{Agent, RecordWriter, word::GuestEnd};
 
@@ -8,19 +13,19 @@ use crate::{
     cli::RunArgs,
     end::End,
     fingerprint,
+    guest_records::GuestRecords,
     layout::{self, LayoutError, MEMORY_BASE},
-    machine::{Guest, Machine, MachineError},
     phases::Phases,
     report,
-    said::Said,
     summary::Summary,
     trace::{
         session::{Instance, TraceError},
         tally::tally,
     },
+    vm::{Guest, Vm, VmError},
 };
 
-/// Why a run could not be tried.
+/// Why a guest could not be started, or not be followed to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The image cannot be read.
@@ -53,19 +58,19 @@ pub enum RunError {
     },
     /// No VM.
     #[error(transparent)]
-    Machine(#[from] MachineError),
+    Vm(#[from] VmError),
     /// No trace.
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// This program cannot read itself.
     #[error("cannot read /proc/self/exe: {0}\n  next: mount /proc")]
     Program(io::Error),
-    /// Nobody takes the records.
+    /// The records cannot be written.
     #[error("cannot write to stdout: {0}\n  next: keep what reads it open")]
     Output(io::Error),
 }
 
-/// Runs the guest that `args` asks for, and tells all about it.
+/// Runs the guest that `args` asks for, and writes its records and a summary.
 pub fn run(args: &RunArgs) -> Result<End, RunError> {
     let mut phases = Phases::default();
     let path = args.image.clone().unwrap_or_default();
@@ -90,7 +95,7 @@ pub fn run(args: &RunArgs) -> Result<End, RunError> {
     let build = build.map_err(RunError::Program)?;
     phases.over("image");
 
-    let machine = Machine::new(&Guest {
+    let vm = Vm::new(&Guest {
         file: &file,
         image,
         memory,
@@ -106,13 +111,13 @@ pub fn run(args: &RunArgs) -> Result<End, RunError> {
     let trace = instance.map(Instance::start).transpose()?;
     phases.over("trace on");
 
-    let over = machine.run(Duration::from_secs(args.seconds))?;
+    let over = vm.run(Duration::from_secs(args.seconds))?;
     phases.over("guest");
-    let said = Said::read(&over.console);
+    let guest = GuestRecords::read(&over.console);
     let mut counted = None;
     if let Some(trace) = trace {
         let taken = trace.stop()?;
-        let tally = tally(&taken.events, &over.threads, said.mark, taken.lost);
+        let tally = tally(&taken.events, &over.threads, guest.mark, taken.lost);
         phases.over("trace off");
         // A string takes everything, so formatting cannot fail.
         let records = report::records(&tally, build, args.key).unwrap_or_default();
@@ -129,7 +134,7 @@ pub fn run(args: &RunArgs) -> Result<End, RunError> {
     }
     let summary = Summary {
         end: &over.end,
-        said: &said,
+        guest: &guest,
         tally: counted.as_ref(),
     };
     eprint!("{summary}");
@@ -139,8 +144,8 @@ pub fn run(args: &RunArgs) -> Result<End, RunError> {
     Ok(over.end)
 }
 
-/// Runs the guest that `args` asks for, and gives the exit code that tells how it ended.
-pub fn tell(args: &RunArgs) -> u8 {
+/// Runs the guest that `args` asks for, and returns the exit code for how it ended.
+pub fn exit_code(args: &RunArgs) -> u8 {
     let result = run(args);
     if let Err(error) = &result {
         eprintln!("setway-kvm: {error}");

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::{
     end::End,
-    said::{Counts, Said},
+    guest_records::{Counts, GuestRecords},
     trace::tally::Tally,
 };
 
@@ -13,8 +13,8 @@ use crate::{
 pub struct Summary<'a> {
     /// How the guest ended.
     pub end: &'a End,
-    /// What it said.
-    pub said: &'a Said,
+    /// Its records.
+    pub guest: &'a GuestRecords,
     /// What KVM's trace counted, unless nothing was traced.
     pub tally: Option<&'a Tally>,
 }
@@ -24,34 +24,34 @@ const NAMED: usize = 8;
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { end, said, tally } = self;
+        let Summary { end, guest, tally } = self;
         writeln!(f, "end     {end}")?;
-        if let Some(panic) = &said.panic {
+        if let Some(panic) = &guest.panic {
             writeln!(f, "panic   {panic}")?;
         }
-        if !said.ended {
-            writeln!(f, "said    not all: its last record is missing")?;
+        if !guest.ended {
+            writeln!(f, "records cut off: the last one is missing")?;
         }
-        if said.damaged > 0 {
-            writeln!(f, "damaged {} of its records", said.damaged)?;
+        if guest.damaged > 0 {
+            writeln!(f, "damaged {} of its records", guest.damaged)?;
         }
         writeln!(
             f,
             "checks  {} right, {} wrong",
-            said.right,
-            said.wrong.len()
+            guest.right,
+            guest.wrong.len()
         )?;
-        for wrong in said.wrong.iter().take(NAMED) {
+        for wrong in guest.wrong.iter().take(NAMED) {
             let (want, got) = (wrong.want, wrong.got);
             writeln!(f, "  ! {}: wants {want:#x}, got {got:#x}", wrong.name)?;
         }
-        if said.wrong.len() > NAMED {
-            writeln!(f, "  ! and {} more", said.wrong.len() - NAMED)?;
+        if guest.wrong.len() > NAMED {
+            writeln!(f, "  ! and {} more", guest.wrong.len() - NAMED)?;
         }
         let Some(tally) = tally else {
             return writeln!(f, "trace   none");
         };
-        for step in &said.steps {
+        for step in &guest.steps {
             let counted = tally.step(step.n);
             let sign = if counted == Some(step.demanded) {
                 ' '
@@ -89,7 +89,7 @@ fn counts(counts: Counts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{said::Step, trace::tally::tally};
+    use crate::{guest_records::Step, trace::tally::tally};
     use setway_protocol::word::GuestEnd;
 
     #[test]
@@ -103,11 +103,11 @@ mod tests {
                 flush: 1,
             },
         };
-        let said = Said {
+        let guest = GuestRecords {
             steps: vec![step],
             right: 2,
             ended: true,
-            ..Said::default()
+            ..GuestRecords::default()
         };
         let mut tally = tally(&[], &[], None, 0);
         let one = Counts {
@@ -118,7 +118,7 @@ mod tests {
         let end = End::plain(GuestEnd::Off);
         let summary = Summary {
             end: &end,
-            said: &said,
+            guest: &guest,
             tally: Some(&tally),
         };
         let want = "\

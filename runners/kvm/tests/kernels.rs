@@ -7,7 +7,7 @@
 use std::{fs, path::PathBuf};
 
 use setway_kvm::{
-    said::Counts,
+    guest_records::Counts,
     trace::{
         event::Event,
         format::{Decoder, FormatError},
@@ -78,7 +78,7 @@ fn linux_6_1_with_sw_repeat_in_a64() {
         ("CONTEXTIDR_EL1", 1),
     ];
     assert_eq!(traps, want);
-    assert_eq!(tally.kept.len(), 7);
+    assert_eq!(tally.listed.len(), 7);
     // HVC, and MSR or MRS.
     assert_eq!((tally.exits[&0x16], tally.exits[&0x18]), (8, 10));
 }
@@ -98,7 +98,7 @@ fn linux_6_12_with_sw_repeat_in_a32() {
         ("CONTEXTIDR", 1),
     ];
     assert_eq!(traps, want);
-    assert_eq!(tally.kept.len(), 7);
+    assert_eq!(tally.listed.len(), 7);
     assert_eq!((tally.exits[&0x12], tally.exits[&0x03]), (8, 13));
 }
 

@@ -15,8 +15,8 @@ use crate::end::End;
 /// How much longer than the guest the child may take.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Most bytes that are kept of what a child says on stderr.
-const KEPT: usize = 256 << 10;
+/// Most bytes that are kept of what a child writes on stderr.
+const OUTPUT_LIMIT: usize = 256 << 10;
 
 /// How a child ended.
 #[derive(Debug)]
@@ -64,15 +64,20 @@ fn try_run(request: &Request, instance: &str, build: u64, key: Key) -> io::Resul
         let _ = child.kill();
     }
     let status = child.wait()?;
-    let said = heard.map(|(said, _)| said).unwrap_or_default();
-    Ok(judge(&String::from_utf8_lossy(&said), key, status, killed))
+    let output = heard.map(|(output, _)| output).unwrap_or_default();
+    Ok(judge(
+        &String::from_utf8_lossy(&output),
+        key,
+        status,
+        killed,
+    ))
 }
 
-/// Hears what the child says on stderr until it closes that, or until `deadline`. Says which.
+/// Reads what the child writes on stderr until it closes that, or until `deadline`. True if it was closed.
 fn listen(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, bool)> {
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     let Some(mut stderr) = child.stderr.take() else {
-        return Ok((said, false));
+        return Ok((output, false));
     };
     let mut bytes = [0; 4096];
     loop {
@@ -87,19 +92,19 @@ fn listen(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, bool)> {
             }
         };
         if ready == 0 {
-            return Ok((said, false));
+            return Ok((output, false));
         }
         match stderr.read(&mut bytes)? {
-            0 => return Ok((said, true)),
-            count if said.len() < KEPT => said.extend_from_slice(&bytes[..count]),
+            0 => return Ok((output, true)),
+            count if output.len() < OUTPUT_LIMIT => output.extend_from_slice(&bytes[..count]),
             _ => {}
         }
     }
 }
 
-/// What to make of a child that said `said`, sealed with `key`, and ended as `status`.
-fn judge(said: &str, key: Key, status: ExitStatus, killed: bool) -> Finished {
-    let told = said.lines().rev().find_map(|line| {
+/// What to make of a child that wrote `output`, sealed with `key`, and ended as `status`.
+fn judge(output: &str, key: Key, status: ExitStatus, killed: bool) -> Finished {
+    let told = output.lines().rev().find_map(|line| {
         let record = parse(line, Channel::Console(Some(key)))?.ok()?;
         let over = Over::try_from(record).ok()?;
         Some(End::of(&over))
@@ -107,8 +112,8 @@ fn judge(said: &str, key: Key, status: ExitStatus, killed: bool) -> Finished {
     if let (Some(end), false, Some(_)) = (told, killed, status.code()) {
         return Finished { end, died: false };
     }
-    let last = said.lines().rev().find(|line| !line.trim().is_empty());
-    let last = last.unwrap_or("it said nothing");
+    let last = output.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last.unwrap_or("it wrote nothing");
     let why = if killed {
         "took too long, killed"
     } else {

@@ -12,16 +12,16 @@ use setway_protocol::{
 };
 
 use super::{
+    boundary,
     child::{self, Finished},
     kernel_log::KernelLog,
-    landmark,
     request::{self, Request},
     system,
 };
-use crate::{end::End, fingerprint, machine, trace::session::Instance};
+use crate::{end::End, fingerprint, trace::session::Instance, vm};
 
 /// Serves requests until there will be no more. As the first process of a system, it makes the system
-/// fit for that before, and turns it off behind.
+/// fit for that before, and turns it off afterwards.
 ///
 /// `buffer` is the room for KVM's events, in KiB for each CPU, unless it is the usual; `key` seals the records.
 pub fn serve(buffer: Option<u32>, key: Key) -> io::Result<()> {
@@ -58,7 +58,7 @@ struct Tools {
 
 impl Tools {
     fn new(buffer: u32) -> Result<Self, String> {
-        machine::check().map_err(|error| error.to_string())?;
+        vm::check().map_err(|error| error.to_string())?;
         let build = fingerprint::of_this_program();
         let log = KernelLog::open();
         Ok(Self {
@@ -130,9 +130,9 @@ fn say(line: &str) -> io::Result<()> {
 
 fn run(request: &Request, tools: &mut Tools, key: Key) -> End {
     tools.log.skip();
-    landmark::make::<{ landmark::BEGINS }>();
+    boundary::cross::<{ boundary::BEGINS }>();
     let Finished { end, died } = child::run(request, &tools.instance.name(), tools.build, key);
-    landmark::make::<{ landmark::ENDS }>();
+    boundary::cross::<{ boundary::ENDS }>();
     if died {
         // If that fails, the next child says so.
         let _ = tools.instance.reset();

@@ -1,4 +1,4 @@
-//! The events that are traced, and what is kept of each.
+//! The events that are traced, and what is read of each.
 
 use setway_architecture::trap::sysreg::Key;
 
@@ -57,7 +57,7 @@ pub struct Kind {
     pub name: &'static str,
     /// The fields.
     pub fields: &'static [&'static str],
-    /// What the fields' values say. `None`: nothing that is kept.
+    /// What the fields' values say. `None` if that is nothing to count.
     pub read: fn(&[u64]) -> Option<What>,
 }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_and_interrupts_are_not_kept() {
+    fn reads_and_interrupts_are_not_counted() {
         let read = |name: &str, values: &[u64]| {
             let kind = KINDS.iter().find(|kind| kind.name == name).unwrap();
             assert_eq!(kind.fields.len(), values.len());

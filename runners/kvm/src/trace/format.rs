@@ -41,7 +41,7 @@ pub struct Decoder {
 /// A `format` file does not say what is needed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "this kernel's event {event} has no field `{field}`\n  next: --no-trace runs the guest without counting, and tell us the kernel's version"
+    "this kernel's event {event} has no field `{field}`\n  next: --no-trace runs the guest without counting, please report the kernel's version"
 )]
 pub struct FormatError {
     /// The event's name.
@@ -82,7 +82,7 @@ impl Decoder {
         Ok(Self { common, known })
     }
 
-    /// The event that `bytes` are, if it is one that is kept.
+    /// The event that `bytes` are, if it is one that is counted.
     pub fn decode(&self, time: u64, bytes: &[u8]) -> Option<Event> {
         let number = self.common[0].value(bytes)?;
         let thread = self.common[1].value(bytes)? as u32;

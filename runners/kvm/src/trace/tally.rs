@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use setway_architecture::trap::sysreg::{SET_WAY_OPS, VM_REGS, set_way_op, vm_reg};
 
 use super::event::{Event, What};
-use crate::said::Counts;
+use crate::guest_records::Counts;
 
-/// Most flushes and toggles that are kept one by one.
-const KEPT: usize = 1024;
+/// Most flushes and toggles that are listed one by one.
+const LISTED: usize = 1024;
 
-/// What a trace says.
+/// The counts of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The totals at each mark.
     pub marks: Vec<Counts>,
     /// Flushes by set/way and toggles, each with the number of its vCPU.
-    pub kept: Vec<(usize, What)>,
+    pub listed: Vec<(usize, What)>,
     /// Of each of [`SET_WAY_OPS`], how often it trapped.
     pub set_way: [u64; SET_WAY_OPS.len()],
     /// Of each of [`VM_REGS`], how often a write of it trapped.
@@ -34,7 +34,7 @@ pub struct Tally {
 pub fn tally(events: &[Event], threads: &[u32], mark: Option<u64>, lost: u64) -> Tally {
     let mut tally = Tally {
         marks: Vec::new(),
-        kept: Vec::new(),
+        listed: Vec::new(),
         set_way: [0; _],
         vm_reg: [0; _],
         exits: BTreeMap::new(),
@@ -52,8 +52,8 @@ pub fn tally(events: &[Event], threads: &[u32], mark: Option<u64>, lost: u64) ->
 impl Tally {
     fn add(&mut self, vcpu: usize, what: What, mark: Option<u64>) {
         match what {
-            What::SetWayFlush { .. } => self.keep(vcpu, what, true),
-            What::ToggleCache { was, now, .. } => self.keep(vcpu, what, was != now),
+            What::SetWayFlush { .. } => self.list(vcpu, what, true),
+            What::ToggleCache { was, now, .. } => self.list(vcpu, what, was != now),
             What::Write { key } => {
                 if let Some(op) = set_way_op(key) {
                     self.set_way[op] += 1;
@@ -69,10 +69,10 @@ impl Tally {
         }
     }
 
-    fn keep(&mut self, vcpu: usize, what: What, flushes: bool) {
+    fn list(&mut self, vcpu: usize, what: What, flushes: bool) {
         self.totals.flush += u64::from(flushes);
-        if self.kept.len() < KEPT {
-            self.kept.push((vcpu, what));
+        if self.listed.len() < LISTED {
+            self.listed.push((vcpu, what));
         } else {
             self.lost += 1;
         }
@@ -140,8 +140,8 @@ mod tests {
         assert_eq!(tally.step(0), Some(counts(1, 1, 1)));
         assert_eq!(tally.step(1), None);
         assert_eq!(tally.totals, counts(1, 2, 2));
-        assert_eq!(tally.kept.len(), 3);
-        assert!(tally.kept.iter().all(|(vcpu, _)| *vcpu == 1));
+        assert_eq!(tally.listed.len(), 3);
+        assert!(tally.listed.iter().all(|(vcpu, _)| *vcpu == 1));
         let traps: Vec<_> = tally.traps().collect();
         assert_eq!(traps, [("DC CISW", 1), ("SCTLR_EL1", 2)]);
         assert_eq!(tally.exits, BTreeMap::from([(0x18, 1)]));
@@ -158,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_lost_but_counted() {
+    fn what_is_not_listed_is_lost_but_counted() {
         let flush = What::SetWayFlush { pc: 0, cache: true };
-        let tally = tally(&events(&[flush; KEPT + 2]), &[71], None, 0);
-        assert_eq!(tally.kept.len(), KEPT);
+        let tally = tally(&events(&[flush; LISTED + 2]), &[71], None, 0);
+        assert_eq!(tally.listed.len(), LISTED);
         assert_eq!(tally.lost, 2);
-        assert_eq!(tally.totals.flush, KEPT as u64 + 2);
+        assert_eq!(tally.totals.flush, LISTED as u64 + 2);
     }
 }

@@ -16,7 +16,7 @@ use rustix::thread::CpuSet;
 use setway_architecture::{image::State, registers::Mpidr};
 use setway_protocol::word::GuestEnd;
 
-use super::{MachineError, Shared, kvm};
+use super::{Shared, VmError, kvm};
 use crate::{
     end::End,
     layout::{IMAGE_BASE, TREE_BASE, UART},
@@ -56,7 +56,7 @@ const fn entry(state: State) -> [(u64, u64); 4] {
 }
 
 /// Makes the vCPUs of a VM. All but the first are off.
-pub fn create(vm: &VmFd, count: u64, state: State) -> Result<Vec<VcpuFd>, MachineError> {
+pub fn create(vm: &VmFd, count: u64, state: State) -> Result<Vec<VcpuFd>, VmError> {
     let mut target = kvm_vcpu_init::default();
     vm.get_preferred_target(&mut target)
         .map_err(kvm("say what CPU its guests have"))?;
@@ -83,7 +83,7 @@ pub fn create(vm: &VmFd, count: u64, state: State) -> Result<Vec<VcpuFd>, Machin
     Ok(vcpus)
 }
 
-fn register(vcpu: &VcpuFd, number: u64) -> Result<u64, MachineError> {
+fn register(vcpu: &VcpuFd, number: u64) -> Result<u64, VmError> {
     let mut value = [0; 8];
     let read = vcpu.get_one_reg(number, &mut value);
     read.map_err(kvm("read a register"))?;
@@ -91,7 +91,7 @@ fn register(vcpu: &VcpuFd, number: u64) -> Result<u64, MachineError> {
 }
 
 /// The affinity by which the device tree and PSCI name a vCPU.
-pub fn affinity(vcpu: &VcpuFd) -> Result<u64, MachineError> {
+pub fn affinity(vcpu: &VcpuFd) -> Result<u64, VmError> {
     Ok(Mpidr(register(vcpu, MPIDR_EL1)?).affinity())
 }
 

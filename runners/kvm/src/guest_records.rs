@@ -1,7 +1,7 @@
-//! What the guest says of itself in its records.
+//! The guest's own records.
 //!
-//! The harness judges; here it is read only for what the trace is to be told by, the address of the
-//! mark, and for the summary.
+//! The harness judges them. Here they are read only for the address of the mark, by which the trace is divided
+//! into steps, and for the summary.
 
 use setway_protocol::{Channel, parse, record::Message};
 
@@ -21,13 +21,13 @@ pub struct Counts {
 pub struct Step {
     /// Its number: marks `2n` and `2n + 1` bracket it.
     pub n: u64,
-    /// What the guest did.
+    /// What the guest does in it.
     pub name: String,
     /// What that should cost.
     pub demanded: Counts,
 }
 
-/// A value that the guest found other than it should be.
+/// A value that differs from what the guest expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// What it compared.
@@ -38,9 +38,9 @@ pub struct Wrong {
     pub got: u64,
 }
 
-/// What a guest said.
+/// What a guest reports in its records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct GuestRecords {
     /// The preferred return address of its mark HVC.
     pub mark: Option<u64>,
     /// Its steps.
@@ -49,7 +49,7 @@ pub struct Said {
     pub right: u64,
     /// Values that were not.
     pub wrong: Vec<Wrong>,
-    /// What it said when it gave up.
+    /// Its message when it gave up.
     pub panic: Option<String>,
     /// Its last record has come.
     pub ended: bool,
@@ -57,25 +57,25 @@ pub struct Said {
     pub damaged: u64,
 }
 
-impl Said {
+impl GuestRecords {
     /// Reads what came over the console.
     pub fn read(console: &[u8]) -> Self {
-        let mut said = Self::default();
+        let mut records = Self::default();
         for line in String::from_utf8_lossy(console).lines() {
             // Nobody but the guest writes to this console, whatever a line claims.
             match parse(line, Channel::Console(None)) {
                 Some(Ok(record)) => match Message::try_from(record) {
-                    Ok(message) => said.learn(&message),
-                    Err(_) => said.damaged += 1,
+                    Ok(message) => records.add(&message),
+                    Err(_) => records.damaged += 1,
                 },
-                Some(Err(_)) => said.damaged += 1,
+                Some(Err(_)) => records.damaged += 1,
                 None => {}
             }
         }
-        said
+        records
     }
 
-    fn learn(&mut self, message: &Message<'_>) {
+    fn add(&mut self, message: &Message<'_>) {
         match message {
             Message::GuestBegin(begin) => self.mark = Some(begin.mark.0),
             Message::Step(step) => self.steps.push(Step {
@@ -146,23 +146,23 @@ mod tests {
         records.end(&mut console).unwrap();
         console += "%sw g 5 check name=";
 
-        let said = Said::read(console.as_bytes());
-        assert_eq!(said.mark, Some(0x4021_0004));
-        assert_eq!(said.steps.len(), 1);
-        assert_eq!(said.steps[0].name, "CSW twice");
+        let guest = GuestRecords::read(console.as_bytes());
+        assert_eq!(guest.mark, Some(0x4021_0004));
+        assert_eq!(guest.steps.len(), 1);
+        assert_eq!(guest.steps[0].name, "CSW twice");
         let demanded = Counts {
             set_way: 2,
             vm_reg: 0,
             flush: 1,
         };
-        assert_eq!(said.steps[0].demanded, demanded);
+        assert_eq!(guest.steps[0].demanded, demanded);
         let wrong = Wrong {
             name: "x 1".into(),
             want: 1,
             got: 2,
         };
-        assert_eq!((said.right, said.wrong), (1, vec![wrong]));
-        assert!(said.ended);
-        assert_eq!(said.damaged, 1);
+        assert_eq!((guest.right, guest.wrong), (1, vec![wrong]));
+        assert!(guest.ended);
+        assert_eq!(guest.damaged, 1);
     }
 }

@@ -11,7 +11,7 @@ use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
 use kvm_ioctls::{IoEventAddress, VmFd};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 
-use super::{MachineError, kvm, no_memory};
+use super::{VmError, kvm, no_memory};
 use crate::{
     layout::UART,
     pl011::{self, Pl011},
@@ -29,7 +29,7 @@ pub struct UartPage {
 
 impl UartPage {
     /// Shows the guest of `vm` what `uart` holds.
-    pub fn new(vm: &VmFd, uart: &Pl011) -> Result<Self, MachineError> {
+    pub fn new(vm: &VmFd, uart: &Pl011) -> Result<Self, VmError> {
         let size = rustix::param::page_size().max((UART.end - UART.start) as usize);
         let base = GuestAddress(UART.start);
         let error = |error: &dyn std::fmt::Display| no_memory(&UART, error);

@@ -46,16 +46,16 @@ const NOTICE: Duration = Duration::from_micros(500);
 
 /// Why there is no VM.
 #[derive(Debug, thiserror::Error)]
-pub enum MachineError {
+pub enum VmError {
     /// KVM cannot be opened.
     #[error(
         "cannot open /dev/kvm: {0}\n  next: run it as root on an arm64 machine whose Linux was started at EL2; in QEMU, `-M virt,virtualization=on`"
     )]
     Open(errno::Error),
-    /// KVM does not do what we ask of it.
+    /// KVM does not do what is asked of it.
     #[error("KVM cannot {what}: {source}\n  next: see what the kernel says of it (`dmesg`)")]
     Kvm {
-        /// What we asked.
+        /// What was asked of it.
         what: &'static str,
         /// Why not.
         source: errno::Error,
@@ -73,13 +73,13 @@ pub enum MachineError {
     },
 }
 
-fn kvm(what: &'static str) -> impl FnOnce(errno::Error) -> MachineError {
-    move |source| MachineError::Kvm { what, source }
+fn kvm(what: &'static str) -> impl FnOnce(errno::Error) -> VmError {
+    move |source| VmError::Kvm { what, source }
 }
 
 /// Whether there is KVM at all.
-pub fn check() -> Result<(), MachineError> {
-    Kvm::new().map(|_| ()).map_err(MachineError::Open)
+pub fn check() -> Result<(), VmError> {
+    Kvm::new().map(|_| ()).map_err(VmError::Open)
 }
 
 /// What a guest is made of.
@@ -99,10 +99,10 @@ pub struct Guest<'a> {
 
 /// A guest that has not started yet.
 #[derive(Debug)]
-pub struct Machine {
+pub struct Vm {
     vcpus: Vec<VcpuFd>,
     shared: Shared,
-    // Declared behind the vCPUs, which use it.
+    // Declared after the vCPUs, which use it.
     _memory: GuestMemoryMmap,
 }
 
@@ -129,28 +129,28 @@ impl Shared {
 pub struct Over {
     /// How it ended.
     pub end: End,
-    /// What it said.
+    /// What it transmitted on its console.
     pub console: Vec<u8>,
     /// The thread of each vCPU.
     pub threads: Vec<u32>,
 }
 
-impl Machine {
+impl Vm {
     /// Makes a VM with everything that the guest needs in it.
-    pub fn new(guest: &Guest<'_>) -> Result<Self, MachineError> {
-        let host = Kvm::new().map_err(MachineError::Open)?;
+    pub fn new(guest: &Guest<'_>) -> Result<Self, VmError> {
+        let host = Kvm::new().map_err(VmError::Open)?;
         let version = host.get_api_version();
         if version != KVM_API_VERSION as i32 {
             let error = errno::Error::new(rustix::io::Errno::NOTSUP.raw_os_error());
             return Err(kvm("be used: its interface has another version")(error));
         }
         if guest.image.state == State::AArch32 && !host.check_extension(Cap::ArmEl132bit) {
-            return Err(MachineError::NoAArch32);
+            return Err(VmError::NoAArch32);
         }
         let bits = ADDRESS_BITS.min(host.get_host_ipa_limit());
         let vm = host.create_vm_with_ipa_size(bits as u32);
         let vm = vm.map_err(kvm("make a VM"))?;
-        // Where KVM cannot decode an access to a device, it shall say so instead of guessing. Kernels
+        // Where KVM cannot decode an access to a device, it shall report that instead of guessing. Kernels
         // that cannot (before 5.5) make an abort of it, which the guest reports.
         let nisv = kvm_enable_cap {
             cap: KVM_CAP_ARM_NISV_TO_USER,
@@ -183,7 +183,7 @@ impl Machine {
     }
 
     /// Runs the guest until it ends, or for `limit`.
-    pub fn run(mut self, limit: Duration) -> Result<Over, MachineError> {
+    pub fn run(mut self, limit: Duration) -> Result<Over, VmError> {
         let signal = SIGRTMIN();
         register_signal_handler(signal, noticed).map_err(kvm("be interrupted"))?;
         let shared = Arc::new(self.shared);
@@ -217,7 +217,7 @@ impl Machine {
         let _ = console.flush();
         Ok(Over {
             end,
-            console: console.said().to_vec(),
+            console: console.transmitted().to_vec(),
             threads,
         })
     }
@@ -237,15 +237,15 @@ fn finish(thread: JoinHandle<u32>, signal: i32) -> u32 {
 /// The handler of the signal that gets a vCPU out of KVM: that it was delivered is all that is needed.
 extern "C" fn noticed(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
 
-fn no_memory(memory: &Range<u64>, why: impl std::fmt::Display) -> MachineError {
-    MachineError::Memory {
+fn no_memory(memory: &Range<u64>, why: impl std::fmt::Display) -> VmError {
+    VmError::Memory {
         mib: (memory.end - memory.start) >> 20,
         why: why.to_string(),
     }
 }
 
 /// Memory for the guest, known to KVM.
-fn memory(vm: &VmFd, range: &Range<u64>) -> Result<GuestMemoryMmap, MachineError> {
+fn memory(vm: &VmFd, range: &Range<u64>) -> Result<GuestMemoryMmap, VmError> {
     let size = range.end - range.start;
     let base = GuestAddress(MEMORY_BASE);
     let memory = GuestMemoryMmap::<()>::from_ranges(&[(base, size as usize)]);
@@ -259,7 +259,7 @@ fn memory(vm: &VmFd, range: &Range<u64>) -> Result<GuestMemoryMmap, MachineError
         memory_size: size,
         userspace_addr: host as u64,
     };
-    // SAFETY: the region is the whole of one mapping, which `Machine` keeps until the vCPUs are gone,
+    // SAFETY: the region is the whole of one mapping, which `Vm` keeps until the vCPUs are gone,
     // and which nothing in this program borrows while they run.
     unsafe { vm.set_user_memory_region(region) }.map_err(kvm("take memory"))?;
     Ok(memory)
