@@ -3,6 +3,7 @@
 pub mod logs;
 pub mod mutants;
 pub mod pool;
+pub mod suite;
 
 use std::{
     io::{self, Write as _},

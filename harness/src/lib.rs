@@ -14,6 +14,27 @@
 //! | [`report`] | turns facts and verdicts into something to read |
 //!
 //! Above them, [`bench`] joins lab and judge, and [`cli`] and [`commands`] are the program `setway`.
+//!
+//! # Use
+//!
+//! Three calls lead from a checkout to a report. A report is data ([`setway_report`]); [`report`] renders it.
+//!
+//! ```no_run
+//! use setway::{bench::suite::{self, Plan}, catalog::Catalog, report::human, workspace::Workspace};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let workspace = Workspace::find()?;
+//!     let catalog = Catalog::load(&workspace)?;
+//!     let report = suite::run(&workspace, &catalog, &Plan::for_target("xen-4.20"))?;
+//!     println!("{}", human::text(&report));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! What else there is to use: [`lab::machine::Machine`], to put a board in QEMU's place;
+//! [`evidence::witness::Witness`], to count in another way; [`lab::recording::Recording`], to judge what was kept. The
+//! rest is public so that the tests and the command line, which are crates of their own, can reach it, and promises
+//! nothing.
 
 pub mod bench;
 pub mod catalog;
