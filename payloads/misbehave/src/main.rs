@@ -54,7 +54,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     let board = board.unwrap_or_else(|error| panic!("{error}"));
     psci::init(board.psci);
     if let Some(port) = board.console {
-        // SAFETY: the device tree says that it is there, and nobody else here knows of it.
+        // SAFETY: the device tree says that it is there, and nobody else here knows of it. It starts no other CPU.
         unsafe { console::init(port) }
     }
     let name = bootargs::value(board.bootargs, "misbehave").unwrap_or("");

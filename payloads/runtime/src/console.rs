@@ -22,7 +22,7 @@ const XEN: u8 = 2;
 /// # Safety
 ///
 /// What `port` names must be there from now on, accessible as a device if it has an address, and nothing
-/// else in this image may drive it.
+/// else in this image may drive it. Only one CPU at a time may write to the console.
 pub unsafe fn init(port: Port) {
     let carrier = match port {
         Port::Pl011(base) => {

@@ -1,4 +1,4 @@
-//! Statics that one party uses at a time.
+//! Statics that change: those that one party uses at a time, and those that are only ever used by pointer.
 
 use core::{
     cell::UnsafeCell,
@@ -46,5 +46,29 @@ impl<T> Exclusive<T> {
     /// taken the value.
     pub const fn as_ptr(&self) -> *mut T {
         self.value.get()
+    }
+}
+
+/// A static that is only ever used by pointer, as `core::cell::SyncUnsafeCell` will be once it is stable: for
+/// memory that nobody initialises, such as a stack, and for what several CPUs use at once.
+///
+/// Nothing guards it, and in a guest nothing could: a lock needs exclusive accesses, which are only sure to
+/// work on memory that is cacheable (DDI 0487, Synchronization and semaphores), and payloads turn their
+/// caches off. Its users argue.
+#[repr(transparent)]
+pub struct SyncUnsafeCell<T>(UnsafeCell<T>);
+
+// SAFETY: all that is safe is to ask for the pointer; what is done with it is its user's duty.
+unsafe impl<T> Sync for SyncUnsafeCell<T> {}
+
+impl<T> SyncUnsafeCell<T> {
+    /// A cell that holds `value`.
+    pub const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Where the value is. Whoever uses the pointer argues that meanwhile nobody uses it in a way that conflicts.
+    pub const fn get(&self) -> *mut T {
+        self.0.get()
     }
 }

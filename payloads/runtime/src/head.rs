@@ -17,6 +17,7 @@
 //! The load address is a multiple of 64 KiB, so MOVW, the lower half, needs nothing.
 
 use core::arch::global_asm;
+use setway_architecture::registers::Ctr;
 
 // Words that the harness fills in after linking. They must not be zero at link time, or they would
 // end up in .bss, which the file does not have.
@@ -86,7 +87,7 @@ global_asm!(
     "    b       1b",
     // The words were written past the caches, where the loader may have left clean copies of them.
     "2:  mrs     x12, ctr_el0",
-    "    ubfx    x12, x12, #16, #4",
+    "    ubfx    x12, x12, #{dmin_line}, #4",
     "    mov     x13, #4",
     "    lsl     x13, x13, x12",
     "    adrp    x12, image_end",
@@ -98,6 +99,7 @@ global_asm!(
     "    b.lo    3b",
     "    dsb     sy",
     "    b       entry",
+    dmin_line = const Ctr::DMIN_LINE_SHIFT,
 );
 
 // The header is that of a 32-bit Linux zImage (Linux Documentation/arch/arm/booting.rst and the
@@ -175,7 +177,7 @@ global_asm!(
     // The words were written past the caches, where the loader may have left clean copies of them;
     // and code has changed: drop what instruction cache and branch predictor know of it.
     "5:  mrc     p15, 0, r5, c0, c0, 1",
-    "    ubfx    r5, r5, #16, #4",
+    "    ubfx    r5, r5, #{dmin_line}, #4",
     "    mov     r6, #4",
     "    lsl     r6, r6, r5",
     "    ldr     r5, =image_size",
@@ -196,4 +198,5 @@ global_asm!(
     "8:  .word   relocs_offset_at",
     "9:  .word   relocs_count_at",
     "    .ltorg",
+    dmin_line = const Ctr::DMIN_LINE_SHIFT,
 );

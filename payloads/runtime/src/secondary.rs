@@ -1,11 +1,13 @@
 //! The second CPU: started with its caches off, told what to do through the mailbox, and turned off.
 
-use crate::{board::Board, clock::Deadline, mailbox::Mailbox, psci};
+use crate::{board::Board, clock::Deadline, exclusive::SyncUnsafeCell, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use setway_cases::{Command, Place, SECONDARY_CONTEXT, bare::Bare};
 
+/// What both CPUs use at once: each field has one writer, every access is volatile and past the caches, and no
+/// reference to it is ever made.
 #[unsafe(link_section = ".arena.mailbox")]
-static mut MAILBOX: Mailbox = Mailbox::new();
+static MAILBOX: SyncUnsafeCell<Mailbox> = SyncUnsafeCell::new(Mailbox::new());
 
 /// How large the second CPU's stack is. It does little, and cases need a part of the cache that the payload
 /// leaves alone.
@@ -15,9 +17,10 @@ pub const STACK_SIZE: usize = 0x4000;
 #[repr(C, align(4096))]
 pub struct Stack([u8; STACK_SIZE]);
 
-/// The second CPU's stack. It finds that by itself: a hypervisor may get wrong what it is told.
+/// The second CPU's stack. It finds that by itself: a hypervisor may get wrong what it is told. No other CPU
+/// touches it, and it starts anew only after PSCI has reported the CPU to be off.
 #[unsafe(link_section = ".stack.secondary")]
-pub static mut STACK: Stack = Stack([0; STACK_SIZE]);
+pub static STACK: SyncUnsafeCell<Stack> = SyncUnsafeCell::new(Stack([0; STACK_SIZE]));
 
 /// MPIDR of the second CPU; all ones if there is none.
 static MPIDR: AtomicUsize = AtomicUsize::new(!0);
@@ -33,7 +36,7 @@ pub unsafe trait PastCaches: Bare {
 }
 
 fn mailbox<I: PastCaches>() -> *mut Mailbox {
-    I::past_caches((&raw mut MAILBOX) as usize) as *mut Mailbox
+    I::past_caches(MAILBOX.get() as usize) as *mut Mailbox
 }
 
 /// Finds out which CPU is the second one; `own` is the affinity of this one.

@@ -27,7 +27,7 @@ const ENABLED: u32 = 1;
 /// # Safety
 ///
 /// `base` must be the address of a PL011 or SBSA UART that is accessible from now on and that nothing else
-/// in this image drives.
+/// in this image drives. Only one CPU at a time may write to it.
 pub unsafe fn init(base: u64) {
     BASE.store(base as usize, Ordering::Relaxed);
 }
@@ -67,7 +67,7 @@ pub fn write(text: &str) {
 /// The driver of the UART that [`init`] was told of.
 fn uart() -> Option<Uart<'static>> {
     let base = NonNull::new(BASE.load(Ordering::Relaxed) as *mut PL011Registers)?;
-    // SAFETY: `init`'s caller vouched for the address. The value does not outlive the statement that
-    // asked for it, and only one CPU writes to the console at a time.
+    // SAFETY: `init`'s caller vouched for the address, and that only one CPU at a time writes to the console. The
+    // value does not outlive the statement that asked for it.
     Some(Uart::new(unsafe { UniqueMmioPointer::new(base) }))
 }

@@ -4,7 +4,8 @@
 //! A hypercall costs much more than a byte, and what Xen prints in between would tear lines apart. So
 //! text waits here until its line is whole.
 
-use core::{arch::asm, cell::UnsafeCell};
+use crate::exclusive::SyncUnsafeCell;
+use core::arch::asm;
 use setway_architecture::registers::Ctr;
 
 /// What fits in one hypercall; records are shorter.
@@ -12,17 +13,21 @@ const SIZE: usize = 256;
 
 /// A line that is not whole yet.
 #[repr(C, align(64))]
-struct Line(UnsafeCell<([u8; SIZE], usize)>);
+struct Line {
+    bytes: [u8; SIZE],
+    len: usize,
+}
 
-// SAFETY: only one CPU writes to the console at a time.
-unsafe impl Sync for Line {}
-
-static LINE: Line = Line(UnsafeCell::new(([0; SIZE], 0)));
+static LINE: SyncUnsafeCell<Line> = SyncUnsafeCell::new(Line {
+    bytes: [0; SIZE],
+    len: 0,
+});
 
 /// Writes to Xen's console, as soon as there is a line.
 pub fn write(text: &str) {
-    // SAFETY: see `Sync`; the borrow ends before anybody else can ask for it.
-    let (bytes, len) = unsafe { &mut *LINE.0.get() };
+    // SAFETY: the caller of the console's `init` vouched that only one CPU at a time writes to it; and nothing
+    // in here writes to it again, so there is no second borrow.
+    let Line { bytes, len } = unsafe { &mut *LINE.get() };
     for &byte in text.as_bytes() {
         bytes[*len] = byte;
         *len += 1;
