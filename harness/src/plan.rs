@@ -185,9 +185,10 @@ pub fn select(all: &[Run], filters: &[String], isas: &[Isa]) -> Result<Vec<Run>,
     };
     let wanted = |run: &&Run| {
         let mut filters = filters.iter().filter(|filter| matches(filter, run.case));
-        let named = match run.case.hidden {
-            true => filters.any(|filter| !plain(filter)),
-            false => filters.next().is_some(),
+        let named = if run.case.hidden {
+            filters.any(|filter| !plain(filter))
+        } else {
+            filters.next().is_some()
         };
         (named || is_everything && !run.case.hidden) && (isas.is_empty() || isas.contains(&run.isa))
     };

@@ -55,13 +55,14 @@ fn ends(hypervisor: &str, because: &str) -> Result<(), Failed> {
     let bench = bench(hypervisor, &[run])?;
     let judgement = bench.run(&run).judgement;
     let reason = judgement.reason.unwrap_or_default();
-    match judgement.verdict == Verdict::Crash && reason.contains(because) {
-        true => Ok(()),
-        false => Err(format!(
+    if judgement.verdict == Verdict::Crash && reason.contains(because) {
+        Ok(())
+    } else {
+        Err(format!(
             "expected a crash because of {because:?}, got {}: {reason}",
             judgement.verdict
         )
-        .into()),
+        .into())
     }
 }
 
@@ -159,9 +160,10 @@ fn shows(finding: &Finding) -> Result<(), Failed> {
             if !certain && !finding.depends_on_timing() {
                 continue;
             }
-            let mut tries = match finding.depends_on_timing() {
-                true => TRIES,
-                false => 1,
+            let mut tries = if finding.depends_on_timing() {
+                TRIES
+            } else {
+                1
             };
             loop {
                 let outcome = bench.run_on(&mut worker, run, bench.limits);

@@ -262,13 +262,14 @@ fn expectations_belong_to_runs() -> Result<(), Failed> {
         })
         .filter(|name| !known.contains(name))
         .collect();
-    match strays.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
+    if strays.is_empty() {
+        Ok(())
+    } else {
+        Err(format!(
             "no run belongs to {} in {}",
             strays.join(", "),
             dir.display()
         )
-        .into()),
+        .into())
     }
 }

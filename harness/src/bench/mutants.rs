@@ -176,9 +176,10 @@ pub fn full(
         progress.during(&run.file_stem(), || {
             let outcome = bench.run_on(&mut Worker::default(), run, *limits);
             // That it was slow may be this machine's fault: only the full time proves a hang.
-            let outcome = match ran_out_of_time(&outcome) {
-                true => bench.run(run),
-                false => outcome,
+            let outcome = if ran_out_of_time(&outcome) {
+                bench.run(run)
+            } else {
+                outcome
             };
             Trial::of(outcome, spoils_data(run.defect))
         })

@@ -38,9 +38,10 @@ pub fn mutants(
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
 
     let workers = args.engine.workers();
-    let mut matrix = match args.quick {
-        true => mutants::quick(&bench, &chosen, &runs, workers)?,
-        false => mutants::full(&bench, &chosen, &runs, workers).map_err(bench::Error::from)?,
+    let mut matrix = if args.quick {
+        mutants::quick(&bench, &chosen, &runs, workers)?
+    } else {
+        mutants::full(&bench, &chosen, &runs, workers).map_err(bench::Error::from)?
     };
     if !args.filters.is_empty() {
         // Only all mutants together can say that a case kills none.

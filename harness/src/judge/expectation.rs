@@ -183,13 +183,14 @@ fn write(text: &mut String, observation: &Observation) -> std::fmt::Result {
     }
     writeln!(text, "checks:")?;
     for check in &observation.checks {
-        match check.is_right() {
-            true => writeln!(text, "  {}: right", check.name)?,
-            false => writeln!(
+        if check.is_right() {
+            writeln!(text, "  {}: right", check.name)?
+        } else {
+            writeln!(
                 text,
                 "  {}: want {}, got {}",
                 check.name, check.want, check.got
-            )?,
+            )?
         }
     }
     writeln!(text, "traps:")?;

@@ -262,9 +262,10 @@ impl Boot {
         let geometry = geometry.or(model.map(|model| (model.sets, model.ways)));
         let (sets, ways) = geometry.unwrap_or_default();
         let schedule = run.caches.map(|caches| caches.schedule.to_string());
-        let system_cache = match run.caches.is_some_and(|caches| caches.system_cache) {
-            true => "on",
-            false => "off",
+        let system_cache = if run.caches.is_some_and(|caches| caches.system_cache) {
+            "on"
+        } else {
+            "off"
         };
         let words = [
             ("payload", image(hypervisor.payload.get(&run.isa))?),
@@ -420,9 +421,10 @@ pub fn quote(command: &Command) -> String {
     let words = words.map(|word| {
         let word = word.to_string_lossy();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,=+".contains(&byte);
-        match !word.is_empty() && word.bytes().all(plain) {
-            true => word.into_owned(),
-            false => format!("'{}'", word.replace('\'', r"'\''")),
+        if !word.is_empty() && word.bytes().all(plain) {
+            word.into_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
         }
     });
     words.collect::<Vec<_>>().join(" ") + "\n"

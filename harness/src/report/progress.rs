@@ -26,9 +26,10 @@ struct State {
 impl Progress {
     /// Begins. Off a terminal nothing will be shown.
     pub fn start(runs: usize) -> Self {
-        let target = match std::io::stderr().is_terminal() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(Some(runs as u64), target);
         let template = "[{elapsed_precise}] {bar:24} {pos}/{len} {wide_msg}";

@@ -216,13 +216,15 @@ impl Program {
         };
         // With the MMU off all memory is Device, which wants everything aligned.
         let natural = form.len.next_power_of_two().min(16);
-        let align = match self.caches_on {
-            true => form.align,
-            false => form.align.max(natural),
+        let align = if self.caches_on {
+            form.align
+        } else {
+            form.align.max(natural)
         };
-        let way = match self.random.below(8) < 6 {
-            true => Way::Cached,
-            false => Way::Past,
+        let way = if self.random.below(8) < 6 {
+            Way::Cached
+        } else {
+            Way::Past
         };
         Step::Access {
             form,

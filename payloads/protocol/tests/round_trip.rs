@@ -57,9 +57,12 @@ fn value(form: Form) -> BoxedStrategy<String> {
     let number = any::<u64>().prop_map(|n| n.to_string());
     let hex = any::<u64>().prop_map(|n| format!("{n:#x}"));
     let actor = (number.clone(), any::<bool>(), number.clone(), hex.clone());
-    let actor = actor.prop_map(|(cpu, is_code, el, pc)| match is_code {
-        true => format!("{cpu}:{el}:{pc}"),
-        false => cpu,
+    let actor = actor.prop_map(|(cpu, is_code, el, pc)| {
+        if is_code {
+            format!("{cpu}:{el}:{pc}")
+        } else {
+            cpu
+        }
     });
     let word = |words: &'static [setway_protocol::WordSpec]| {
         proptest::sample::select(words).prop_map(|it| it.word.to_owned())
@@ -194,9 +197,10 @@ proptest! {
     #[test]
     fn a_doubled_or_unknown_field_is_noticed((spec, stream, mut fields) in record(), at in any::<prop::sample::Index>(), double: bool) {
         prop_assume!(!fields.is_empty());
-        let more = match double {
-            true => fields[at.index(fields.len())].clone(),
-            false => "other=0".to_owned(),
+        let more = if double {
+            fields[at.index(fields.len())].clone()
+        } else {
+            "other=0".to_owned()
         };
         let name = more.split_once('=').unwrap().0.to_owned();
         fields.insert(at.index(fields.len()), more);

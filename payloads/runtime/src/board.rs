@@ -141,9 +141,10 @@ fn stdout<'dt>(tree: &DevTree<'dt>) -> Option<&'dt str> {
     };
     let path = find("chosen", &["stdout-path", "linux,stdout-path"])?;
     let path = path.split(':').next().unwrap_or(path);
-    let path = match path.starts_with('/') {
-        true => path,
-        false => find("aliases", &[path]).unwrap_or(path),
+    let path = if path.starts_with('/') {
+        path
+    } else {
+        find("aliases", &[path]).unwrap_or(path)
     };
     path.rsplit('/').next()
 }

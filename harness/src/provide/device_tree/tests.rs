@@ -11,9 +11,12 @@ fn edits(text: &str) -> Edits {
 }
 
 fn apply(text: &str, dtb: &[u8]) -> Result<DeviceTree, Error> {
-    let fill = |text: &str| match text.contains("{unknown}") {
-        true => Err("`{unknown}` means nothing".to_owned()),
-        false => Ok(text.replace("{size}", "0x1234")),
+    let fill = |text: &str| {
+        if text.contains("{unknown}") {
+            Err("`{unknown}` means nothing".to_owned())
+        } else {
+            Ok(text.replace("{size}", "0x1234"))
+        }
     };
     let dtb = edits(text).apply(dtb, fill)?;
     let fdt = Fdt::new(&dtb).expect("a tree");

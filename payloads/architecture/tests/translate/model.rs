@@ -106,12 +106,11 @@ impl Tree {
             (Vec::new(), self.start, self.tables[&(self.start, 0)]);
         loop {
             let entry = address >> self.granule.shifts[level];
-            let first = match level == self.start {
-                true => 0,
-                false => {
-                    let above = self.granule.shifts[level - 1];
-                    address >> above << above >> self.granule.shifts[level]
-                }
+            let first = if level == self.start {
+                0
+            } else {
+                let above = self.granule.shifts[level - 1];
+                address >> above << above >> self.granule.shifts[level]
             };
             read.push(table + (entry - first) * 8);
             if let Some(leaf) = self.leaves.get(&(level, entry)) {

@@ -6,9 +6,12 @@ use setway_architecture::translate::{Context, Kind, Memory, Registers, Step};
 
 /// Half of it random, the rest such that some walks get somewhere.
 fn registers(dice: &mut Dice) -> Registers {
-    let bias = |dice: &mut Dice, clear: u64, set: u64| match dice.coin() {
-        true => dice.roll(),
-        false => dice.roll() & !clear | set,
+    let bias = |dice: &mut Dice, clear: u64, set: u64| {
+        if dice.coin() {
+            dice.roll()
+        } else {
+            dice.roll() & !clear | set
+        }
     };
     let sizes = dice.number(0, 63) | dice.number(0, 63) << 16;
     let disabled = 1 << 7 | 1 << 23;

@@ -159,9 +159,10 @@ impl World {
         self.registers.tcr_el1 = t0
             | t1 << 16
             | 1 << 31
-            | match upper {
-                false => regions << 8 | 1 << 23,
-                true => regions << 24 | 1 << 7,
+            | if upper {
+                regions << 24 | 1 << 7
+            } else {
+                regions << 8 | 1 << 23
             };
         self.stage1.tree = Tree1::Long(Tree::new(&GRANULES[0], start, input, root));
     }
@@ -169,9 +170,10 @@ impl World {
     fn add_short(&mut self, upper: bool) {
         let n = self.dice.number(upper as u64, 7) as u32;
         let all = 1u64 << 32;
-        self.range = match upper {
-            false => (0, all >> n),
-            true => (all >> n, all - (all >> n)),
+        self.range = if upper {
+            (all >> n, all - (all >> n))
+        } else {
+            (0, all >> n)
         };
         let (regions, sctlr) = self.choose_walks();
         let region = regions & 0b11;

@@ -218,9 +218,10 @@ impl World {
             let page = tree.granule.shifts[3];
             let allocate = || dice.address(48, page);
             for entry in tree.map(level, ipa, leaf, attributes, allocate) {
-                let value = match stage2.big_endian {
-                    false => entry.value,
-                    true => entry.value.swap_bytes(),
+                let value = if stage2.big_endian {
+                    entry.value.swap_bytes()
+                } else {
+                    entry.value
                 };
                 self.memory.insert(entry.address, value);
             }

@@ -255,9 +255,10 @@ impl Model {
         }
         self.generation += u64::from(!cached);
         let page = self.memory.page(at);
-        let level = match cached {
-            true => memory::Level::Private,
-            false => memory::Level::Poc,
+        let level = if cached {
+            memory::Level::Private
+        } else {
+            memory::Level::Poc
         };
         page.bytes_mut(level, range).copy_from_slice(bytes);
         page.truth_mut(range).copy_from_slice(bytes);
@@ -372,9 +373,10 @@ impl Model {
                 page.copy(at, memory::Level::Poc, memory::Level::System);
                 page.line_mut(at).system = System::Clean;
             }
-            let from = match system_cache {
-                true => memory::Level::System,
-                false => memory::Level::Poc,
+            let from = if system_cache {
+                memory::Level::System
+            } else {
+                memory::Level::Poc
             };
             page.copy(at, from, memory::Level::Private);
         }
@@ -411,9 +413,10 @@ impl Model {
 
     /// Writes a dirty line one level down: to the system cache if there is one, else to the PoC.
     fn write_back(&mut self, actor: Actor, at: u64) {
-        let to = match self.config.system_cache {
-            true => memory::Level::System,
-            false => memory::Level::Poc,
+        let to = if self.config.system_cache {
+            memory::Level::System
+        } else {
+            memory::Level::Poc
         };
         self.written_back.push(at);
         self.generation += 1;
