@@ -161,6 +161,9 @@ fn no_verdict(observation: &Observation) -> Option<String> {
 }
 
 #[cfg(test)]
+mod captures;
+
+#[cfg(test)]
 pub(crate) mod tests {
     use std::{
         collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus,

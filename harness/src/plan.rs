@@ -26,7 +26,7 @@ pub struct Run {
     /// The ISA.
     pub isa: Isa,
     /// The mutant, if the hypervisor is to be one.
-    pub defect: Option<&'static str>,
+    pub mutant: Option<&'static str>,
     /// The machine's caches, if it is to have any.
     pub caches: Option<Caches>,
     /// The random programs, of the case that runs such.
@@ -34,9 +34,9 @@ pub struct Run {
 }
 
 impl Run {
-    /// The boot argument for the defect.
-    pub fn defect_name(&self) -> &'static str {
-        self.defect.unwrap_or("none")
+    /// The boot argument that names the mutant: `none` for the hypervisor as it should be.
+    pub fn mutant_name(&self) -> &'static str {
+        self.mutant.unwrap_or("none")
     }
 
     /// What to call it where there is one hypervisor.
@@ -54,8 +54,8 @@ impl Run {
         if let Some(caches) = self.caches {
             stem += &format!(".{}", caches.to_string().replace(':', "-"));
         }
-        if let Some(defect) = self.defect {
-            stem += &format!(".{defect}");
+        if let Some(mutant) = self.mutant {
+            stem += &format!(".{mutant}");
         }
         stem
     }
@@ -86,15 +86,15 @@ impl Run {
         isas.map(move |isa| Run {
             case,
             isa,
-            defect: None,
+            mutant: None,
             caches: None,
             programs: None,
         })
     }
 
-    /// The same run with a defect.
-    pub fn with_defect(self, defect: Option<&'static str>) -> Run {
-        Run { defect, ..self }
+    /// The same run under a mutant, given by name.
+    pub fn with_mutant(self, mutant: Option<&'static str>) -> Run {
+        Run { mutant, ..self }
     }
 
     /// The same run with caches.

@@ -15,6 +15,17 @@ pub mod text;
 
 use setway_report::{Checkout, RunReport, RunResult, Target};
 
+/// Why a report has no text in a machine's format.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be written as JSON.
+    #[error("cannot write the report as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It cannot be written as JUnit's XML.
+    #[error("cannot write the report as XML: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
+}
+
 /// What to call a target: its label, with its QEMU's version where targets differ in nothing else.
 pub fn title(report: &RunReport, target: &Target) -> String {
     let mut targets = report.targets.iter();

@@ -114,7 +114,7 @@ fn doomed() -> Result<(), Failed> {
         let judgement = bench.run_on(&mut worker, run, bench.limits).judgement;
         let reason = judgement.reason.unwrap_or_default();
         if judgement.verdict != *verdict || !reason.contains(because) {
-            let what = run.defect.unwrap_or(run.case.id);
+            let what = run.mutant.unwrap_or(run.case.id);
             return Err(format!(
                 "{what}: expected {verdict} because of {because:?}, got {}: {reason}",
                 judgement.verdict

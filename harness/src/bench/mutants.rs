@@ -165,13 +165,13 @@ pub fn full(
             .filter(|sound| concerns(&sound.run, mutant.name(), runs));
         let mutated = concerned.map(|sound| {
             (
-                sound.run.with_defect(Some(mutant.name())),
+                sound.run.with_mutant(Some(mutant.name())),
                 patience(bench, sound),
             )
         });
         mutated.collect::<Vec<(Run, Limits)>>()
     };
-    let defects: Vec<(Run, Limits)> = mutants.iter().flat_map(trials).collect();
+    let mutated_runs: Vec<(Run, Limits)> = mutants.iter().flat_map(trials).collect();
     let mutated = |(run, limits): &(Run, Limits)| {
         progress.during(&run.file_stem(), || {
             let outcome = bench.run_on(&mut Worker::default(), run, *limits);
@@ -181,12 +181,12 @@ pub fn full(
             } else {
                 outcome
             };
-            Trial::of(outcome, spoils_data(run.defect))
+            Trial::of(outcome, spoils_data(run.mutant))
         })
     };
     let done = |_: &(Run, Limits), _: &Trial| progress.done(Verdict::Pass);
-    let judged = pool::map(&defects, workers, mutated, done)?;
-    let mut judged = defects.iter().map(|(run, _)| *run).zip(judged);
+    let judged = pool::map(&mutated_runs, workers, mutated, done)?;
+    let mut judged = mutated_runs.iter().map(|(run, _)| *run).zip(judged);
     progress.finish();
 
     let mut errors = Vec::new();
@@ -194,9 +194,9 @@ pub fn full(
         .iter()
         .map(|mutant| {
             let mut killers = Vec::new();
-            let own = defects
+            let own = mutated_runs
                 .iter()
-                .filter(|(run, _)| run.defect == Some(mutant.name()));
+                .filter(|(run, _)| run.mutant == Some(mutant.name()));
             for (run, trial) in judged.by_ref().take(own.count()) {
                 match trial {
                     Trial::Lives => {}
@@ -304,20 +304,20 @@ impl<'a> Hunter<'a> {
         })
     }
 
-    /// The first run that kills the mutant called `defect`.
-    pub fn first_kill(&self, defect: &'static str) -> Option<(Run, Judgement)> {
-        let remembered = self.remembered.of(defect);
+    /// The first run that kills the mutant called `mutant`.
+    pub fn first_kill(&self, mutant: &'static str) -> Option<(Run, Judgement)> {
+        let remembered = self.remembered.of(mutant);
         let known = |run: &&&Run| remembered.contains(&run.label());
         let runs = self
             .runs
             .iter()
-            .filter(|run| concerns(run, defect, self.runs));
+            .filter(|run| concerns(run, mutant, self.runs));
         let runs: Vec<&Run> = runs.collect();
         let first = runs.iter().filter(known);
         let rest = runs.iter().filter(|run| !known(run));
         first.chain(rest).find_map(|run| {
-            let mutated = run.with_defect(Some(defect));
-            match Trial::of(self.bench.run(&mutated), spoils_data(Some(defect))) {
+            let mutated = run.with_mutant(Some(mutant));
+            match Trial::of(self.bench.run(&mutated), spoils_data(Some(mutant))) {
                 Trial::Lives => None,
                 Trial::Killed(judgement) => self.is_green(run).then_some((mutated, judgement)),
                 Trial::Error(judgement) => {
@@ -366,8 +366,8 @@ impl Kills {
         }
     }
 
-    fn of(&self, defect: &str) -> &[String] {
-        self.0.get(defect).map_or(&[], Vec::as_slice)
+    fn of(&self, mutant: &str) -> &[String] {
+        self.0.get(mutant).map_or(&[], Vec::as_slice)
     }
 }
 

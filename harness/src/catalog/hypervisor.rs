@@ -189,7 +189,7 @@ impl Hypervisor {
     pub fn has_mutants(&self) -> bool {
         self.args
             .iter()
-            .any(|argument| argument.contains("{defect}"))
+            .any(|argument| argument.contains("{mutant}"))
     }
 
     /// Whether a host system runs beside the guest.

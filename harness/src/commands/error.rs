@@ -11,7 +11,7 @@ use crate::{
     lab::recording,
     plan::NoMatch,
     provide,
-    report::document,
+    report::{self, document},
     workspace,
 };
 
@@ -56,9 +56,12 @@ pub enum Error {
     /// A file.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// A report cannot be written.
-    #[error("cannot write the report: {0}")]
-    Report(String),
+    /// A report has no text in a format.
+    #[error(transparent)]
+    Report(#[from] report::Error),
+    /// Results cannot be written to stdout.
+    #[error("cannot write to stdout: {0}")]
+    Stdout(io::Error),
     /// A file that should be a report.
     #[error(transparent)]
     NoReport(#[from] document::Error),

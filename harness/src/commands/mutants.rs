@@ -93,7 +93,7 @@ fn report(matrix: &Matrix, quick: bool, without_model: Option<&str>) -> MutantsR
         kills: fate.killers.iter().map(kill).collect(),
     });
     let errors = matrix.errors.iter().map(|(run, judgement)| MutantError {
-        mutant: run.defect_name().to_owned(),
+        mutant: run.mutant_name().to_owned(),
         run: run.label(),
         reason: judgement.reason.clone(),
     });

@@ -45,8 +45,8 @@ pub fn report(command: &ReportCommand) -> Result<bool, Error> {
 pub fn rendered(report: &RunReport, format: Format) -> Result<String, Error> {
     match format {
         Format::Human => Ok(human::text(report)),
-        Format::Json => document::to_text(report),
-        Format::Junit => junit::text(report),
+        Format::Json => Ok(document::to_text(report)?),
+        Format::Junit => Ok(junit::text(report)?),
         Format::Tap => Ok(tap::text(report)),
     }
 }

@@ -105,7 +105,7 @@ fn prepare(
     let runs = plan::select(&Run::under(&target.profile), &args.filters, &args.isa)?;
     let runs: Vec<Run> = runs
         .into_iter()
-        .map(|run| run.with_defect(mutant.map(Mutant::name)))
+        .map(|run| run.with_mutant(mutant.map(Mutant::name)))
         .collect();
     let expectations = target.label() == hypervisor::DEFAULT && mutant.is_none();
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());

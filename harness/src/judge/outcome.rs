@@ -82,7 +82,7 @@ impl Court<'_> {
         let mut judgement = judge(&observation).owing(&debts);
         let mut comparison = None;
         // A defect that makes no difference must survive, so nothing else is asked of a mutant.
-        let expected = self.expectations && run.defect.is_none();
+        let expected = self.expectations && run.mutant.is_none();
         if expected && judgement.verdict == Verdict::Pass {
             let expectation = Expectation::of(self.workspace, &target.label(), run);
             let compared = expectation.compare(&observation);
@@ -91,7 +91,7 @@ impl Court<'_> {
         }
         let label = target.label();
         let mut known = None;
-        if run.defect.is_none() {
+        if run.mutant.is_none() {
             known = finding::known(self.findings, &label, run, &judgement);
             if judgement.verdict == Verdict::Pass {
                 judgement = finding::gone(self.findings, &label, run).unwrap_or(judgement);

@@ -271,7 +271,7 @@ impl Boot {
             ("payload", image(hypervisor.payload.get(&run.isa))?),
             ("payload_size", size.to_string()),
             ("image", inside.unwrap_or_default()),
-            ("defect", run.defect_name().to_owned()),
+            ("mutant", run.mutant_name().to_owned()),
             ("case", run.case.id.to_owned()),
             ("isa", run.isa.name().to_owned()),
             ("arguments", run.arguments()),
@@ -352,7 +352,7 @@ impl Boot {
             guest: self.guest(run).map_or(0, build),
             hypervisor: speaker.filter(|_| hypervisor.records),
             // Where the harness tests itself, the defect is the guest's.
-            mutant: run.defect.filter(|_| !hypervisor.self_test),
+            mutant: run.mutant.filter(|_| !hypervisor.self_test),
             unseen_exits: hypervisor.unseen_exits.clone(),
             hosted: hypervisor.is_hosted(),
         }
@@ -418,16 +418,10 @@ fn fill(argument: &str, words: &[(String, String)]) -> Option<String> {
 /// A command as one would type it.
 pub fn quote(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let words = words.map(|word| {
-        let word = word.to_string_lossy();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,=+".contains(&byte);
-        if !word.is_empty() && word.bytes().all(plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    words.collect::<Vec<_>>().join(" ") + "\n"
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    let line = quoter.join(words.iter().map(AsRef::as_ref));
+    line.expect("only NUL cannot be quoted, and it is let through") + "\n"
 }
 
 #[cfg(test)]

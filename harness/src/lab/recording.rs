@@ -92,7 +92,7 @@ impl Recording {
             qemu: qemu.to_owned(),
             case: run.case.id.to_owned(),
             isa: run.isa,
-            mutant: run.defect.map(str::to_owned),
+            mutant: run.mutant.map(str::to_owned),
             caches: run.caches.map(|caches| caches.to_string()),
             key: capture.key.map(|key| key.to_string()),
             guest_build: builds.guest,
@@ -164,7 +164,7 @@ impl Recording {
         Ok(Run {
             case,
             isa: self.isa,
-            defect: mutant.transpose()?,
+            mutant: mutant.transpose()?,
             caches: self.caches.as_deref().map(str::parse).transpose()?,
             programs: None,
         })
@@ -180,7 +180,7 @@ impl Recording {
         Builds {
             guest: self.guest_build,
             hypervisor: self.hypervisor_build,
-            mutant: self.run().ok().and_then(|run| run.defect),
+            mutant: self.run().ok().and_then(|run| run.mutant),
             unseen_exits: target.hypervisor.unseen_exits.clone(),
             hosted: target.hypervisor.is_hosted(),
         }

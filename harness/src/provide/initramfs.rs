@@ -3,11 +3,13 @@
 //! The same files always make the same bytes: entries are in the order of their names, and nobody's
 //! clock, user or inode numbers get into it.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use cpio::newc::{self, ModeFileType};
 
@@ -206,8 +208,7 @@ fn append(archive: &mut Vec<u8>, inode: u32, path: &str, entry: &Entry) -> io::R
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-    use std::os::unix::fs::symlink;
+    use std::{io::Read as _, os::unix::fs::symlink};
 
     use super::*;
 

@@ -162,7 +162,7 @@ impl Part<'_> {
             target: None,
             hypervisor: target.label(),
             hypervisor_version: tested.hypervisor_version(),
-            mutant: run.defect.map(str::to_owned),
+            mutant: run.mutant.map(str::to_owned),
             profile: target.profile.name.clone(),
             machine: target.machine.name.clone(),
             qemu: tested.qemu(),

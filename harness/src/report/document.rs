@@ -9,8 +9,6 @@ use std::{
 use serde::{Deserialize, Serialize};
 use setway_report::{RUN_SCHEMA, RunReport, Target};
 
-use crate::commands;
-
 /// Why a file is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,10 +39,9 @@ pub enum Error {
 }
 
 /// Any document as text, with a newline at its end.
-pub fn to_text(document: &impl Serialize) -> Result<String, commands::Error> {
-    let text = serde_json::to_string_pretty(document);
-    text.map(|text| text + "\n")
-        .map_err(|error| commands::Error::Report(error.to_string()))
+pub fn to_text(document: &impl Serialize) -> Result<String, super::Error> {
+    let text = serde_json::to_string_pretty(document)?;
+    Ok(text + "\n")
 }
 
 /// The report in `path`; `-` is stdin.

@@ -7,8 +7,7 @@ use chrono::{DateTime, FixedOffset};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use setway_report::{RunReport, RunResult, Target, Totals, Verdict};
 
-use super::{human, idle_targets, text::printable};
-use crate::commands::Error;
+use super::{Error, human, idle_targets, text::printable};
 
 /// The whole report.
 pub fn text(report: &RunReport) -> Result<String, Error> {
@@ -17,9 +16,7 @@ pub fn text(report: &RunReport) -> Result<String, Error> {
     document.set_time(Duration::from_millis(report.wall_ms));
     let targets = report.targets.iter();
     document.add_test_suites(targets.map(|target| suite(&report, target)));
-    let text = document
-        .to_string()
-        .map_err(|error| Error::Report(error.to_string()))?;
+    let text = document.to_string()?;
     Ok(without_skipped(&text) + "\n")
 }
 

@@ -1,8 +1,10 @@
 //! One process at a time: a lock on a file, with a word to the person who has to wait.
 
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::path::Path;
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::Path,
+};
 
 /// A held lock; dropping it, or the end of the process, frees it.
 #[derive(Debug)]

@@ -131,8 +131,8 @@ pub fn run_of(id: &str, isa: Isa) -> Run {
     found.expect("the catalogue has the case")
 }
 
-/// A run of the payload that breaks the protocol, in the way that `defect` names.
-pub fn misbehaving(defect: &'static str) -> Run {
+/// A run of the payload that breaks the protocol, in the way that `misbehaviour` names.
+pub fn misbehaving(misbehaviour: &'static str) -> Run {
     // The image says that it runs this case.
     static CASE: Case = Case {
         isas: &[IsaName::A64],
@@ -141,7 +141,7 @@ pub fn misbehaving(defect: &'static str) -> Run {
     Run {
         case: &CASE,
         isa: Isa::A64,
-        defect: Some(defect),
+        mutant: Some(misbehaviour),
         caches: None,
         programs: None,
     }

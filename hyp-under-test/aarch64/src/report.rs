@@ -13,8 +13,7 @@ use setway_protocol::{
     Hex, Hypervisor, VERSION,
     record::{Died, HypervisorBegin, HypervisorTotals, Mark, SetWayFlush, ToggleCache, Traps},
 };
-use setway_runtime::mrs;
-use setway_runtime::{console::Records, head};
+use setway_runtime::{console::Records, head, mrs};
 
 /// The guest has ended by itself.
 pub fn ended() {

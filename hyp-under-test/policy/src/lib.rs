@@ -65,7 +65,7 @@ pub struct Policy {
 
 impl Policy {
     /// The policy with `mutant`'s defect.
-    pub const fn with_defect(mutant: Mutant) -> Self {
+    pub const fn with_mutant(mutant: Mutant) -> Self {
         Self {
             mutant: Some(mutant),
         }

@@ -83,7 +83,7 @@ fn every_policy_mutant_differs() {
         Mutant::EnabledByMAlone,
         Mutant::EnabledByCAlone,
     ] {
-        let policy = Policy::with_defect(mutant);
+        let policy = Policy::with_mutant(mutant);
         assert_ne!(
             observe(policy, &everything),
             observe(KVM, &everything),

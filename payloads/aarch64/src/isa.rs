@@ -11,8 +11,10 @@ use setway_cases::{
     NewValue::{Any, Of, With},
     Place, Probe, ProbeSet, Registers, VmRegister,
 };
-use setway_runtime::secondary::{self as shared, PastCaches};
-use setway_runtime::{mrs, msr};
+use setway_runtime::{
+    mrs, msr,
+    secondary::{self as shared, PastCaches},
+};
 
 /// A64.
 pub enum A64 {}

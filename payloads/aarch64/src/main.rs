@@ -14,11 +14,10 @@ use aarch64_rt::entry;
 use setway_architecture::registers::Mpidr;
 use setway_cases::IsaName;
 use setway_protocol::Guest;
-use setway_runtime::mrs;
 use setway_runtime::{
     board::Board,
     console::{self, Records},
-    head,
+    head, mrs,
     payload::{self, Identity},
     psci,
 };

@@ -382,6 +382,3 @@ fn crash(record: &Record) -> Option<String> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

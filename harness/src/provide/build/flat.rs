@@ -15,13 +15,12 @@
 
 mod effect;
 
-use std::collections::BTreeMap;
-use std::hash::Hasher;
-use std::ops::Range;
+use std::{collections::BTreeMap, hash::Hasher, ops::Range};
 
-use object::elf;
-use object::read::{File, Object, ObjectSection, ObjectSegment, ObjectSymbol};
-use object::{Architecture, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection};
+use object::{
+    Architecture, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection, elf,
+    read::{File, Object, ObjectSection, ObjectSegment, ObjectSymbol},
+};
 
 use crate::fnv::Fnv;
 

@@ -6,8 +6,11 @@
 //! T32 encode alike but for the first byte. A post-index never matters: it is added when the access is
 //! over.
 
-use super::a32::{AArch32, register, up_or_down};
-use super::{Access, Offset, a64, bit, bits};
+use super::{
+    Access, Offset,
+    a32::{AArch32, register, up_or_down},
+    a64, bit, bits,
+};
 
 /// A64's LD1 to LD4 and ST1 to ST4 (multiple structures).
 pub(super) fn a64_multiple(word: u32) -> Option<Access> {

@@ -5,8 +5,11 @@
 //! there is no [`Address`](super::Address) with both the PC and an index; and what
 //! [`a32`](super::a32()) leaves out. RFE and SRS are as they are there.
 
-use super::a32::{AArch32, coprocessor, multiple, register, up_or_down};
-use super::{Access, Instruction, Offset, Shift, bit, bits, memory, simd};
+use super::{
+    Access, Instruction, Offset, Shift,
+    a32::{AArch32, coprocessor, multiple, register, up_or_down},
+    bit, bits, memory, simd,
+};
 
 /// What the T32 instruction does whose first halfword is `first`. A 16-bit instruction has no `second`:
 /// then it is ignored.

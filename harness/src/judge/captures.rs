@@ -1,20 +1,27 @@
-//! Observations that are whole, and every way in which one can be not.
+//! Captures that are whole, and every way in which one can be not: what is observed, and the verdict.
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use setway_architecture::trap::esr::Esr;
 use setway_protocol::{
-    Guest, Hypervisor, Key, RecordWriter, Speaker, Text,
-    record::{Died, Panic, SetWayFlush},
+    Guest, Hex, Hypervisor, Key, RecordWriter, Speaker, Stream, Text, VERSION,
+    record::{
+        self, Died, GuestBegin, HypervisorBegin, HypervisorTotals, Message, Panic, SetWayFlush,
+        Traps,
+    },
     word::{CheckKind, InstructionSet, OnOff},
 };
 
-use super::super::Counts;
-use super::*;
+use super::{Verdict, judge};
 use crate::{
-    evidence::capture::End,
-    evidence::{exception_log::Exception, excerpt::Excerpt},
-    judge::{Verdict, judge},
+    evidence::{
+        capture::{Capture, End},
+        exception_log::{Exception, ExceptionLog},
+        excerpt::Excerpt,
+        observation::{Builds, Counts, Gap, Observation},
+        witness::WitnessId,
+    },
+    plan::Run,
 };
 
 const MARK: u64 = 0x4800_1794;
@@ -156,7 +163,7 @@ fn observe_console(script: &Script, console: String) -> Observation {
 }
 
 fn capture(script: &Script, console: String) -> Capture {
-    let mut log = crate::evidence::exception_log::ExceptionLog::default();
+    let mut log = ExceptionLog::default();
     let exceptions = script.exceptions.iter();
     log.exceptions = exceptions
         .map(|&(esr, elr)| Exception { esr: Esr(esr), elr })
