@@ -1,7 +1,7 @@
 //! Puts the digest of the program's own sources into the program, so that it can tell whether the checkout that
 //! it is asked to test is the one that it was built from.
 
-#[path = "src/fnv.rs"]
+#[path = "src/workspace/fnv.rs"]
 mod fnv;
 #[path = "src/workspace/sources.rs"]
 mod sources;

@@ -41,7 +41,6 @@ pub mod catalog;
 pub mod cli;
 pub mod commands;
 pub mod evidence;
-mod fnv;
 pub mod judge;
 pub mod lab;
 pub mod plan;

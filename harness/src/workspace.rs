@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod crates;
+pub mod fnv;
 pub mod lock;
 pub mod process;
 pub mod sources;

@@ -15,7 +15,6 @@ use crate::{
         initramfs::{Contents, readable},
         source,
     },
-    fnv::Fnv,
     provide::{
         Error,
         build::{Images, linux},
@@ -23,7 +22,7 @@ use crate::{
         package::{self, Unpacked},
         sha256::Sha256,
     },
-    workspace::Workspace,
+    workspace::{Workspace, fnv::Fnv},
 };
 
 impl Contents {

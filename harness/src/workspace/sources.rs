@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::fnv::Fnv;
+use super::fnv::Fnv;
 
 /// What the program `setway` is made from, relative to the checkout. Directories count with all below.
 pub const HOST: [&str; 11] = [

@@ -176,6 +176,6 @@ fn commands_are_quoted_for_a_shell() {
     command.args(["-M", "virt,gic-version=2", "-append", "a b", "it's", ""]);
     assert_eq!(
         quote(&command),
-        "/bin/qemu -M virt,gic-version=2 -append 'a b' 'it'\\''s' ''\n"
+        "/bin/qemu -M 'virt,gic-version=2' -append 'a b' \"it's\" ''\n"
     );
 }

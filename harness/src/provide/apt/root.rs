@@ -18,9 +18,8 @@ use fs_err as fs;
 
 use super::{Error, download::Fetch};
 use crate::{
-    fnv::Fnv,
     provide::sha256::Sha256,
-    workspace::{Workspace, lock::Lock},
+    workspace::{Workspace, fnv::Fnv, lock::Lock},
 };
 
 /// A tree to have: what is in it and where that comes from.

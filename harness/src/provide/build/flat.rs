@@ -22,7 +22,7 @@ use object::{
     read::{File, Object, ObjectSection, ObjectSegment, ObjectSymbol},
 };
 
-use crate::fnv::Fnv;
+use crate::workspace::fnv::Fnv;
 
 use effect::Effect;
 

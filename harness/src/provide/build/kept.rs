@@ -17,9 +17,8 @@ use fs_err as fs;
 
 use super::Error;
 use crate::{
-    fnv::Fnv,
     provide::sha256::{Fingerprint, Sha256},
-    workspace::{Workspace, crates::Crates, lock::Lock, sources},
+    workspace::{Workspace, crates::Crates, fnv::Fnv, lock::Lock, sources},
 };
 
 /// What every product depends on besides its crates: how it is built.
