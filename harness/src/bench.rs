@@ -229,7 +229,7 @@ impl Bench {
         Ok(capture)
     }
 
-    /// A key for one boot, if somebody there needs one.
+    /// A key for one boot, if the hypervisor or an agent needs one.
     fn key(&self) -> Result<Option<Key>, String> {
         let key = self.boot.needs_key().then(fresh_key).transpose();
         key.map_err(|error| format!("there is no random number for a key: {error}"))

@@ -29,7 +29,7 @@ Examples:
   setway run SW-LOOP --isa t32      one case in one ISA
   setway run --mutant tvm-shared    what the suite says of a broken hypervisor
   setway mutants                    which defects the suite finds, and by which cases
-  setway doctor                     what this machine lacks, and the commands that mend it
+  setway doctor                     what this machine lacks, and the commands that install it
 
 Exit codes: 0 all is well, 1 something failed, 2 it could not be tried, 130 interrupted.";
 
@@ -44,7 +44,7 @@ pub enum Command {
     /// Put each known defect into the reference hypervisor and see which cases notice.
     #[command(after_help = MUTANTS_EXAMPLES)]
     Mutants(MutantsArgs),
-    /// Say what is missing on this machine, and the command that mends it.
+    /// List what is missing on this machine, and the commands that install it.
     Doctor,
     /// Build the guest images and print where they are.
     Build(BuildArgs),

@@ -150,7 +150,7 @@ fn no_verdict(observation: &Observation) -> Option<String> {
             "killed after {limit} bytes on {place}: the output has no end"
         ));
     }
-    // An error of our own is the first to mend.
+    // An error of Setway's own is the first to correct.
     let own = observation.gaps.iter().find(|gap| gap.is_our_error());
     let (first, more) = observation.gaps.split_first()?;
     let first = own.unwrap_or(first);

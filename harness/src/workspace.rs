@@ -88,7 +88,7 @@ impl Workspace {
         let here = env::current_dir()?;
         let named = env::var_os("SETWAY_ROOT").filter(|root| !root.is_empty());
         let workspace = Self::choose(&here, named.map(PathBuf::from))?;
-        workspace.is_what_this_was_built_from()?;
+        workspace.check_sources()?;
         Ok(workspace)
     }
 
@@ -126,7 +126,8 @@ impl Workspace {
         }
     }
 
-    fn is_what_this_was_built_from(&self) -> Result<(), Error> {
+    /// Checks that the program was built from the sources in this checkout.
+    fn check_sources(&self) -> Result<(), Error> {
         let built = env!("SETWAY_SOURCES");
         let reason = match sources::digest(&self.root, &sources::HOST) {
             Ok(digest) if format!("{digest:016x}") == built => return Ok(()),
@@ -195,7 +196,7 @@ impl Workspace {
     pub fn revision(&self) -> Option<Revision> {
         let git = |arguments: &[&str]| {
             let mut command = Command::new("git");
-            // Reports must not depend on a lock that somebody else holds.
+            // Reports must not depend on a lock that another process holds.
             command.args(["--no-optional-locks", "-C"]).arg(&self.root);
             let output = command.args(arguments).output().ok()?;
             let text = String::from_utf8(output.stdout).ok()?;

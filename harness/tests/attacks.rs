@@ -202,7 +202,7 @@ fn a_guest_cannot_choose_what_is_demanded() {
     itself.is(Verdict::NoVerdict, "0x1111");
 }
 
-/// Attack 7: speaking for somebody else.
+/// Attack 7: speaking for another.
 #[test]
 fn nobody_speaks_for_another() {
     let mut guessed = Transcript::of("reference");

@@ -26,12 +26,14 @@ fn main() {
         let name = format!("run::{}::{}{caches}", run.case.id, run.isa);
         Trial::test(name, move || meets_rule_and_expectation(&run))
     });
-    let mutants = Mutant::ALL
-        .iter()
-        .map(|mutant| Trial::test(format!("mutants::{}", mutant.name()), || is_killed(*mutant)));
+    let mutants = Mutant::ALL.iter().map(|mutant| {
+        Trial::test(format!("mutants::{}", mutant.name()), || {
+            find_killer(*mutant)
+        })
+    });
     let misbehaviours = MISBEHAVIOURS.iter().map(|it| {
         Trial::test(format!("{}::{}", it.under.runner(), it.name), || {
-            has_its_verdict(it)
+            judge_misbehaviour(it)
         })
     });
     let none = Trial::test("mutants::none_survives", none_survives);
@@ -75,7 +77,7 @@ fn insta_agrees(run: &Run, observed: String) {
     settings.bind(|| insta::assert_snapshot!(run.with_caches(None).file_stem(), observed));
 }
 
-fn is_killed(mutant: Mutant) -> Result<(), Failed> {
+fn find_killer(mutant: Mutant) -> Result<(), Failed> {
     let bench = reference()?;
     if mutants::judged(bench, vec![mutant]).is_empty() {
         return Ok(());
@@ -217,7 +219,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a misbehaviour that does hang may go on.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-fn has_its_verdict(expected: &'static Misbehaviour) -> Result<(), Failed> {
+fn judge_misbehaviour(expected: &'static Misbehaviour) -> Result<(), Failed> {
     static BARE: SharedBench = SharedBench::new();
     static REFERENCE: SharedBench = SharedBench::new();
     let run = misbehaving(expected.name);

@@ -29,7 +29,7 @@ pub struct Hypervisor {
     pub unseen_exits: Vec<u64>,
     /// Only the harness's own tests use it.
     pub self_test: bool,
-    /// The image to boot, if it is one of ours.
+    /// The image to boot, if it is one of Setway's.
     pub kernel: Option<String>,
     /// Files of one's own, by the names of their placeholders: a hypervisor that was built elsewhere, say.
     pub files: BTreeMap<String, PathBuf>,

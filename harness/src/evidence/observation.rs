@@ -253,7 +253,7 @@ pub struct Observation {
     pub registers: BTreeMap<String, u64>,
     /// Where the images were.
     pub bases: Bases,
-    /// Records that say that somebody crashed.
+    /// Records that say that the guest or the hypervisor crashed.
     pub crashes: Vec<String>,
     /// Why the observation proves nothing.
     pub gaps: Vec<Gap>,

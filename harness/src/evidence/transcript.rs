@@ -2,7 +2,7 @@
 //!
 //! Invariant 1 of the design: silence fails. A stream counts only if it is whole, so every gap,
 //! repetition and damage is a [`Fault`] with the raw line. Reading goes on behind a fault, because a
-//! later record may say that somebody crashed, which is the better reason.
+//! later record may report a crash, which is the better reason.
 
 use std::{borrow::Cow, fmt};
 

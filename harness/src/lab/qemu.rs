@@ -70,7 +70,7 @@ const CHUNK: usize = 1 << 16;
 /// How many events may wait. A machine that says more than the harness can read has to wait.
 const BACKLOG: usize = 64;
 
-/// How often to see whether the process has ended though somebody holds its pipes open.
+/// How often to see whether the process has ended though another process holds its pipes open.
 const POLL: Duration = Duration::from_millis(20);
 
 /// How long to read on after the end. The pipes are then empty and closed, unless the process left

@@ -187,7 +187,7 @@ impl Boot {
         Ok(command)
     }
 
-    /// The machine's device tree, changed as the hypervisor needs it for `run`; nothing if it is QEMU's own.
+    /// The machine's device tree, changed as the hypervisor needs it for `run`; `None` if it is QEMU's own.
     pub fn device_tree(&self, run: &Run) -> Result<Option<Vec<u8>>, Error> {
         let Some(edits) = &self.target.hypervisor.device_tree else {
             return Ok(None);
@@ -401,7 +401,7 @@ fn model(
     }
 }
 
-/// `argument` with its placeholders filled in; nothing if one has no meaning.
+/// `argument` with its placeholders filled in; `None` if one has no meaning.
 fn fill(argument: &str, words: &[(String, String)]) -> Option<String> {
     let mut filled = String::new();
     let mut rest = argument;

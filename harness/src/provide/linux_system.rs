@@ -26,7 +26,7 @@ use crate::{
 };
 
 impl Contents {
-    /// What its packages were fetched to under `hypervisor`, if they were; nothing if it has none.
+    /// What its packages were fetched to under `hypervisor`, if they were; `None` if it has none.
     pub fn find(
         &self,
         workspace: &Workspace,

@@ -62,9 +62,7 @@ fn a_program_refuses_a_checkout_with_other_sources() {
         copy_all(&own().root().join(source), &copy.path().join(source));
     }
     let workspace = Workspace::at(copy.path());
-    workspace
-        .is_what_this_was_built_from()
-        .expect("the same contents");
+    workspace.check_sources().expect("the same contents");
     let file = copy.path().join("harness/src/lib.rs");
     let time = fs::metadata(&file).and_then(|data| data.modified());
     let text = fs::read_to_string(&file).expect("a source");
@@ -74,7 +72,7 @@ fn a_program_refuses_a_checkout_with_other_sources() {
     opened
         .and_then(|file| file.set_modified(time?))
         .expect("a writable file");
-    let refused = workspace.is_what_this_was_built_from();
+    let refused = workspace.check_sources();
     assert!(
         matches!(refused, Err(Error::OtherSources { .. })),
         "{refused:?}"

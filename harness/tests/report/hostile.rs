@@ -30,7 +30,7 @@ fn hostile(report: &RunReport) -> RunReport {
 }
 
 /// Panics if `text` drives a terminal, but for the colours of the harness itself.
-fn is_harmless(text: &str) {
+fn assert_harmless(text: &str) {
     let plain = plain(text);
     // Nothing but `ESC [ digits m` may be gone.
     let mut rest = text;
@@ -65,11 +65,11 @@ fn hostile_text_is_shown_and_not_obeyed() {
     ] {
         let report = fixture(name);
         let spoilt = hostile(&report);
-        is_harmless(&human::text(&spoilt));
-        is_harmless(&diff::text(&diff::changes(&report, &spoilt)));
-        is_harmless(&tap::text(&spoilt));
+        assert_harmless(&human::text(&spoilt));
+        assert_harmless(&diff::text(&diff::changes(&report, &spoilt)));
+        assert_harmless(&tap::text(&spoilt));
         let junit = junit::text(&spoilt).expect("XML");
-        is_harmless(&junit);
+        assert_harmless(&junit);
         assert!(!junit.contains("<testcase name=\"forged\""), "{junit}");
         // It is shown, though.
         assert!(human::text(&spoilt).contains(r"\u{1b}[2J"));

@@ -7,7 +7,7 @@ use setway_report::{ListReport, MutantsReport, RunReport};
 
 use crate::golden;
 
-fn is_committed<T: JsonSchema>(name: &str) {
+fn assert_committed<T: JsonSchema>(name: &str) {
     let schema = serde_json::to_string_pretty(&schema_for!(T)).expect("a schema is JSON");
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
     golden::agrees(&dir.join(name), &(schema + "\n"));
@@ -15,7 +15,7 @@ fn is_committed<T: JsonSchema>(name: &str) {
 
 #[test]
 fn committed_schemas_are_generated() {
-    is_committed::<RunReport>("setway.run-1.json");
-    is_committed::<ListReport>("setway.list-1.json");
-    is_committed::<MutantsReport>("setway.mutants-1.json");
+    assert_committed::<RunReport>("setway.run-1.json");
+    assert_committed::<ListReport>("setway.list-1.json");
+    assert_committed::<MutantsReport>("setway.mutants-1.json");
 }

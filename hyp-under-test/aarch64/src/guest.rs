@@ -48,7 +48,7 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
             image.size
         );
     }
-    // SAFETY: both targets lie in the guest's memory, where nothing of ours is and nothing runs yet;
+    // SAFETY: both targets lie in the guest's memory, where nothing of the hypervisor's is and nothing runs yet;
     // `copy` allows the RAM disk to overlap. The bytes behind the file are the guest's .bss: what
     // the RAM disk left there must go.
     unsafe {

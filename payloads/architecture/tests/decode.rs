@@ -1,6 +1,6 @@
 //! The decoders against what GNU as makes of assembly, and addresses against the manual's arithmetic.
 //!
-//! Each line of the vectors has an encoding, the assembly that it is of, and its meaning as somebody
+//! Each line of the vectors has an encoding, the assembly that it is of, and its meaning as one
 //! reads it from the assembly, in the notation of [`Notation`]: `load 16 [sp-16]`, `cisw x3`,
 //! `sysreg 3,0,1,0,0 x5`, or `-` for what does not matter to caches.
 

@@ -99,7 +99,7 @@ pub fn over() {
     }
 }
 
-/// A stream of somebody else's on the console.
+/// Another speaker's stream on the console.
 struct Forged<S>(RecordWriter<S>);
 
 impl<S: Speaker> Forged<S> {

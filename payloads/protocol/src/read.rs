@@ -116,7 +116,7 @@ fn parse_record(text: &str, channel: Channel) -> Result<Record<'_>, ParseError> 
     let Some(stream) = stream else {
         return Err(ParseError::BadHeader);
     };
-    is_sealed(body, written, stream, channel.seal(stream)?)?;
+    check_seal(body, written, stream, channel.seal(stream)?)?;
     let seq = words.next().and_then(u64::read);
     let seq = seq.ok_or(ParseError::BadHeader)?;
     let kind = words.next().filter(|kind| !kind.is_empty());
@@ -134,7 +134,7 @@ fn parse_record(text: &str, channel: Channel) -> Result<Record<'_>, ParseError> 
 }
 
 /// Checks the seal of a line against the `written` one.
-fn is_sealed(body: &str, written: &str, stream: Stream, seal: Seal) -> Result<(), ParseError> {
+fn check_seal(body: &str, written: &str, stream: Stream, seal: Seal) -> Result<(), ParseError> {
     let computed = seal.of(body);
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let is_seal = written.len() == seal.digits() && written.bytes().all(is_digit);
@@ -223,15 +223,15 @@ impl<'a> Record<'a> {
         self.kind == spec.kind && spec.is_spoken_by(self.stream)
     }
 
-    /// That it is of no kind that its stream has.
-    pub(crate) fn is_unknown(&self) -> Malformed<'a> {
+    /// The error for a record of no kind that its stream has.
+    pub(crate) fn unknown(&self) -> Malformed<'a> {
         self.because(Why::Kind)
     }
 
     /// Checks that it is of this kind and has no field that it should not have, and none twice.
-    pub(crate) fn is_like(&self, spec: &KindSpec) -> Result<(), Malformed<'a>> {
+    pub(crate) fn check_fields(&self, spec: &KindSpec) -> Result<(), Malformed<'a>> {
         if !self.is_of(spec) {
-            return Err(self.is_unknown());
+            return Err(self.unknown());
         }
         for (n, (name, _)) in self.fields.iter().enumerate() {
             if !spec.fields.iter().any(|field| field.name == name) {

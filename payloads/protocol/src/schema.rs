@@ -126,7 +126,7 @@ macro_rules! records {
                 type Error = Malformed<'a>;
 
                 fn try_from(record: Record<'a>) -> Result<Self, Malformed<'a>> {
-                    record.is_like(&Self::SPEC)?;
+                    record.check_fields(&Self::SPEC)?;
                     Ok(Self {
                         $( $field: record.field(field_name!($field $($wire)?))?, )*
                     })
@@ -164,7 +164,7 @@ macro_rules! records {
                         return $Name::try_from(record).map(Self::$Name);
                     }
                 )*
-                Err(record.is_unknown())
+                Err(record.unknown())
             }
         }
 

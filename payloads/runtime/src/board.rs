@@ -24,7 +24,7 @@ pub enum Conduit {
 pub enum Port {
     /// The PL011 at this address.
     Pl011(u64),
-    /// The SBSA UART at this address: the part of a PL011 that carries data. Somebody else has set it up.
+    /// The SBSA UART at this address: the part of a PL011 that carries data. Firmware or the host has set it up.
     SbsaUart(u64),
     /// Xen's hypercall.
     Xen,
@@ -171,7 +171,7 @@ impl Consoles<'_> {
         }
     }
 
-    /// A UART that is not the one asked for is somebody else's, if there is another way.
+    /// A UART that is not the one asked for belongs to another, if there is another way.
     fn choice(&self) -> Option<Port> {
         let any = || match self.stdout {
             Some(_) => self.xen.or(self.first),

@@ -1,4 +1,4 @@
-//! Accesses that somebody else has to understand.
+//! Accesses that a hypervisor can emulate.
 //!
 //! A hypervisor that emulates a device learns of an access from the syndrome of the data abort, and the
 //! syndrome tells which register and how wide for plain loads and stores of one register alone (DDI 0487,

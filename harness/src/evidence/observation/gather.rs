@@ -46,10 +46,10 @@ impl Observation {
         let begun: Option<GuestBegin> = frame(Stream::Guest, &guest, &mut gaps);
         if let Some(begin) = &begun {
             let said = Said(Stream::Guest);
-            said.is_asked("case", run.case.id, begin.case, &mut gaps);
-            said.is_asked("isa", run.isa.name(), begin.isa, &mut gaps);
-            said.is_asked("build", Hex(builds.guest), begin.build, &mut gaps);
-            said.is_asked("proto", VERSION, begin.proto, &mut gaps);
+            said.must_be("case", run.case.id, begin.case, &mut gaps);
+            said.must_be("isa", run.isa.name(), begin.isa, &mut gaps);
+            said.must_be("build", Hex(builds.guest), begin.build, &mut gaps);
+            said.must_be("proto", VERSION, begin.proto, &mut gaps);
         }
         let mut hypervisor_base = None;
         if let Some(build) = builds.hypervisor {
@@ -58,9 +58,9 @@ impl Observation {
                 let said = Said(Stream::Hypervisor);
                 let asked = builds.mutant.unwrap_or("none");
                 let mutant = begin.mutant.unwrap_or("none".into());
-                said.is_asked("mutant", asked, mutant, &mut gaps);
-                said.is_asked("build", Hex(build), begin.build, &mut gaps);
-                said.is_asked("proto", VERSION, begin.proto, &mut gaps);
+                said.must_be("mutant", asked, mutant, &mut gaps);
+                said.must_be("build", Hex(build), begin.build, &mut gaps);
+                said.must_be("proto", VERSION, begin.proto, &mut gaps);
                 hypervisor_base = begin.base.map(|base| base.0);
             }
         }
@@ -68,9 +68,9 @@ impl Observation {
             let begun: Option<ModelBegin> = frame(Stream::Model, &model, &mut gaps);
             if let Some(begin) = begun {
                 let said = Said(Stream::Model);
-                said.is_asked("schedule", caches.schedule, begin.schedule, &mut gaps);
-                said.is_asked("system", caches.system_cache, begin.system, &mut gaps);
-                said.is_asked("proto", VERSION, begin.proto, &mut gaps);
+                said.must_be("schedule", caches.schedule, begin.schedule, &mut gaps);
+                said.must_be("system", caches.system_cache, begin.system, &mut gaps);
+                said.must_be("proto", VERSION, begin.proto, &mut gaps);
             }
         }
 
@@ -185,7 +185,7 @@ fn frame<'a, B: TryFrom<Message<'a>>>(
 struct Said(Stream);
 
 impl Said {
-    fn is_asked(
+    fn must_be(
         &self,
         what: &'static str,
         asked: impl ToString,
@@ -237,7 +237,7 @@ fn hear(witness: &dyn Witness, steps: &mut [Step], gaps: &mut Vec<Gap>) {
     }
 }
 
-/// A guest's case measures something, and somebody outside of the guest counts its traps.
+/// A guest's case measures something, and a witness outside of the guest counts its traps.
 fn are_witnessed(steps: &[Step], gaps: &mut Vec<Gap>) {
     if steps.is_empty() {
         gaps.push(Gap::NoSteps);

@@ -1,4 +1,4 @@
-//! Making obligations of what runs have reported, for somebody to look at and to commit.
+//! Making obligations of what runs have reported, to be looked at and committed.
 
 use std::collections::BTreeMap;
 

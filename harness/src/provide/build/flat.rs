@@ -158,7 +158,11 @@ fn relocations(file: &File, memory: &Memory) -> Result<Table, String> {
     let effect: fn(elf::RelocationType) -> Effect = match file.architecture() {
         Architecture::Aarch64 => effect::aarch64,
         Architecture::Arm => effect::arm,
-        other => return Err(format!("it is for {other:?}, which is no guest of ours")),
+        other => {
+            return Err(format!(
+                "it is for {other:?}, for which Setway has no guests"
+            ));
+        }
     };
     let has_got = file.sections().any(|section| {
         section.size() > 0 && section.name().is_ok_and(|name| name.starts_with(".got"))

@@ -85,7 +85,7 @@ pub fn fits(product: Product, targets: &[&str]) -> Result<(), String> {
     active_fits(targets)?;
     match product {
         Product::Guest => Ok(()),
-        Product::Program => linux::has_linker(),
+        Product::Program => linux::find_linker(),
     }
 }
 

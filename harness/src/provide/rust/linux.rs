@@ -48,9 +48,9 @@ enum Place {
     Libgcc,
 }
 
-/// Whether the active Rust brings a linker; if not, why it will not do. (A C compiler for Arm might do
+/// Finds the linker that the active Rust brings, or says why there is none. (A C compiler for Arm might do
 /// instead, but would have to be asked for.)
-pub(super) fn has_linker() -> Result<(), String> {
+pub(super) fn find_linker() -> Result<(), String> {
     let libraries = ask(active_rustc().args(["--print", "target-libdir"]))?;
     let linker = Path::new(&libraries).with_file_name("bin").join(LINKER);
     if linker.exists() {

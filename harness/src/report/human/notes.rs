@@ -98,7 +98,7 @@ impl Grouped {
     }
 }
 
-/// " under A, B"; nothing if there is one target only.
+/// " under A, B"; empty if there is one target only.
 fn under(report: &RunReport, targets: &[String]) -> String {
     match report.targets.len() {
         0 | 1 => String::new(),

@@ -11,7 +11,7 @@ pub use setway_protocol::boundary::{BEGINS, ENDS};
 /// Executes SVC #`IMMEDIATE`, a boundary of a run.
 pub fn cross<const IMMEDIATE: u16>() {
     // SAFETY: the system call is getpid, which does nothing but return a number in x0; Linux keeps all
-    // other registers, and touches no memory of ours.
+    // other registers, and touches no memory of this process.
     unsafe {
         asm!(
             "svc #{immediate}",

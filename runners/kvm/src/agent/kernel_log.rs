@@ -76,7 +76,7 @@ mod tests {
         let want = "kvm [71]: Unsupported guest access at: 40200000";
         assert_eq!(warning(text), Some(want));
         assert_eq!(warning("6,339,5140900,-;Booting Linux\n"), None);
-        assert_eq!(warning("12,340,5140900,-;somebody else\n"), None);
+        assert_eq!(warning("12,340,5140900,-;another program\n"), None);
         assert_eq!(warning("nonsense"), None);
     }
 }

@@ -19,7 +19,7 @@ use super::{
 /// Where tracefs belongs.
 const ROOT: &str = "/sys/kernel/tracing";
 
-/// What every instance of ours is called, with the number of its process behind it.
+/// What every instance of the agent's is called, followed by the number of its process.
 const PREFIX: &str = "setway-";
 
 /// Room for a page of the ring buffer. Kernels use 4 KiB, and can be told to use up to 64 KiB.

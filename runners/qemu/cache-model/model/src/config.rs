@@ -72,7 +72,7 @@ impl Config {
 /// What hardware does of its own accord between two instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Schedule {
-    /// Nothing: lines stay where they are until somebody acts on them.
+    /// Nothing: lines stay where they are until an access or an op acts on them.
     #[default]
     Lazy,
     /// Every dirty line is evicted at once.

@@ -1,13 +1,12 @@
 //! What a model is when it starts again: a new one, on memory that holds the newest of all data.
 
-mod sequence;
-
 use proptest::prelude::*;
-use sequence::{
-    LINES, Pages, SIZE, Sequence, Step, any_step, fixed_schedule, pattern, sequences, whole_line,
-};
 use setway_architecture::maintenance::VaOp;
 use setway_cache_model::{Actor, Model, PAGE, Path, Range, Schedule};
+
+use super::sequence::{
+    LINES, Pages, SIZE, Sequence, Step, any_step, fixed_schedule, pattern, sequences, whole_line,
+};
 
 const PATHS: [Path; 4] = [
     Path::WriteBack,

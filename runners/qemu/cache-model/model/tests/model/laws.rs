@@ -1,21 +1,20 @@
 //! What holds whatever hardware does: laws that need no second model, under every schedule and any
 //! seed.
 
-mod sequence;
-
 use std::collections::{BTreeSet, HashMap};
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use sequence::{
-    LINES, SIZE, Sequence, Step, any_step, fixed_schedule, initial, loads, ops_by_set_way,
-    ops_by_va, pattern, sequences, stores, whole_line,
-};
 use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_cache_model::{
     Actor, Config, Event, Geometry, Maintenance, Model, Path, Range, Schedule,
 };
 
 use Path::{Fetch, NonCacheable, WriteBack, WriteThrough};
+
+use super::sequence::{
+    LINES, SIZE, Sequence, Step, any_step, fixed_schedule, initial, loads, ops_by_set_way,
+    ops_by_va, pattern, sequences, stores, whole_line,
+};
 
 /// The paths that differ in what they show. Write-through loads are as write-back ones.
 const PATHS: [Path; 3] = [WriteBack, NonCacheable, Fetch];

@@ -2,14 +2,15 @@
 //! any sequence, both show the same bytes along every path and have them in the same caches, and the
 //! model says what went wrong exactly when something did.
 
-mod sequence;
-
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use sequence::{LINES, Sequence, Step, any_step, fixed_schedule, initial, pattern, sequences};
 use setway_cache_model::{
     Actor, Config, Event, LostWrite, Model, Path, Schedule, StaleRead, Where,
 };
 use setway_slow_model::{Bytes, LINE, Slow};
+
+use super::sequence::{
+    LINES, Sequence, Step, any_step, fixed_schedule, initial, pattern, sequences, whole_line,
+};
 
 /// The paths that differ in what they show. Write-through loads are as write-back ones.
 const PATHS: [Path; 3] = [Path::WriteBack, Path::NonCacheable, Path::Fetch];
@@ -114,20 +115,20 @@ fn apply_slowly(step: &Step, number: usize, slow: &mut Slow) -> Outcome {
     let mut outcome = Outcome::default();
     match *step {
         Step::Load { path, range, .. } => {
-            let line = sequence::whole_line(range.at).at;
+            let line = whole_line(range.at).at;
             outcome.line = Some(line);
             outcome.saw = Some(slow.load(actor, path, line));
         }
         Step::Store {
             path, range, value, ..
         } => {
-            let line = sequence::whole_line(range.at).at;
+            let line = whole_line(range.at).at;
             outcome.line = Some(line);
             let first = (range.at - line) as usize;
             slow.store(actor, path, line, first, &pattern(value, range));
         }
         Step::Maintain { op, at, .. } => {
-            let line = sequence::whole_line(at).at;
+            let line = whole_line(at).at;
             outcome.line = Some(line);
             slow.maintain(actor, op, line);
         }
@@ -278,7 +279,7 @@ fn destroyer(step: &Step, number: usize, own_line: bool, config: &Config) -> Act
 fn check_lines(model: &mut Model, slow: &Slow, number: usize) -> Result<(), TestCaseError> {
     let mut dirty = Vec::new();
     for line in LINES {
-        let whole = sequence::whole_line(line);
+        let whole = whole_line(line);
         for path in PATHS {
             let (view, expected) = (model.view(path, whole), slow.view(path, line));
             prop_assert_eq!(
