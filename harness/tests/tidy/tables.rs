@@ -148,3 +148,21 @@ fn every_crate_that_runs_here_is_linted_and_tested() {
         "the guests are linted by what builds them"
     );
 }
+
+#[test]
+fn the_architecture_has_every_crate() {
+    // A row may give a path once, and its neighbours by name.
+    let document = text("architecture.md");
+    let mapped: BTreeSet<&str> = document.lines().flat_map(code).collect();
+    let members = members().into_iter().map(|(path, _)| path);
+    let is_mapped = |path: &str| {
+        let own = path.rsplit('/').next().expect("a path has a last part");
+        let inside = format!("{path}/");
+        mapped.contains(own)
+            || mapped
+                .iter()
+                .any(|it| *it == path || it.starts_with(&inside))
+    };
+    let faults: Vec<String> = members.filter(|path| !is_mapped(path)).collect();
+    assert_none(&faults);
+}
