@@ -1,4 +1,4 @@
-//! Puts the digest of the program's own sources into the program, so that it can tell whether the checkout that
+//! Puts the digest of the program's own sources into the program, so that it can check whether the checkout that
 //! it is asked to test is the one that it was built from.
 
 #[path = "src/workspace/fnv.rs"]

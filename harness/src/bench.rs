@@ -84,7 +84,7 @@ pub struct Bench {
     pub obligations: Option<Obligations>,
     /// What is known of real hypervisors.
     pub findings: Vec<Finding>,
-    /// How many boots for many runs have failed since the last one that did not, and why the last did.
+    /// Consecutive failures of shared boots, and the reason of the latest.
     failures: Mutex<(u32, String)>,
 }
 
@@ -99,7 +99,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// How many boots for many runs it has made.
+    /// How many shared boots it has made.
     pub fn boots(&self) -> u32 {
         self.boots
     }
@@ -319,7 +319,7 @@ impl Bench {
                 console,
                 duration,
             }) => {
-                let reason = format!("{} does not come up: {reason}", self.target().label());
+                let reason = format!("{} does not start: {reason}", self.target().label());
                 *failures = (failures.0 + 1, reason.clone());
                 Err(Box::new(Capture {
                     console,

@@ -1,4 +1,6 @@
-//! The command line. Scripts rely on it; its help teaches it.
+//! The command line. Scripts rely on it; its help describes it.
+//!
+//! A paragraph of help is one line here, so that clap alone breaks it; an example fits into 80 columns.
 
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
@@ -16,7 +18,7 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Colour in what people read.
+    /// When to use colour in output for people.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
@@ -31,7 +33,7 @@ Examples:
   setway mutants                    which defects the suite finds, and by which cases
   setway doctor                     what this machine lacks, and the commands that install it
 
-Exit codes: 0 all is well, 1 something failed, 2 it could not be tried, 130 interrupted.";
+Exit codes: 0 all is well, 1 something failed, 2 could not be run, 130 interrupted.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -39,22 +41,22 @@ pub enum Command {
     /// Run cases and judge them.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Show the cases, rules, hypervisors and machines there are.
+    /// List the cases, rules, hypervisors, mutants and machines.
     List(ListArgs),
-    /// Put each known defect into the reference hypervisor and see which cases notice.
+    /// Put each known defect into the reference hypervisor and report which cases detect it.
     #[command(after_help = MUTANTS_EXAMPLES)]
     Mutants(MutantsArgs),
     /// List what is missing on this machine, and the commands that install it.
     Doctor,
     /// Build the guest images and print where they are.
     Build(BuildArgs),
-    /// The managed QEMU versions.
+    /// Fetch and list the managed QEMU versions.
     #[command(subcommand)]
     Qemu(QemuCommand),
     /// Judge kept runs again, without any machine.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
-    /// Work with reports that are files: render, merge, compare.
+    /// Render, merge and compare reports that are files.
     #[command(subcommand)]
     Report(ReportCommand),
 }
@@ -62,25 +64,25 @@ pub enum Command {
 const RUN_EXAMPLES: &str = "\
 Exit code 0 only if every run met its rule and its expectation.
 
-A failed run leaves console.log, exceptions.log, stderr.txt and command.txt in the directory that the
-report names, and guest.txt, the guest's own command line, if an agent started it; a run that passes
-leaves nothing.
+A failed run leaves console.log, exceptions.log, stderr.txt and command.txt in the directory that \
+the report names, and guest.txt, the guest's own command line, if an agent started it. A run that \
+passes leaves nothing.
 
 Examples:
   setway run TGL-MC                   all cases with TGL-MC in their id
   setway run rule:EXA-RT --isa a32    all cases of a rule
   setway run --format junit           for a CI system
-  setway run --qemu 7.2               on another managed QEMU; `setway qemu list` shows them
+  setway run --qemu 7.2               another version of `setway qemu list`
   setway run --qemu ./qemu-system-aarch64
   setway run --hyp reference,kvm-6.1,xen-4.17    side by side
   setway run --hyp kvm@virt-max       the newest KVM on a CPU with S2FWB
-  setway run --hyp ../mine/setway.toml           your own; runners/README.md shows such a file
-  setway run --bless                  accept what is observed, after showing what changed";
+  setway run --hyp ../xen/setway.toml            your own: see runners/README.md
+  setway run --bless                  accept what is observed";
 
 const MUTANTS_EXAMPLES: &str = "\
-Exit code 0 only if every mutant is killed, no run goes wrong for another reason than its mutant and,
-in the full matrix (neither FILTER nor --quick), every case passes without a defect and every case
-that can fail on this machine kills a mutant.
+Exit code 0 only if every mutant is killed, no run goes wrong for another reason than its mutant \
+and, in the full matrix (neither FILTER nor --quick), every case passes without a defect and every \
+case that can fail on this machine kills a mutant.
 
 Examples:
   setway mutants                every mutant against every case
@@ -93,13 +95,13 @@ pub struct EngineArgs {
     /// QEMU: a managed version, or the path of a qemu-system-aarch64.
     #[arg(long, value_name = "VERSION|PATH")]
     pub qemu: Option<String>,
-    /// Runs at once [default: the number of CPUs].
+    /// Number of runs in parallel [default: the number of CPUs].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
-    /// Caches of the machine, where QEMU can carry the model: lazy, eager, refill, migrate, random:SEED,
-    /// each may be followed by `+system` (a cache that set/way ops do not reach) and `+SETSxWAYS`; several with
-    /// commas; all; or off
-    /// [default: lazy, and for cases that compare data also migrate].
+    /// Cache schedules to simulate, where the cache model is supported: lazy, eager, refill, migrate,
+    /// random:SEED, several with commas; all; or off. To each, `+system` adds a cache that set/way ops do not
+    /// reach, and `+SETSxWAYS` changes the size of the private caches [default: lazy, and for cases that compare
+    /// data also migrate].
     #[arg(long, value_name = "CACHES")]
     pub caches: Option<Choice>,
     /// Seconds that a run may take.
@@ -124,7 +126,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .map_err(|_| "not a number of seconds".to_owned())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
     if duration.is_zero() {
-        Err("no run ends in no time".to_owned())
+        Err("the timeout must be greater than zero".to_owned())
     } else if duration > LONGEST {
         Err(format!("more than a day ({} s)", LONGEST.as_secs()))
     } else {
@@ -149,11 +151,11 @@ pub struct RunArgs {
     /// Only these instruction sets.
     #[arg(long, value_delimiter = ',')]
     pub isa: Vec<Isa>,
-    /// The hypervisors under test, side by side: NAME, NAME-VERSION (the newest if none is named), or the path of
-    /// a hypervisor's file, and after any of these, @MACHINE.
+    /// The hypervisors under test, side by side: NAME or NAME-VERSION (default: the newest), or the path of a
+    /// hypervisor's file, each optionally followed by @MACHINE.
     #[arg(long, value_name = "NAME|FILE", value_delimiter = ',', default_value = hypervisor::DEFAULT)]
     pub hyp: Vec<String>,
-    /// Run this mutant of the hypervisor instead.
+    /// Put this mutant's defect into the hypervisor; `setway list` names them.
     #[arg(long, value_name = "NAME")]
     pub mutant: Option<String>,
     /// What runs are made on.
@@ -171,7 +173,7 @@ pub struct RunArgs {
     /// Accept what is observed as the expectation, after showing what changed.
     #[arg(long, conflicts_with_all = ["mutant"])]
     pub bless: bool,
-    /// Exit with 0 though runs are red, if each is a finding of `expectations/findings`.
+    /// Exit with 0 if every failed run is a known finding (`expectations/findings`).
     #[arg(long)]
     pub allow_findings: bool,
 }
@@ -219,7 +221,7 @@ pub struct MutantsArgs {
     /// How to report.
     #[arg(long, default_value = "human")]
     pub format: ListFormat,
-    /// Remember which cases kill which mutant, for --quick to try first.
+    /// Record which cases kill which mutant, for --quick to try first.
     #[arg(long, conflicts_with_all = ["quick", "filters"])]
     pub bless: bool,
 }
@@ -231,11 +233,11 @@ pub enum QemuCommand {
     Fetch {
         /// As `setway qemu list` shows it.
         version: Option<String>,
-        /// Fetch it even if it is here, in place of what is.
+        /// Fetch it again, in place of what is there.
         #[arg(long)]
         force: bool,
     },
-    /// Show the versions there are, and which have been fetched.
+    /// List the versions, and which of them have been fetched.
     List,
 }
 
@@ -250,7 +252,7 @@ pub enum ReportCommand {
         /// How to report.
         #[arg(long, default_value = "human")]
         format: Format,
-        /// As of `run`: known findings are not failures.
+        /// Like `run --allow-findings`: known findings are not failures.
         #[arg(long)]
         allow_findings: bool,
     },

@@ -110,7 +110,7 @@ fn crash(observation: &Observation) -> Option<String> {
                 .stderr
                 .lines()
                 .next()
-                .unwrap_or("and said nothing");
+                .unwrap_or("no output on stderr");
             Some(format!("QEMU ended with {status}: {said}"))
         }
         End::Exited(_) | End::Over | End::Stopped(_) => None,
@@ -123,7 +123,7 @@ fn timeout(observation: &Observation) -> Option<String> {
             format!("still running after {} s", limit.as_secs_f64())
         }
         End::Stopped(Limit::Exceptions(limit)) => {
-            format!("more than {limit} exceptions: the guest traps without end")
+            format!("more than {limit} exceptions: the guest seems to trap endlessly")
         }
         End::Stopped(Limit::Console(_) | Limit::Stderr(_))
         | End::Exited(_)
@@ -132,7 +132,7 @@ fn timeout(observation: &Observation) -> Option<String> {
     };
     Some(match &observation.last {
         Some(last) => format!("{reason}; the last record is `{last}`"),
-        None => format!("{reason}, without a single record"),
+        None => format!("{reason}; no record was received"),
     })
 }
 
@@ -291,7 +291,7 @@ pub(crate) mod tests {
         );
         assert_eq!(
             reason(&[2]),
-            "QEMU ended with signal: 11 (SIGSEGV): and said nothing"
+            "QEMU ended with signal: 11 (SIGSEGV): no output on stderr"
         );
     }
 

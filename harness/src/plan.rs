@@ -66,7 +66,7 @@ impl Run {
         guests.flat_map(Run::of).collect()
     }
 
-    /// Every run on the bare machine, likewise, the hidden ones among them.
+    /// Every run on the bare machine, in the order of reports, the hidden ones among them.
     pub fn machine() -> Vec<Run> {
         let bare = CASES.iter().filter(|case| !case.is_guest());
         bare.flat_map(Run::of).collect()
@@ -138,11 +138,14 @@ impl Run {
         let lazy = self.caches.is_some_and(|it| it.schedule == Schedule::Lazy);
         (self.case.needs(Premise::OnlyOwnEvictions) && !lazy).then(|| {
             let id = self.case.id;
-            format!("{id} is about data that is old by right, which only caches that do nothing by themselves show")
+            format!(
+                "{id} expects stale data that hardware is free to refresh, so it has a defined outcome with \
+                 `lazy` only"
+            )
         })
     }
 
-    /// What the payload is told besides the case's name.
+    /// The payload's arguments besides the case's name.
     pub fn arguments(&self) -> String {
         let expected = self.expected().ok().flatten();
         let expected = expected.map(|expected| format!("expect={expected}"));
@@ -152,8 +155,8 @@ impl Run {
     }
 
     /// The run, once for each of the caches of `choice`. Without a choice it is made with caches to which
-    /// hardware does nothing, and if it compares data, also with such as flee from set/way ops; on the bare
-    /// machine with all that there are.
+    /// hardware does nothing, and if it compares data, also with a schedule in which dirty lines migrate before set/way
+    /// ops; on the bare machine with all schedules.
     pub fn each(self, choice: Option<&Choice>) -> Vec<Run> {
         let default = [Schedule::Lazy, Schedule::Migrate].map(Caches::new);
         let all = Caches::settled();

@@ -113,7 +113,7 @@ impl Workspace {
         }
     }
 
-    /// The checkout at `root`, whoever asks. Products go where Cargo puts them.
+    /// The checkout at `root`, from wherever it is used. Products go where Cargo puts them.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let named = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());

@@ -1,5 +1,5 @@
 //! Real hypervisors as tests: that findings still show, and that whatever ends a hypervisor, its kernel, its
-//! VMM or its guest is told as what it is.
+//! VMM or its guest is reported as what it is.
 //!
 //! The whole catalogue under all of them takes minutes; `.ci/run` does that. What depends on timing alone is
 //! ignored: `cargo test --test hypervisors -- --ignored`.

@@ -54,7 +54,7 @@ fn write(dir: &Path, boot: &Boot, run: &Run, capture: &Capture) -> io::Result<()
     let target = boot.target.label();
     let qemu = boot.qemu.version().to_string();
     Recording::of(run, &target, &qemu, &boot.builds(run), capture).write(dir)?;
-    // Where an agent starts guests, this is what it was told.
+    // Where an agent starts guests, this is what it was given.
     match boot.guest_arguments(run) {
         Ok(arguments) if !arguments.is_empty() => fs::write(dir.join("guest.txt"), arguments),
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! Proof that the suite can fail: every mutant against every case.
 //!
 //! A case kills a mutant if it is red under it, blames the hypervisor for that, and is green under the
-//! hypervisor without a defect. An error of Setway's own kills nothing and is told apart.
+//! hypervisor without a defect. An error of Setway's own kills nothing and is reported apart.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -17,7 +17,7 @@ use std::{
 )]
 pub struct NoThread(io::Error);
 
-/// Does `work` for each of `items` on `workers` threads; tells `done` of each result as it comes,
+/// Does `work` for each of `items` on `workers` threads; reports each result to `done` as it comes,
 /// and returns all in the order of `items`.
 ///
 /// # Errors
@@ -88,13 +88,13 @@ mod tests {
     fn results_come_in_order_whoever_is_first() {
         let items: Vec<u64> = (0..20).collect();
         let workers = NonZero::new(4).expect("four is not zero");
-        let mut told = 0;
+        let mut reported = 0;
         let work = |item: &u64| {
             thread::sleep(Duration::from_millis(20 - item));
             item * 2
         };
-        let results = map(&items, workers, work, |_, _| told += 1).expect("threads");
+        let results = map(&items, workers, work, |_, _| reported += 1).expect("threads");
         assert_eq!(results, (0..20).map(|item| item * 2).collect::<Vec<_>>());
-        assert_eq!(told, 20);
+        assert_eq!(reported, 20);
     }
 }

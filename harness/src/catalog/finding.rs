@@ -89,7 +89,7 @@ pub type SymptomStep = raw::SymptomStep;
 /// What stands for no caches at all.
 pub const OFF: &str = "off";
 
-/// The shortest text that can tell one reason from another.
+/// The shortest text that can distinguish one reason from another.
 const TELLING: usize = 16;
 
 impl Finding {

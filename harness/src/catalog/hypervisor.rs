@@ -23,7 +23,7 @@ pub struct Hypervisor {
     pub profile: String,
     /// What it claims on some machines instead, by their names.
     pub profile_on: BTreeMap<String, String>,
-    /// Records of its own tell what it did.
+    /// It writes records of its own.
     pub records: bool,
     /// Classes of exits (ESR_EL2.EC) that its own trace does not show.
     pub unseen_exits: Vec<u64>,
@@ -114,7 +114,7 @@ pub struct Agent {
     pub arguments: String,
 }
 
-/// What a payload has to be told.
+/// The payload's arguments.
 fn guest_arguments() -> String {
     "case={case} isa={isa} {arguments}".to_owned()
 }
@@ -123,7 +123,7 @@ fn guest_arguments() -> String {
 pub const DEFAULT: &str = "reference";
 
 impl Hypervisor {
-    /// What `raw`, read from `source`, stands for. Its versions are added by whoever has read them.
+    /// What `raw`, read from `source`, stands for. The caller adds its versions.
     pub(super) fn new(source: &Source, raw: raw::Hypervisor) -> Self {
         let names = raw.profile_on.into_iter();
         let dir = source.path.parent().unwrap_or(Path::new(""));
@@ -185,7 +185,7 @@ impl Hypervisor {
         Some(format!("{crash}{why}"))
     }
 
-    /// Whether it is told which mutant to be.
+    /// Whether its command line selects a mutant.
     pub fn has_mutants(&self) -> bool {
         self.args
             .iter()

@@ -16,7 +16,7 @@ pub struct PackageFiles {
     pub architecture: Option<String>,
     /// What to install.
     pub packages: Vec<String>,
-    /// Which packages of all that comes to are downloaded, with `*` for any part of a name.
+    /// Which of these and their dependencies are downloaded, with `*` for any part of a name.
     #[serde(default)]
     pub only: Vec<String>,
     /// Dependencies to do without.

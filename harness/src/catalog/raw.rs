@@ -236,7 +236,7 @@ pub struct Symptom {
     /// `true` if loads of the guest see data that is not the newest.
     #[serde(default)]
     pub stale: bool,
-    /// What ends the run, if it does not come to be judged.
+    /// How the run ends, if there is nothing to judge.
     pub ends: Option<SymptomEnd>,
 }
 

@@ -15,7 +15,7 @@ pub struct Caches {
     pub geometry: Option<(u32, u32)>,
 }
 
-/// What stands behind a schedule's name if there is a system cache.
+/// Suffix of a schedule's name that adds a system cache.
 const SYSTEM: &str = "system";
 
 impl Caches {

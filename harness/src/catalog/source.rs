@@ -119,7 +119,7 @@ impl Source {
         read.map(|(_, value)| value).ok_or(mistakes)
     }
 
-    /// Parses `text`, which is what stands in `path`, likewise.
+    /// Parses `text`, the contents of `path`; a mistake is added to `mistakes`.
     pub fn parse<T: DeserializeOwned>(
         path: &Path,
         text: String,

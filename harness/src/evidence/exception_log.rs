@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Versions differ: before 7.0 the first line names no CPU. Interrupts print the ESR of an earlier
-//! exception, so they must be told by their number. QEMU takes exceptions under one lock, so that
+//! exception, so they must be distinguished by their number. QEMU takes exceptions under one lock, so that
 //! blocks of two CPUs do not mix, but lines about exception *returns* are written outside of it and
 //! may fall between.
 

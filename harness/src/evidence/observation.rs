@@ -115,7 +115,7 @@ pub struct Maintained {
     pub lines: u64,
     /// Ops on lines that the same flush had covered before.
     pub twice: u64,
-    /// Ops that found a dirty line: all others were in vain.
+    /// Ops that found a dirty line; the others had nothing to clean.
     pub dirty: u64,
     /// Lines that the guest had dirtied and that were still dirty after the last.
     pub missed: u64,

@@ -113,9 +113,9 @@ pub enum Fault {
         stream: Stream,
         /// The first that is missing.
         from: u64,
-        /// The first behind the gap.
+        /// The first after the gap.
         to: u64,
-        /// The line behind the gap.
+        /// The line after the gap.
         line: String,
     },
     /// A record came again, or out of order.

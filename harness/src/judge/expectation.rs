@@ -2,7 +2,7 @@
 //!
 //! A snapshot adds "and nothing changed" to a verdict that the rule has already given. The files are
 //! insta's, so that `cargo insta` can review them; the comparison is our own, because insta's can be
-//! told by an environment variable to let everything pass.
+//! made by an environment variable to let everything pass.
 
 use std::{
     fmt::Write as _,
@@ -159,7 +159,7 @@ impl Comparison {
     }
 }
 
-/// The text of a snapshot behind its head.
+/// The text of a snapshot after its head.
 fn contents(snapshot: &str) -> &str {
     let body = snapshot
         .strip_prefix("---\n")

@@ -1,4 +1,4 @@
-//! What can be made to run: a machine, real or simulated, behind one interface.
+//! What can be made to run: a machine, real or simulated, by one interface.
 //!
 //! [`crate::lab::qemu::Process`] is a QEMU; [`crate::lab::replay::Replay`] plays what an earlier run said. A board
 //! needs an implementation of [`Machine`] and nothing else here: the event loop, the limits and sessions are written

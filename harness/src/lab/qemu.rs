@@ -16,7 +16,7 @@ use super::machine::{Event, Machine};
 use crate::workspace::process::Child;
 
 /// What only this boot of QEMU has. Paths open descriptors that QEMU inherits, so there is no file that could
-/// fill the disk or be left behind.
+/// fill the disk or outlive the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inherited {
     /// The key that its hypervisor or agent seals records with, if it does.
@@ -74,7 +74,7 @@ const BACKLOG: usize = 64;
 const POLL: Duration = Duration::from_millis(20);
 
 /// How long to read on after the end. The pipes are then empty and closed, unless the process left
-/// a child behind that holds them and has escaped from its group.
+/// a child that holds them and has escaped from its group.
 const DRAIN: Duration = Duration::from_secs(2);
 
 impl Process {

@@ -161,7 +161,7 @@ impl Boot {
         hypervisor.memory.unwrap_or(0).max(machine.memory)
     }
 
-    /// Bytes of the file that the machine's memory has to be in for `run`, if it has to be in one.
+    /// Size of the file that backs the machine's memory in `run`; `None` if QEMU allocates the memory itself.
     pub fn memory_file(&self, run: &Run) -> Option<u64> {
         let model = run.caches.and(self.target.machine.cache_model.as_ref());
         model.map(|_| self.memory() * MIB)
@@ -327,7 +327,7 @@ impl Boot {
         payload.or(hypervisor.kernel.as_ref())
     }
 
-    /// The executables of the guest and the hypervisor of a run, where they are ours.
+    /// The executables of the guest and the hypervisor of a run, where they are Setway's.
     pub fn executables(&self, run: &Run) -> (Option<&Path>, Option<&Path>) {
         let elf = |name: &String| self.images.get(name).map(|image| image.elf.as_path());
         let hypervisor = &self.target.hypervisor;
@@ -342,7 +342,7 @@ impl Boot {
         hypervisor.records || hypervisor.agent.is_some()
     }
 
-    /// The builds that must be heard from in a run. Where an agent starts guests, it is what speaks for the
+    /// The build ids that the records of a run must carry. Where an agent starts guests, it is what speaks for the
     /// hypervisor.
     pub fn builds(&self, run: &Run) -> Builds {
         let build = |name: &String| self.images.get(name).map_or(0, |image| image.build);
@@ -405,12 +405,12 @@ fn model(
 fn fill(argument: &str, words: &[(String, String)]) -> Option<String> {
     let mut filled = String::new();
     let mut rest = argument;
-    while let Some((before, behind)) = rest.split_once('{') {
-        let (name, behind) = behind.split_once('}')?;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
         let (_, value) = words.iter().find(|(word, _)| word == name)?;
         filled += before;
         filled += value;
-        rest = behind;
+        rest = after;
     }
     Some(filled + rest)
 }

@@ -3,7 +3,7 @@
 //! Where a hypervisor takes long to boot, an agent on its own system starts a guest each time it is asked
 //! to. The session asks by a line on the console, and takes from console and log what belongs to that run:
 //! on the console, everything up to the agent's `over`; in the log, everything between the two boundaries
-//! that the agent sets. A machine that does not answer any more is killed, and the run is told so; the
+//! that the agent sets. A machine that does not answer any more is killed, and the run reports that; the
 //! next run gets a new boot.
 
 use std::{
@@ -73,7 +73,7 @@ const LOG: Duration = Duration::from_secs(5);
 /// How long to listen to a machine that has crashed or was killed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What is wrong if that was in vain.
+/// What is wrong if it has not come by then.
 const NO_BOUNDARIES: &str = "QEMU's log does not say which part of it belongs to the run";
 
 impl<M: Machine> Session<M> {
@@ -229,7 +229,7 @@ impl<M: Machine> Session<M> {
 /// How a machine ended that should not have.
 fn ended<M: Machine>(tape: &mut Tape<M>, status: Option<ExitStatus>) -> String {
     let stderr = tape.stderr();
-    let said = stderr.lines().next().unwrap_or("and said nothing");
+    let said = stderr.lines().next().unwrap_or("no output on stderr");
     let status = status.map_or_else(|| "unknown status".to_owned(), |it| it.to_string());
     format!("{} ended with {status}: {said}", tape.machine().name())
 }

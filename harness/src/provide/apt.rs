@@ -74,7 +74,7 @@ pub enum Error {
     UnknownHost(&'static str),
     /// A package that is wanted is not among those that apt chose.
     #[error(
-        "no package called `{pattern}` belongs to {name}; apt chose {chosen}\n  next: correct `only` in the file under runners/"
+        "no package matching `{pattern}` is among those that apt selected for {name}: {chosen}\n  next: correct `only` in the file under runners/"
     )]
     NotChosen {
         /// The tree that was to be made.

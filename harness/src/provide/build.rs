@@ -28,7 +28,7 @@ pub const AARCH64: &str = "aarch64-unknown-none-softfloat";
 /// The target of the AArch32 guests.
 pub const AARCH32: &str = "armv7a-none-eabi";
 
-/// How one image comes to be.
+/// How one image is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recipe {
     /// What Setway calls the image.

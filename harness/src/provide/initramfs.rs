@@ -22,7 +22,7 @@ const CONSOLE_DEVICE: (u32, u32) = (5, 1);
 pub enum Error {
     /// A path that is none.
     #[error(
-        "`{0}` cannot be a path in an initial file system\n  next: give names between single slashes"
+        "`{0}` is not a valid path in the initramfs\n  next: write it as `dir/file`, without `.`, `..` or empty parts"
     )]
     Path(String),
     /// Two entries of one name, or a file or link that has files in it.
@@ -314,8 +314,8 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_an_error() {
         let error = |files: &[&str]| initramfs(&[], files).expect_err("nonsense").to_string();
-        assert!(error(&["a//b"]).starts_with("`a//b` cannot"));
-        assert!(error(&["../b"]).starts_with("`../b` cannot"));
+        assert!(error(&["a//b"]).starts_with("`a//b` is not a valid path"));
+        assert!(error(&["../b"]).starts_with("`../b` is not a valid path"));
         assert!(error(&["a", "/a"]).contains("one `a`"));
         assert!(error(&["a", "a/b"]).contains("one `a`"));
         assert!(error(&["a/b", "a"]).contains("one `a`"));

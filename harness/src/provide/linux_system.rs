@@ -45,7 +45,7 @@ fn tree_name(hypervisor: &str) -> String {
 /// Where the agent mounts what it needs.
 const DIRECTORIES: [&str; 3] = ["proc", "sys", "tmp"];
 
-/// To be changed with what is made of the same parts.
+/// Bump this whenever the archive's layout changes.
 const FORMAT: u8 = 1;
 
 /// How long a system is kept that nobody uses.
@@ -68,7 +68,7 @@ pub fn place(name: &str) -> String {
 /// All that goes into a RAM disk.
 #[derive(Debug, Default)]
 struct Parts {
-    /// A directory of packages, and what tells it from another one in its place.
+    /// A directory of packages, and what distinguishes it from another one in its place.
     tree: Option<(PathBuf, String)>,
     directories: Vec<String>,
     files: Vec<(String, Vec<u8>, u32)>,

@@ -10,7 +10,7 @@ use std::{
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// There is neither `SETWAY_CACHE` nor a home directory.
-    #[error("no place for the cache: set SETWAY_CACHE to a directory that may grow by 2 GB")]
+    #[error("no cache directory: set SETWAY_CACHE to a directory with 2 GB of free space")]
     NoPlace,
     /// Programs there are started with a list of library directories, which colons separate.
     #[error(

@@ -1,7 +1,7 @@
-//! Child processes that cannot outlive us.
+//! Child processes that cannot outlive the harness.
 //!
-//! A run that hangs must be killed with all it started, and an interrupted harness must leave
-//! nothing behind. So each child leads a process group of its own, dies with the thread that
+//! A run that hangs must be killed with all it started, and nothing must outlive an interrupted
+//! harness. So each child leads a process group of its own, dies with the thread that
 //! started it, is killed when its handle is dropped, and is known to the signal handler.
 
 use std::{

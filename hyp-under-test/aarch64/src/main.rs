@@ -37,7 +37,7 @@ entry!(main, 16);
 
 fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     // SAFETY: the Linux boot protocol has the device tree's address in x0, in memory that is not
-    // ours; `guest::load` is done with this borrow before it writes there.
+    // the hypervisor's; `guest::load` is done with this borrow before it writes there.
     let board = match unsafe { Board::read(dtb as *const u8) } {
         Ok(board) => board,
         Err(error) => panic!("device tree at {dtb:#x}: {error}"),

@@ -45,7 +45,7 @@ fn is_wide(id: u32) -> bool {
     id & 1 << 30 != 0
 }
 
-/// A call of the guest. HVC has been executed: the PC is behind it already.
+/// A call of the guest. HVC has been executed: the PC is past it already.
 pub fn call(vcpu: &mut Vcpu) {
     let id = vcpu.x[0] as u32;
     let arg = |n: usize| {
@@ -92,8 +92,8 @@ fn cpu_suspend(power_state: u64) -> Result<u64, Error> {
     }
 }
 
-/// The stack on which a CPU starts, by its vCPU's index. Whoever has made the vCPU pending has it, and then that
-/// CPU, until it leaves it for its vCPU's.
+/// The stack on which a CPU starts, by its vCPU's index. The CPU that has made the vCPU pending owns it, and then
+/// the started CPU, until it leaves it for its vCPU's.
 static START_STACKS: Exclusive<[aarch64_rt::Stack<1>; MAX_CPUS]> =
     Exclusive::new([const { aarch64_rt::Stack::new() }; MAX_CPUS]);
 

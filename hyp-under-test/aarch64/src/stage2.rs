@@ -35,18 +35,18 @@ mod descriptor {
     pub const MEMORY: u64 = 0b1111 << 2 | 0b11 << 6 | 0b11 << 8 | 1 << 10;
     /// Device-nGnRE, readable and writable, never executed, accessed.
     pub const DEVICE: u64 = 0b0001 << 2 | 0b11 << 6 | 1 << 10 | 1 << 54;
-    /// Tells memory from devices: MemAttr\[3:2\].
+    /// Distinguishes memory from devices: MemAttr\[3:2\].
     pub const IS_MEMORY: u64 = 0b1100 << 2;
     /// For mutants, in the bits that are software's: there has been no flush since it was mapped.
     pub const NEW: u64 = 1 << 55;
-    /// Likewise: the vCPU that was the first to touch it.
+    /// For mutants, too: the vCPU that was the first to touch it.
     pub const OWNER_SHIFT: u32 = 56;
     pub const OWNER: u64 = 0b111 << OWNER_SHIFT;
 }
 
 use descriptor::*;
 
-/// A translation table; its entries are changed by whoever holds [`LOCK`].
+/// A translation table; its entries are changed by the holder of [`LOCK`].
 #[repr(C, align(4096))]
 struct Table(UnsafeCell<[u64; ENTRIES]>);
 
@@ -76,7 +76,7 @@ static MEMORY_END: AtomicU64 = AtomicU64::new(0);
 static PAGED_END: AtomicU64 = AtomicU64::new(0);
 static PAGED_ALSO: AtomicU64 = AtomicU64::new(0);
 
-/// Divides memory: the guest gets what starts at the first 128 MiB boundary behind the hypervisor.
+/// Divides memory: the guest gets what starts at the first 128 MiB boundary past the hypervisor.
 /// A 32-bit zImage rounds its own address down to such a boundary to find the start of memory.
 pub fn init(memory: &Range<u64>) {
     unsafe extern "C" {
@@ -160,7 +160,7 @@ impl Locked {
     ///
     /// There is neither break-before-make nor TLB maintenance (DDI 0487, "TLB maintenance requirements"), because
     /// a change is one of two: an invalid entry, which no TLB holds, becomes valid; or a valid one stays the
-    /// same but for [`NEW`], which is software's and ignored by the MMU. The callers see to that.
+    /// same except for [`NEW`], which is software's and ignored by the MMU. The callers see to that.
     fn set(&self, table: &Table, index: usize, entry: u64) {
         debug_assert!({
             let old = self.entry(table, index);

@@ -1,7 +1,7 @@
 //! What the hypervisor saw: counters, and a log of the events that matter.
 //!
 //! Nothing is printed while the guest runs. The marks with which a guest brackets its steps take a
-//! copy of the counters, so that what happened in each step can be told afterwards and compared with
+//! copy of the counters, so that what happened in each step can be reported afterwards and compared with
 //! what was counted from outside.
 
 use core::{

@@ -13,7 +13,7 @@ use setway_architecture::registers::{Hcr, Mpidr, Sctlr};
 use setway_policy::{Mutant, Policy, VcpuState};
 use setway_runtime::{board::MAX_CPUS, exclusive::Exclusive, mrs, msr};
 
-/// HCR_EL2 but for TVM and RW.
+/// HCR_EL2 except for TVM and RW.
 const HCR: Hcr = Hcr::VM
     .union(Hcr::SWIO)
     .union(Hcr::FB)
@@ -133,7 +133,7 @@ pub fn power(index: usize) -> Power {
 }
 
 /// Changes the state of vCPU `index`, for the one whose it is to change: the vCPU itself while it is on, and
-/// whoever made it pending.
+/// the CPU that made it pending.
 pub fn set_power(index: usize, to: Power) {
     POWER[index].store(to as u8, Ordering::Release);
 }
@@ -228,7 +228,7 @@ fn reset_registers(vcpu: &Vcpu) {
     load_hcr(vcpu);
 }
 
-/// Sets this CPU's HCR_EL2 as the vCPU's state has it.
+/// Sets this CPU's HCR_EL2 according to the vCPU's state.
 pub fn load_hcr(vcpu: &Vcpu) {
     let mut hcr = HCR;
     hcr.set(Hcr::TVM, vcpu.state.tvm);

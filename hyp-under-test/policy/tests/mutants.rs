@@ -13,7 +13,7 @@ fn file(site: Site) -> &'static str {
     }
 }
 
-/// What that file has but for comments.
+/// The contents of that file without comments.
 fn source(site: Site) -> String {
     let hypervisors = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let text = fs::read_to_string(hypervisors.join(file(site))).unwrap();

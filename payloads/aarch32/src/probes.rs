@@ -106,13 +106,13 @@ tables!(
     sequence \"mov r1, r8; mov r1, r8; mcr p15, 0, r3, c7, c10, 2; mov r2, r9\"
     .global t32_it
     t32_it:
-    @ Flags EQ: the op runs, the NE instruction behind it does not.
+    @ Flags EQ: the op runs, the NE instruction after it does not.
     sequence \"ite eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8\"
-    @ Likewise at the second place, and one more behind it.
+    @ The same at the second place, and one more after it.
     sequence \"itte eq; moveq r1, r8; mcreq p15, 0, r3, c7, c10, 2; movne r2, r9\"
     @ The last place: what follows the block has no condition.
     sequence \"itet eq; moveq r1, r8; movne r2, r9; mcreq p15, 0, r3, c7, c10, 2; mov r2, r8\"
-    @ Flags NE: the op does not run, the instruction behind it does.
+    @ Flags NE: the op does not run, the instruction after it does.
     sequence \"ite eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8\"
     @ Four places, the op twice.
     sequence \"itete eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8; mcreq p15, 0, r3, c7, c6, 2; movne r2, r9\"

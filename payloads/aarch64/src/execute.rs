@@ -149,7 +149,7 @@ global_asm!(
     "    ldp     q26, q27, [x9], #32",
     "    ldp     q28, q29, [x9], #32",
     "    ldp     q30, q31, [x9], #32",
-    // TPIDR_EL1 tells the vectors that a probe runs.
+    // TPIDR_EL1 shows the vectors that a probe runs.
     "    mov     x9, #1",
     "    msr     tpidr_el1, x9",
     "    mov     sp, x0",
@@ -169,7 +169,7 @@ global_asm!(
     "    ldp     x26, x27, [sp, #208]",
     "    ldp     x28, x29, [sp, #224]",
     "    ldr     x30, [sp, #240]",
-    // What the vector's first instruction saves must come from it: a vector entered behind it shows.
+    // What the vector's first instruction saves must come from it: a vector entered past it shows.
     "    stp     xzr, xzr, [sp]",
     "    eret",
     // Every way out of a probe comes here: SP_EL1 is the frame, x0 and x1 are saved, x0 holds the

@@ -58,11 +58,11 @@ pub unsafe trait Plain: Copy {}
 
 // SAFETY: numbers, and arrays of them.
 unsafe impl Plain for u32 {}
-// SAFETY: likewise.
+// SAFETY: numbers, and arrays of them.
 unsafe impl Plain for u64 {}
-// SAFETY: likewise.
+// SAFETY: numbers, and arrays of them.
 unsafe impl Plain for [u32; 2] {}
-// SAFETY: likewise.
+// SAFETY: numbers, and arrays of them.
 unsafe impl Plain for [u8; 64] {}
 
 impl fmt::Debug for Place {

@@ -85,7 +85,7 @@ impl NewValue {
 /// What a second CPU gets from CPU_ON for its first register.
 pub const SECONDARY_CONTEXT: u32 = 0x5e71_4a9d;
 
-/// What a second CPU can be told to do.
+/// The commands to a second CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Command {
@@ -169,7 +169,7 @@ pub trait Isa: Sized + 'static {
     fn arena() -> Arena;
 
     /// Starts the second CPU by CPU_ON, and returns once it waits for commands; false if PSCI
-    /// refused, or it does not come up.
+    /// refused, or it does not reach its entry point.
     fn start_secondary() -> bool;
 
     /// Has the second CPU do `command`, and returns when it has.

@@ -56,7 +56,7 @@ pub struct Exit {
     pub saved: u64,
     /// ESR_EL1; 0 in AArch32, which has none for UNDEF.
     pub syndrome: u64,
-    /// PSTATE on arrival but for the condition flags: mode, interrupt masks, instruction set.
+    /// PSTATE on arrival except for the condition flags: mode, interrupt masks, instruction set.
     pub state: u64,
 }
 

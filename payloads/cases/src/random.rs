@@ -1,7 +1,7 @@
 //! Random programs of loads, stores and cache maintenance, made from a seed in the same way by the guest
 //! that runs them and by the host that knows what they should see.
 //!
-//! A program does things to a few lines that lie one behind the other, on both sides of a page's end, and in
+//! A program does things to a few consecutive lines, on both sides of a page's end, and in
 //! sets of the cache that the payload does not write to otherwise. Every byte that it stores is a random one.
 //! At its end it loads every line along both paths, so that nothing that went wrong stays hidden.
 
@@ -26,7 +26,7 @@ pub const LINE: usize = 64;
 pub const LINES: usize = 16;
 /// Bytes of them all.
 pub const SPAN: usize = LINES * LINE;
-/// Most steps of a program, but for its end.
+/// Most steps of a program, not counting its end.
 pub const STEPS: u32 = 60;
 
 /// Which programs to run.

@@ -78,7 +78,7 @@ rules! {
     EXA_IT "EXA-IT" Architectural
         "a trapped instruction in an IT block advances ITSTATE like any other", "DDI 0487, ITAdvance()";
     EXA_LEN "EXA-LEN" Architectural
-        "execution goes on right behind a trapped T32 instruction, at either alignment", "DDI 0487, ESR_EL2.IL";
+        "execution goes on right after a trapped T32 instruction, at either alignment", "DDI 0487, ESR_EL2.IL";
     EXA_BANK "EXA-BANK" Architectural
         "a trapped instruction takes its operand from the bank of the mode it runs in", "DDI 0487, mapping of the general-purpose registers between the Execution states";
     UND_READ "UND-READ" Architectural
@@ -138,7 +138,7 @@ pub static MCH_RANDOM: Rule = Rule {
 /// What takes time, to be measured.
 pub static MCH_COST: Rule = Rule {
     id: "MCH-COST",
-    title: "a loop comes to its end",
+    title: "a loop ends",
     source: "none: it is there to be timed",
     kind: Kind::Machine,
 };

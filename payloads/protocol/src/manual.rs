@@ -45,7 +45,7 @@ bytes of zeros. A line that is sealed otherwise, or comes on another channel, is
 Each value has one form, and no other is read.
 
 * decimal: a number below 2^64, without leading zeros.
-* hexadecimal: likewise, after `0x`, in small digits.
+* hexadecimal: such a number after `0x`, in lower-case digits.
 * flag: `0` or `1`.
 * text: UTF-8, in which every byte that is no visible ASCII character, and `%`, `=` and `~`, is written `%XX`, in
   capital hexadecimal digits.

@@ -1,6 +1,6 @@
 //! The kinds of record. This table is what everything else about them is made of.
 //!
-//! Streams have `begin` and `totals` of their own, which share the word: a reader tells them apart by the
+//! Streams have `begin` and `totals` of their own, which share the word: a reader distinguishes them by the
 //! stream.
 
 use core::fmt::{self, Write};
@@ -222,7 +222,7 @@ records! {
         len: u64,
         /// What was read: up to eight bytes, little endian.
         saw: Hex,
-        /// The newest data, likewise.
+        /// The newest data, in the same form.
         newest: Hex,
         /// It was the table walker.
         walk: bool,

@@ -59,7 +59,7 @@ impl Stream {
     }
 
     /// Whether its lines are sealed with a key. The parties that speak about a guest on the same console
-    /// have to be told from that guest.
+    /// have to be distinguished from that guest.
     pub const fn is_keyed(self) -> bool {
         matches!(self, Self::Hypervisor | Self::Agent)
     }

@@ -81,7 +81,7 @@ words! {
         CleanSetWay = "clean-set-way",
         /// It was cleaned and invalidated by set/way.
         CleanInvalidateSetWay = "clean-invalidate-set-way",
-        /// It moved to another CPU's cache before an op by set/way came to its place.
+        /// It moved to another CPU's cache before an op by set/way reached its place.
         Moved = "moved",
     }
 

@@ -6,8 +6,8 @@ pub fn value<'a>(args: &'a str, key: &str) -> Option<&'a str> {
         .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
-/// Splits `args` at the word `--`, as Linux does: before it what is ours, behind it what we pass on.
+/// Splits `args` at the word `--`, as Linux does: before it the image's own, after it what it passes on.
 pub fn split(args: &str) -> (&str, &str) {
-    let (ours, theirs) = args.split_once(" -- ").unwrap_or((args, ""));
-    (ours.trim(), theirs.trim())
+    let (own, passed_on) = args.split_once(" -- ").unwrap_or((args, ""));
+    (own.trim(), passed_on.trim())
 }

@@ -42,7 +42,7 @@ impl<T> Exclusive<T> {
         Some(unsafe { &mut *self.value.get() })
     }
 
-    /// Where the value is. Whoever uses the pointer argues that meanwhile nobody else does, and that nobody has
+    /// Where the value is. The user of the pointer must argue that nothing else uses it meanwhile, and that nobody has
     /// taken the value.
     pub const fn as_ptr(&self) -> *mut T {
         self.value.get()

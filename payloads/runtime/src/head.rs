@@ -12,7 +12,7 @@
 //! | 0 | 64-bit address |
 //! | 1 | 32-bit address |
 //! | 2 | A32 MOVT, the upper half of an address |
-//! | 3 | T32 MOVT, likewise |
+//! | 3 | T32 MOVT, the upper half of an address |
 //!
 //! The load address is a multiple of 64 KiB, so MOVW, the lower half, needs nothing.
 

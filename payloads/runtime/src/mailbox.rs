@@ -1,4 +1,4 @@
-//! How the boot CPU tells the second one what to do.
+//! How the boot CPU commands the second one.
 //!
 //! The two can disagree about whether memory is cacheable, so the mailbox is only ever accessed past
 //! the caches: through the non-cacheable mapping by a CPU whose MMU is on, directly by one whose MMU
@@ -9,7 +9,7 @@ use core::arch::asm;
 use setway_architecture::maintenance::SetWayOp;
 use setway_cases::{Command, bare::Bare};
 
-/// What the CPUs tell each other; each field has one writer.
+/// What the CPUs exchange; each field has one writer.
 #[repr(C, align(4096))]
 pub struct Mailbox {
     /// The number of commands given, from bit 8, and the last of them. One word, so that the other
@@ -115,7 +115,7 @@ impl Mailbox {
         }
     }
 
-    /// The second CPU's main program: does what it is told until that is to turn itself off.
+    /// The second CPU's main program: obeys commands until one turns it off.
     ///
     /// # Safety
     ///

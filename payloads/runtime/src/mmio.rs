@@ -1,7 +1,7 @@
 //! Accesses that a hypervisor can emulate.
 //!
 //! A hypervisor that emulates a device learns of an access from the syndrome of the data abort, and the
-//! syndrome tells which register and how wide for plain loads and stores of one register alone (DDI 0487,
+//! syndrome gives which register and how wide for plain loads and stores of one register alone (DDI 0487,
 //! ESR_EL2, ISS encoding for a Data Abort, ISV). For volatile accesses the compiler may choose others, so
 //! for AArch32 the instructions stand here; for AArch64 the crate that calls them has its own.
 

@@ -1,4 +1,4 @@
-//! The second CPU: started with its caches off, told what to do through the mailbox, and turned off.
+//! The second CPU: started with its caches off, commanded through the mailbox, and turned off.
 
 use crate::{board::Board, clock::Deadline, exclusive::SyncUnsafeCell, mailbox::Mailbox, psci};
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ pub const STACK_SIZE: usize = 0x4000;
 #[repr(C, align(4096))]
 pub struct Stack([u8; STACK_SIZE]);
 
-/// The second CPU's stack. It finds that by itself: a hypervisor may get wrong what it is told. No other CPU
+/// The second CPU's stack. It finds that by itself: a hypervisor may get its arguments wrong. No other CPU
 /// touches it, and it starts anew only after PSCI has reported the CPU to be off.
 #[unsafe(link_section = ".stack.secondary")]
 pub static STACK: SyncUnsafeCell<Stack> = SyncUnsafeCell::new(Stack([0; STACK_SIZE]));
@@ -47,7 +47,7 @@ pub fn init(board: &Board<'_>, own: u64) {
 }
 
 /// Starts the second CPU at the address `entry`, with [`SECONDARY_CONTEXT`] in the first register, and waits
-/// until it can take commands. False if PSCI refused, or the CPU does not come up.
+/// until it can take commands. False if PSCI refused, or the CPU does not reach its entry point.
 pub fn start<I: PastCaches>(entry: usize) -> bool {
     // SAFETY: the mailbox, past the caches, while the second CPU is off.
     unsafe { mailbox::<I>().write_volatile(Mailbox::new()) }

@@ -50,7 +50,7 @@ pub struct Notice {
     pub len: u64,
     /// What the load saw: up to eight bytes, the lowest address in the lowest bits.
     pub saw: u64,
-    /// What the newest bytes are, likewise.
+    /// What the newest bytes are, in the same form as `saw`.
     pub newest: u64,
     /// Where these are: `cache`, `system-cache`, `memory`, or `lost`.
     #[serde(rename = "in")]

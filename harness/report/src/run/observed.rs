@@ -77,10 +77,10 @@ pub struct Witnessed {
     /// Set/way ops that trapped; absent if it does not count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_way: Option<u64>,
-    /// Writes of VM registers that trapped, likewise.
+    /// Writes of VM registers that trapped; absent if it does not count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vm_reg: Option<u64>,
-    /// Flushes of the guest's memory, likewise.
+    /// Flushes of the guest's memory; absent if it does not count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush: Option<u64>,
 }

@@ -288,7 +288,7 @@ fn event(record: &Record) -> Option<String> {
 }
 
 /// All who count the traps of a step must agree. Flushes are another matter: a hypervisor may count one that it
-/// does not make, which is its failure and not ours.
+/// does not make, which is the hypervisor's failure and not Setway's.
 fn traps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
     for (n, step) in steps.iter().enumerate() {
         let [first, others @ ..] = step.witnesses.as_slice() else {
@@ -319,7 +319,7 @@ fn traps_agree(steps: &[Step], gaps: &mut Vec<Gap>) {
     }
 }
 
-/// Then over the whole run, register by register, if the hypervisor came to its end.
+/// Then over the whole run, register by register, if the hypervisor reached its end.
 fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut Vec<Gap>) {
     let mut inside: BTreeMap<String, u64> = BTreeMap::new();
     for Traps { reg, count } in records.of() {

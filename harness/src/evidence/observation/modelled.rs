@@ -19,7 +19,7 @@ use crate::{
 pub struct Modelled {
     /// Loads that did not see the newest data, each kind once, in order.
     pub stale: Vec<Notice>,
-    /// Data that was destroyed, likewise.
+    /// Data that was destroyed, each kind once, in order.
     pub lost: Vec<Notice>,
     /// How many there were of each in all.
     pub stale_reads: u64,
@@ -90,7 +90,7 @@ pub struct Flush {
     pub lines: u64,
     /// Ops on lines that had been covered before.
     pub twice: u64,
-    /// Ops that found a dirty line: all others were in vain.
+    /// Ops that found a dirty line; the others had nothing to clean.
     pub dirty: u64,
     /// Lines that they covered and that a cache still had when the guest went on. With the schedule `refill`, and
     /// with `random`, hardware may have filled them again.

@@ -68,7 +68,7 @@ fn owed() -> Obligations {
     obligations
 }
 
-/// What is still owed after a report like that of [`honest`], but for `change`.
+/// What is still owed after a report like that of [`honest`], changed by `change`.
 fn debts(change: impl FnOnce(&mut Vec<Step>, &mut Vec<Check>)) -> Vec<String> {
     let (mut steps, mut checks) = honest();
     change(&mut steps, &mut checks);

@@ -1,4 +1,4 @@
-//! Names that are known but for a part, such as a version: patterns with one `*`.
+//! Names that are known except for a part, such as a version: patterns with one `*`.
 //!
 //! What Debian calls a kernel changes with every update, and a data file under `runners/` should not
 //! have to.

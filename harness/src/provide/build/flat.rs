@@ -113,7 +113,7 @@ impl Memory {
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     }
 
-    /// Appends the table and tells the image about it. Returns the image's build id.
+    /// Appends the table and puts its place into the image. Returns the image's build id.
     fn append_table(&mut self, file: &File, table: &Table) -> Result<u64, String> {
         let places = ["__relocs_offset", "__relocs_count"].map(|name| self.place(file, name, 4));
         let identity = self.place(file, "__build_id", 8);

@@ -53,7 +53,7 @@ pub(super) fn active_rustc() -> Command {
     ))
 }
 
-/// Takes from a command what an outer cargo told us about *its* build. What the user says about
+/// Takes from a command what an outer cargo has set about *its* build. What the user says about
 /// networks and registries stays, and so does the choice of a rustup toolchain.
 pub(super) fn scrubbed(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {

@@ -43,7 +43,7 @@ pub struct DebianRust {
 const SCRIPTS: &str = "setway";
 
 /// The programs that cargo and rustc start by themselves: where in the tree each one is, and the
-/// arguments that tell it what it was started as.
+/// arguments that give the name that it was started by.
 const PROGRAMS: [(&str, &str, &str); 4] = [
     ("cargo", "usr/bin/cargo", ""),
     ("rustc", "usr/bin/rustc", ""),

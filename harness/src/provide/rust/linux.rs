@@ -131,7 +131,7 @@ impl Libraries {
         })
     }
 
-    /// What rustc has to be told to link a static executable with them, and with a linker that is one
+    /// The arguments with which rustc links a static executable with them, and with a linker that is one
     /// and no C compiler.
     pub(super) fn flags(&self) -> String {
         let object = |(place, name): (Place, &str)| match place {

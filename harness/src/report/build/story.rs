@@ -167,7 +167,7 @@ fn stale(names: &Names, read: &Notice) -> String {
     let place = match read.place {
         Whereabouts::Cache(cpu) => format!("{newest} is in CPU {cpu}'s cache"),
         Whereabouts::SystemCache => format!("{newest} is in the system cache"),
-        Whereabouts::Memory => format!("{newest} is in memory, behind an older line in a cache"),
+        Whereabouts::Memory => format!("{newest} is in memory, hidden by an older line in a cache"),
         Whereabouts::Lost => format!("{newest} is gone"),
     };
     format!(

@@ -3,7 +3,7 @@
 //!
 //! A64 calls the former "Advanced SIMD load/store multiple structures" and "... single structure" (DDI
 //! 0487, "Loads and stores"), AArch32 "Advanced SIMD element or structure load/store", which A32 and
-//! T32 encode alike but for the first byte. A post-index never matters: it is added when the access is
+//! T32 encode alike except for the first byte. A post-index never matters: it is added when the access is
 //! over.
 
 use super::{

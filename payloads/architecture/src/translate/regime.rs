@@ -1,5 +1,5 @@
 //! Translation regimes: which registers, in which layout, speak for an access's stage 1, and whether
-//! there is a stage 2 behind it.
+//! a stage 2 follows it.
 
 use super::{Context, Registers};
 use crate::registers::{Hcr, Sctlr};

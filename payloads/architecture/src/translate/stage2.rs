@@ -7,7 +7,7 @@ use super::{
 };
 use crate::registers::Hcr;
 
-/// Intermediate addresses and what is behind them.
+/// Intermediate addresses and what they are mapped to.
 pub struct IpaSpace<'a> {
     /// `None` if they are physical.
     stage2: Option<Stage2>,

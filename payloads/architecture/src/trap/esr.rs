@@ -1,4 +1,4 @@
-//! ESR_EL2: why the CPU came to EL2, and with which operands (DDI 0487, ESR_EL2).
+//! ESR_EL2: why an exception was taken to EL2, and with which operands (DDI 0487, ESR_EL2).
 
 /// Exception classes that a hypervisor of this kind meets.
 pub mod ec {
@@ -61,7 +61,7 @@ impl Esr {
         (self.0 >> 5 & 0x1f) as usize
     }
 
-    /// Rt2 of MCRR and MRRC, likewise.
+    /// Rt2 of MCRR and MRRC, in the AArch64 view like [`rt`](Self::rt).
     #[inline]
     pub const fn rt2(self) -> usize {
         (self.0 >> 10 & 0x1f) as usize

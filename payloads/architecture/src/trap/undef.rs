@@ -56,7 +56,7 @@ pub struct Entry32 {
     pub spsr_und: u64,
 }
 
-/// AArch64.TakeException() to EL1 for an exception of unknown reason (DDI 0487, shared pseudocode and
+/// AArch64.TakeException() to EL1 for an Undefined Instruction exception (EC 0, Unknown reason; DDI 0487, shared pseudocode and
 /// the table of vector offsets).
 pub const fn aarch64(pc: u64, spsr: u64, vbar: u64, sctlr: Sctlr, features: Features) -> Entry64 {
     let vector = if spsr & psr::AARCH32 != 0 {

@@ -203,7 +203,7 @@ fn inner_and_outer_apart() {
     assert_eq!(machine.data(), NonCacheable);
     let machine = Machine::aarch64(1, 0xf4).nested(0b1101);
     assert_eq!(machine.data(), WriteBack);
-    // Tagged is Write-Back for both, XS-clear Write-Through likewise.
+    // Tagged is Write-Back for both, XS-clear Write-Through for both.
     let machine = Machine::aarch64(1, 0xf0).nested(0b0111);
     assert_eq!(machine.data(), WriteBack);
     let machine = Machine::aarch64(1, 0xa0).nested(0b0111);

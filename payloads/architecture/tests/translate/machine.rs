@@ -59,7 +59,7 @@ impl Machine {
         }
     }
 
-    /// EL1 in AArch32 with long descriptors: a block of 1 GiB, likewise.
+    /// EL1 in AArch32 with long descriptors: a block of 1 GiB here, too.
     pub fn long(mair: u64) -> Self {
         let mut machine = Self::aarch64(1, mair);
         machine.registers.tcr_el1 = 1 << 31 | REGIONS;

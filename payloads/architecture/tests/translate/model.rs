@@ -39,7 +39,7 @@ pub struct Granule {
     pub tg: [u64; 2],
     /// TnSZ, lowest and highest, and with it stage 1's first level.
     pub starts: &'static [(u64, u64, usize)],
-    /// Likewise for stage 2, where it goes with SL0 (last).
+    /// The same for stage 2, where it goes with SL0 (last).
     pub starts2: &'static [(u64, u64, usize, u64)],
 }
 

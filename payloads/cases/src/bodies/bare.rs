@@ -5,7 +5,7 @@
 //! the command line gives what is expected on this one.
 //!
 //! An invalidate by set/way that nobody upgrades destroys every dirty line that it meets, the payload's own
-//! among them. So the words lie in sets in which none of the payload's own memory does, but for what it
+//! among them. So the words lie in sets in which none of the payload's own memory does, except for what it
 //! only reads.
 
 pub mod cost;

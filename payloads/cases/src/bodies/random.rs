@@ -32,7 +32,7 @@ pub fn programs<I: Bare>(cx: &mut Context<I>) {
     cx.state("programs that were run", 1, u64::from(all));
 }
 
-/// Runs one program; `saw` is told what each load sees.
+/// Runs one program; `saw` is given what each load sees.
 fn run<I: Bare>(seed: u64, mut saw: impl FnMut(&[u8])) {
     let first = quiet::<I>(PAGE - BEFORE, SPAN);
     let cached = I::arena().cached().byte(first);

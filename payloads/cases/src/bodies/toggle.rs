@@ -10,7 +10,7 @@ use setway_architecture::maintenance::SetWayOp;
 /// M and C of SCTLR.
 type Caches = (bool, bool);
 
-/// One write of SCTLR from one state to another with TVM set, and what it leaves behind.
+/// One write of SCTLR from one state to another with TVM set, and the state that it leaves.
 pub fn transition<I: Isa>(cx: &mut Context<I>, from: Caches, to: Caches) {
     let on = |(m, c): Caches| m && c;
     // A set/way op sets TVM in whichever state the cache is, and a change to `from`, unless that

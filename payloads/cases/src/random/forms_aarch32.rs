@@ -70,7 +70,7 @@ macro_rules! forms_t32 {
     };
 }
 
-/// The forms that both have, and behind them the rows that are passed.
+/// The forms that both have, followed by the rows that are passed.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! forms_aarch32 {

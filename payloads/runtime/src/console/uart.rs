@@ -64,7 +64,7 @@ pub fn write(text: &str) {
     }
 }
 
-/// The driver of the UART that [`init`] was told of.
+/// The driver of the UART that [`init`] was given.
 fn uart() -> Option<Uart<'static>> {
     let base = NonNull::new(BASE.load(Ordering::Relaxed) as *mut PL011Registers)?;
     // SAFETY: `init`'s caller vouched for the address, and that only one CPU at a time writes to the console. The

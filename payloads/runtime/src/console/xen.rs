@@ -44,12 +44,12 @@ const WRITE: usize = 0;
 
 /// Has Xen print `bytes`.
 fn send(bytes: &[u8]) {
-    // Xen reads through its caches. If ours are off, the bytes went past them, and lines of an older line
-    // may be left there: clean ones, as our own memory is maintained before each switch. If ours are on,
+    // Xen reads through its caches. If the guest's are off, the bytes went past them, and lines of an older line
+    // may be left there: clean ones, as the payload maintains its memory before each switch. If they are on,
     // cleaning does no harm.
     clean_invalidate(bytes);
     // SAFETY: reads the buffer and nothing else; Xen may change the argument registers and the one with the
-    // number. What the call returns is not needed: there is nobody to tell.
+    // number. What the call returns is not needed: nothing could be done about an error.
     #[cfg(target_arch = "aarch64")]
     unsafe {
         asm!(
@@ -76,13 +76,13 @@ fn send(bytes: &[u8]) {
     }
 }
 
-/// CTR, which tells the length of lines.
+/// CTR, which gives the length of lines.
 #[cfg(target_arch = "aarch64")]
 fn ctr() -> Ctr {
     Ctr(crate::mrs!("ctr_el0"))
 }
 
-/// CTR, which tells the length of lines.
+/// CTR, which gives the length of lines.
 #[cfg(target_arch = "arm")]
 fn ctr() -> Ctr {
     let ctr: u32;

@@ -78,7 +78,7 @@ pub fn cleaned_by_va_by_the_other<I: Bare>(cx: &mut Context<I>) {
     });
 }
 
-/// Load, caches off, clean and invalidate by VA, store, caches on, load: right but for the other CPU, whose
+/// Load, caches off, clean and invalidate by VA, store, caches on, load: right if it were not for the other CPU, whose
 /// mapping of the same memory is cacheable all the time.
 pub fn filled_by_the_other<I: Bare>(cx: &mut Context<I>) {
     beside_another(cx, |cx| {

@@ -42,7 +42,7 @@ pub fn cleaned_too_early<I: Bare>(cx: &mut Context<I>) {
 
 /// Store, caches off, clean and invalidate everything, load: what set/way ops are for (DDI 0487,
 /// "Performing cache maintenance instructions"). With no cacheable mapping on any CPU no line can move, but
-/// what lies behind the private caches is still out of reach.
+/// what lies beyond the private caches is still out of reach.
 pub fn off_then_cleaned<I: Bare>(cx: &mut Context<I>) {
     start::<I>();
     store(cached::<I>(), NEW);

@@ -1,4 +1,4 @@
-//! What the caches are like, and what hardware makes of its freedom.
+//! What the caches are like, and what hardware does of its own accord.
 
 use std::{fmt, str::FromStr};
 
@@ -23,7 +23,7 @@ pub struct Config {
     pub line_shift: u32,
     /// The shape of each private cache.
     pub geometry: Geometry,
-    /// Behind the private caches is one that ops by set/way do not reach.
+    /// Below the private caches is a system cache that ops by set/way do not reach.
     pub system_cache: bool,
     /// What hardware does of its own accord.
     pub schedule: Schedule,

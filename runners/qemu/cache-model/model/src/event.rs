@@ -77,7 +77,7 @@ pub struct StaleRead {
     pub whereabouts: Where,
     /// Who last stored to the line, and how.
     pub stored: Option<(Actor, Path)>,
-    /// The last that was done to the line since then, in vain.
+    /// The last maintenance of the line since then, which did not save the data.
     pub maintained: Option<(Actor, Maintenance)>,
 }
 

@@ -1,6 +1,6 @@
 //! Memory as a system with non-coherent caches shows it.
 //!
-//! Each CPU has a private data cache; behind them may be a system cache; behind that is memory at the
+//! Each CPU has a private data cache; below them may be a system cache; below that is memory at the
 //! point of coherency (PoC). Cacheable accesses are coherent among the CPUs, by snooping. Accesses
 //! that are not cacheable go past every cache to the PoC, and nothing keeps the two views together
 //! but maintenance:

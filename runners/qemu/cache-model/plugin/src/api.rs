@@ -1,4 +1,4 @@
-//! QEMU's plugin interface, as far as it is used here, behind functions that are safe to call.
+//! QEMU's plugin interface, as far as it is used here, wrapped in functions that are safe to call.
 //!
 //! What the header says is in `abi`, with what differs between the generations. They follow
 //! `include/qemu-plugin.h` (GPL-2.0-or-later).

@@ -111,7 +111,7 @@ impl Cpus {
     }
 
     /// Whether an exception return of the current CPU from EL2 enters a guest: what it returns to is below EL2, and
-    /// behind stage 2.
+    /// translated by stage 2.
     pub fn enters_guest(&mut self, state: State) -> bool {
         let Some(registers) = &mut self.registers else {
             return false;
@@ -165,7 +165,7 @@ impl Cpus {
         self.cpus.iter().any(Cpu::may_speculate)
     }
 
-    /// Whether what `site` does on a CPU is a guest's doing: it runs below EL2 and behind stage 2.
+    /// Whether what `site` does on a CPU is a guest's doing: it runs below EL2, translated by stage 2.
     #[inline]
     pub fn is_guest(&self, cpu: usize, site: &Site) -> bool {
         is_guest(site.state.el, self.cpus[cpu].registers.hcr_el2)

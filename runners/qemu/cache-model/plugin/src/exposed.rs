@@ -4,7 +4,7 @@
 //! translation is not in its TLB, and its translator, when it has no block for an address.
 //!
 //! A line that was walked is always left as the walker sees it. A line that was executed need not be: when a
-//! block is translated we are told, and can have that done again. But the blocks stay, and so it is
+//! block is translated the plugin is called, and can have that done again. But the blocks stay, and so it is
 //! remembered what they were made from.
 
 use std::collections::HashMap;

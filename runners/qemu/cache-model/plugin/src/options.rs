@@ -18,7 +18,7 @@ pub enum Arm {
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The file behind the machine's memory.
+    /// The file that backs the machine's memory.
     pub memory: PathBuf,
     /// The physical address of its first byte.
     pub base: u64,

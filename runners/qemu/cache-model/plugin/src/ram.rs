@@ -1,4 +1,4 @@
-//! The machine's memory, as QEMU's CPUs find it: the file behind it, mapped a second time.
+//! The machine's memory, as QEMU's CPUs find it: the file that backs it, mapped a second time.
 //!
 //! What QEMU calls memory is only where bytes are put for the next access to find. What memory *is*,
 //! the model knows.

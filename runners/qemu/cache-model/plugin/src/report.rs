@@ -1,4 +1,4 @@
-//! What the harness is told: records in QEMU's log, among the exceptions and so in order with them.
+//! The report to the harness: records in QEMU's log, among the exceptions and so in order with them.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -15,7 +15,7 @@ use super::sequence::{
 /// The paths that differ in what they show. Write-through loads are as write-back ones.
 const PATHS: [Path; 3] = [Path::WriteBack, Path::NonCacheable, Path::Fetch];
 
-/// What a step came to in the slow model.
+/// The outcome of a step in the slow model.
 #[derive(Default)]
 struct Outcome {
     /// The line that it is about.
