@@ -13,7 +13,7 @@ use crate::{
 
 /// Boots set/way conformance payloads under Arm hypervisors and judges what they observe.
 #[derive(Debug, Parser)]
-#[command(name = "setway", bin_name = "setway", version, after_help = EXAMPLES)]
+#[command(name = "setway", bin_name = "setway", version, after_help = EXAMPLES, term_width = COLUMNS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -23,11 +23,14 @@ pub struct Cli {
     pub color: Color,
 }
 
+/// How wide help is: as wide as the narrowest usual terminal, so that no line is broken twice.
+const COLUMNS: usize = 80;
+
 const EXAMPLES: &str = "\
 In a checkout, `cargo run -- ARGS` is `setway ARGS`.
 
 Examples:
-  setway run                        every case in every ISA, on the reference hypervisor
+  setway run                        every case on the reference hypervisor
   setway run SW-LOOP --isa t32      one case in one ISA
   setway run --mutant tvm-shared    what the suite says of a broken hypervisor
   setway mutants                    which defects the suite finds, and by which cases
@@ -43,7 +46,7 @@ pub enum Command {
     Run(RunArgs),
     /// List the cases, rules, hypervisors, mutants and machines.
     List(ListArgs),
-    /// Put each known defect into the reference hypervisor and report which cases detect it.
+    /// Report which cases detect each mutant of the reference hypervisor.
     #[command(after_help = MUTANTS_EXAMPLES)]
     Mutants(MutantsArgs),
     /// List what is missing on this machine, and the commands that install it.
@@ -66,7 +69,7 @@ Exit code 0 only if every run met its rule and its expectation.
 
 A failed run leaves console.log, exceptions.log, stderr.txt and command.txt in the directory that \
 the report names, and guest.txt, the guest's own command line, if an agent started it. A run that \
-passes leaves nothing.
+passes leaves nothing without --keep.
 
 Examples:
   setway run TGL-MC                   all cases with TGL-MC in their id
@@ -179,9 +182,10 @@ pub struct RunArgs {
 }
 
 const REPLAY_EXAMPLES: &str = "\
-A failed run leaves a recording among its logs; `setway run --keep --report DIR` records every run. What a
-recording said goes through the same event loop, evidence and verdict as what a machine says, and is held
-to the rules, profiles, findings and obligations of this checkout, not to the expectations.
+A failed run leaves a recording among its logs; `setway run --keep --report DIR` records every run. \
+What a recording holds goes through the same event loop, evidence and verdict as what a machine \
+writes. It is held to the rules, profiles, findings and obligations of this checkout, but not to \
+its expectations.
 
 Examples:
   setway run SW-REPEAT --isa a64 --keep --report out
@@ -316,6 +320,30 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// Every command below `command`, itself first.
+    fn all(command: &clap::Command) -> Vec<&clap::Command> {
+        let below = command.get_subcommands().flat_map(all);
+        std::iter::once(command).chain(below).collect()
+    }
+
+    #[test]
+    fn no_line_of_help_is_broken_twice() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in all(&cli) {
+            let name = command.get_name();
+            let help = command.clone().render_long_help().to_string();
+            for line in help.lines() {
+                assert!(line.len() <= COLUMNS, "{name}: `{line}`");
+            }
+            let written = command.get_after_help().map(ToString::to_string);
+            for example in written.iter().flat_map(|it| it.lines()) {
+                let whole = !example.starts_with("  ") || help.lines().any(|it| it == example);
+                assert!(whole, "{name}: `{example}` is broken");
+            }
+        }
     }
 
     #[test]
