@@ -32,9 +32,9 @@ In a checkout, `cargo run -- ARGS` is `setway ARGS`.
 Examples:
   setway run                        every case on the reference hypervisor
   setway run SW-LOOP --isa t32      one case in one ISA
-  setway run --mutant tvm-shared    what the suite says of a broken hypervisor
-  setway mutants                    which defects the suite finds, and by which cases
-  setway doctor                     what this machine lacks, and the commands that install it
+  setway run --mutant tvm-shared    how the suite detects a defect
+  setway mutants                    which defects it detects, and by which cases
+  setway doctor                     what is missing on this machine
 
 Exit codes: 0 all is well, 1 something failed, 2 could not be run, 130 interrupted.";
 
@@ -49,7 +49,7 @@ pub enum Command {
     /// Report which cases detect each mutant of the reference hypervisor.
     #[command(after_help = MUTANTS_EXAMPLES)]
     Mutants(MutantsArgs),
-    /// List what is missing on this machine, and the commands that install it.
+    /// List what is missing on this machine and how to install it.
     Doctor,
     /// Build the guest images and print where they are.
     Build(BuildArgs),
