@@ -299,16 +299,6 @@ fn missing_marks_are_no_verdict() {
 }
 
 #[test]
-fn a_case_that_measures_nothing_is_no_verdict() {
-    let mut script = script();
-    script.guest.remove(1);
-    script.hypervisor.remove(3);
-    script.hypervisor.remove(1);
-    script.exceptions.retain(|(esr, _)| *esr != HVC);
-    assert_no_verdict(&script, "no measured step");
-}
-
-#[test]
 fn without_an_exception_log_the_hypervisor_is_the_witness() {
     let board = |script: &Script| {
         let mut capture = capture(script, console(script));

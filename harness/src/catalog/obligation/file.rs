@@ -146,6 +146,12 @@ impl Obligations {
             steps: steps.collect::<Result<_, _>>()?,
             checks: checks.collect::<Result<_, _>>()?,
         };
+        if case.is_guest() && owed.steps.is_empty() {
+            // The marks around its steps are the proof that the witnesses listened.
+            return Err(format!(
+                "{id} measures no step, so nothing shows whether anyone counted"
+            ));
+        }
         for isa in raw.isas {
             if !case.isas.iter().any(|own| Isa::from(*own) == isa) {
                 return Err(format!("{id} has no {isa}"));

@@ -59,6 +59,9 @@ fn every_case_owes_something_in_every_instruction_set() {
     }
 }
 
+/// What a case of a guest owes at least.
+const ONE_STEP: &str = "steps = [{ name = \"x\", set_way = 1, vm_reg = 0, flush = 1 }]";
+
 #[test]
 fn a_file_must_mean_something() {
     let with = |rest: &str| format!("[[case]]\nid = \"COH-CPUS\"\nisas = [\"a64\"]\n{rest}");
@@ -70,11 +73,15 @@ fn a_file_must_mean_something() {
         (with("checks = [{ state = \"x\" }]"), "either `want`"),
         (with("checks = [{ want = \"0x1\" }]"), "one of `data`"),
         (
+            with("checks = [{ state = \"x\", want = \"0x1\" }]"),
+            "measures no step",
+        ),
+        (
             with("steps = [{ name = \"x\", set_way = \"many\" }]"),
             "geometry",
         ),
         (with("steps = [{ name = \"x\", flushes = 1 }]"), "flushes"),
-        (with(&with("")), "twice"),
+        (with(ONE_STEP) + "\n" + &with(ONE_STEP), "twice"),
         (with("").replace("CPUS", "LOOP/csw"), "no case"),
         (with("").replace("a64", "a65"), "a65"),
     ] {

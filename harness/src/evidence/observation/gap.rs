@@ -71,9 +71,6 @@ pub enum Gap {
     /// The hypervisor's trace had no room for all of its events.
     #[error("the hypervisor's trace lost {0} events")]
     LostEvents(u64),
-    /// A guest's case that measures nothing: whether the witnesses listened cannot be known.
-    #[error("the guest reports no measured step")]
-    NoSteps,
     /// Nobody outside of the guest counted.
     #[error("nobody outside of the guest counts {0} here")]
     NoWitness(&'static str),
