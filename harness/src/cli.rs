@@ -4,7 +4,7 @@
 
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
 use crate::{
     catalog::schedule::Choice,
@@ -149,7 +149,7 @@ pub struct BuildArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// A case's id or a part of one, or `rule:` and a rule's id.
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", value_parser = NonEmptyStringValueParser::new())]
     pub filters: Vec<String>,
     /// Only these instruction sets.
     #[arg(long, value_delimiter = ',')]

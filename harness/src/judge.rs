@@ -5,6 +5,7 @@ pub mod excuse;
 pub mod expectation;
 pub mod failure;
 pub mod finding;
+pub mod geometry;
 pub mod obligation;
 pub mod outcome;
 pub mod premise;

@@ -13,7 +13,7 @@
 //! | [`judge`] | turns facts into a verdict |
 //! | [`report`] | turns facts and verdicts into something to read |
 //!
-//! Above them, [`bench`] joins lab and judge, and [`cli`] and [`commands`] are the program `setway`.
+//! Above them, [`bench`](mod@bench) joins lab and judge, and [`cli`] and [`commands`] are the program `setway`.
 //!
 //! # Use
 //!

@@ -61,7 +61,7 @@ impl Quirk {
         }
         let fields = [
             ("isas", self.isas.is_empty()),
-            ("check", self.check.is_empty()),
+            ("checks", self.checks.is_empty()),
             ("got", self.got.is_empty()),
             ("why", self.why.is_empty()),
         ];
@@ -135,7 +135,7 @@ mod tests {
         let quirk = Quirk {
             case: CASES[0].id.to_owned(),
             isas: vec![CASES[0].isas[0].into()],
-            check: "x0".to_owned(),
+            checks: vec!["x0".to_owned()],
             got: "0x0".to_owned(),
             why: "it does".to_owned(),
         };
@@ -143,7 +143,7 @@ mod tests {
         let wrongs: [fn(&mut Quirk); 4] = [
             |quirk| quirk.case = "NO-SUCH".to_owned(),
             |quirk| quirk.isas.clear(),
-            |quirk| quirk.check.clear(),
+            |quirk| quirk.checks.clear(),
             |quirk| quirk.got.clear(),
         ];
         for wrong in wrongs {

@@ -109,8 +109,8 @@ pub struct Quirk {
     pub case: String,
     /// In which ISAs.
     pub isas: Vec<Isa>,
-    /// How the check's name ends.
-    pub check: String,
+    /// The checks' names.
+    pub checks: Vec<String>,
     /// The wrong value.
     pub got: String,
     /// What the machine does wrong.

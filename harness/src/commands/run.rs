@@ -1,6 +1,7 @@
 //! `setway run`.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write as _},
     time::{Duration, Instant},
 };
@@ -49,7 +50,10 @@ struct Part {
 pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<bool, Error> {
     let mutant = args.mutant.as_deref().map(find_mutant).transpose()?;
     let targets = args.hyp.iter().map(|name| catalog.find(name));
-    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let mut targets = targets.collect::<Result<Vec<_>, _>>()?;
+    // The same target by two names would be two columns of one name.
+    let mut seen = BTreeSet::new();
+    targets.retain(|target| seen.insert(target.label()));
     if let Some(dir) = &args.report {
         // Before the runs: a report that has no place is better known at once. Logs of an earlier report would
         // stay beside the new results.

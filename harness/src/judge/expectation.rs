@@ -31,6 +31,9 @@ pub struct Expectation {
     description: String,
 }
 
+/// How every snapshot begins.
+const HEAD: &str = "---\n";
+
 /// How an observation compares with its expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
@@ -43,6 +46,8 @@ pub enum Comparison {
         /// What was observed.
         observed: String,
     },
+    /// The file is no snapshot.
+    Damaged(Expectation),
     /// It is another.
     Different {
         /// The expectation.
@@ -72,6 +77,7 @@ impl Expectation {
         let observed = render(observation);
         match fs::read_to_string(&self.path) {
             Ok(text) if contents(&text) == observed => Comparison::Same,
+            Ok(text) if !text.starts_with(HEAD) => Comparison::Damaged(self),
             Ok(text) => {
                 let expected = contents(&text).to_owned();
                 Comparison::Different {
@@ -112,6 +118,15 @@ impl Comparison {
     pub fn judge(&self) -> Judgement {
         let reason = match self {
             Comparison::Same => return Judgement::pass(),
+            Comparison::Damaged(expectation) => {
+                let file = expectation.shown.display();
+                return Judgement::new(
+                    Verdict::Fail,
+                    format!(
+                        "it meets its rule, but {file} is damaged: it is no snapshot (restore it from Git, or remove it and run with --bless)"
+                    ),
+                );
+            }
             Comparison::Missing { .. } => "it has no expectation yet",
             Comparison::Different { .. } => "it differs from its expectation",
         };
@@ -122,7 +137,7 @@ impl Comparison {
     /// What differs, as a unified diff.
     pub fn diff(&self) -> Option<String> {
         let (expectation, expected, observed) = match self {
-            Comparison::Same => return None,
+            Comparison::Same | Comparison::Damaged(_) => return None,
             Comparison::Missing {
                 expectation,
                 observed,
@@ -145,7 +160,7 @@ impl Comparison {
     /// Makes what was observed the expectation. Says whether that changed anything.
     pub fn bless(&self) -> io::Result<bool> {
         match self {
-            Comparison::Same => Ok(false),
+            Comparison::Same | Comparison::Damaged(_) => Ok(false),
             Comparison::Missing {
                 expectation,
                 observed,
@@ -259,6 +274,21 @@ mod tests {
         assert_eq!(different.judge().verdict, Verdict::Fail);
         let diff = different.diff().unwrap();
         assert!(diff.contains("-flushes: 1\n+flushes: 2\n"), "{diff}");
+    }
+
+    #[test]
+    fn what_is_no_snapshot_is_damaged_and_not_accepted() {
+        let dir = tempfile::tempdir().unwrap();
+        for garbage in ["", "\u{1}garbage\n"] {
+            let it = expectation(dir.path());
+            fs::create_dir_all(it.path.parent().unwrap()).unwrap();
+            fs::write(&it.path, garbage).unwrap();
+            let damaged = it.compare(&observation(1));
+            let judgement = damaged.judge();
+            assert_eq!(judgement.verdict, Verdict::Fail);
+            assert!(judgement.reason.unwrap().contains("is damaged"));
+            assert!(!damaged.bless().unwrap());
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     Judgement, Verdict, demand, excuse,
     expectation::{Comparison, Expectation},
     finding::{self, Known},
-    judge,
+    geometry, judge,
     obligation::{self, Reported},
     premise,
 };
@@ -69,6 +69,8 @@ impl Court<'_> {
             capture.end = End::Failed(reason);
         }
         let mut observation = Observation::of(&capture, run, builds);
+        let shape = geometry::mismatch(target, run, &observation.caches);
+        observation.gaps.extend(shape);
         let quirks = &target.machine.quirks;
         observation.excuse(|check| excuse::excuse(quirks, run.case, run.isa, check));
         // What the case itself demands is owed, whatever the profile makes of it.

@@ -1,7 +1,7 @@
 //! Changing a machine's device tree, as a boot loader would for a hypervisor.
 //!
 //! QEMU makes the tree of the machine and can write it down instead of booting it; a hypervisor may need
-//! more in it than QEMU has arguments for, such as the guests it shall start.
+//! more in it than QEMU has arguments for, such as the guests that it must start.
 
 use dtoolkit::{
     fdt::Fdt,

@@ -150,7 +150,7 @@ impl Vm {
         let bits = ADDRESS_BITS.min(host.get_host_ipa_limit());
         let vm = host.create_vm_with_ipa_size(bits as u32);
         let vm = vm.map_err(kvm("make a VM"))?;
-        // Where KVM cannot decode an access to a device, it shall report that instead of guessing. Kernels
+        // Where KVM cannot decode an access to a device, it must report that instead of guessing. Kernels
         // that cannot (before 5.5) make an abort of it, which the guest reports.
         let nisv = kvm_enable_cap {
             cap: KVM_CAP_ARM_NISV_TO_USER,

@@ -74,6 +74,18 @@ pub enum Gap {
     /// Nobody outside of the guest counted.
     #[error("nobody outside of the guest counts {0} here")]
     NoWitness(&'static str),
+    /// The simulated caches have another shape than the CPU's.
+    #[error(
+        "internal error (not the hypervisor's fault): {machine} gives its cache as {given}, and the CPU reports {reported}; correct `[cache_model]` in its file under runners/machines"
+    )]
+    Geometry {
+        /// The machine.
+        machine: String,
+        /// What its file gives.
+        given: String,
+        /// What CCSIDR gives.
+        reported: String,
+    },
     /// A case that observed nothing.
     #[error("the guest reports neither steps nor checks")]
     Nothing,
@@ -99,7 +111,10 @@ impl Gap {
     pub fn is_our_error(&self) -> bool {
         matches!(
             self,
-            Gap::Disagreement { .. } | Gap::NotAsked { .. } | Gap::Unwatched(_)
+            Gap::Disagreement { .. }
+                | Gap::NotAsked { .. }
+                | Gap::Unwatched(_)
+                | Gap::Geometry { .. }
         )
     }
 }
