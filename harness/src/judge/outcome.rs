@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use setway_cases::Premise;
+use setway_cases::{CASES, Premise};
 use setway_protocol::word::CheckKind;
 
 use super::{
@@ -57,7 +57,7 @@ pub struct Court<'a> {
     pub findings: &'a [Finding],
     /// Whether to compare runs with the expectations.
     pub expectations: bool,
-    /// What cases owe; `None` for guests that are no payload of the catalogue.
+    /// What cases owe; `None` while that is being written down.
     pub obligations: Option<&'a Obligations>,
 }
 
@@ -74,7 +74,10 @@ impl Court<'_> {
         let quirks = &target.machine.quirks;
         observation.excuse(|check| excuse::excuse(quirks, run.case, run.isa, check));
         // What the case itself demands is owed, whatever the profile makes of it.
-        let debts = self.obligations.map_or_else(Vec::new, |owed| {
+        // Only the harness's own tests have guests of no case.
+        let is_case = CASES.iter().any(|case| case.id == run.case.id);
+        let owed = self.obligations.filter(|_| is_case);
+        let debts = owed.map_or_else(Vec::new, |owed| {
             let reported = Reported::of(&observation, run.expected().ok().flatten());
             obligation::debts(owed, run.case.id, run.isa, &reported)
         });
