@@ -149,7 +149,10 @@ impl ExceptionLog {
                 .and_then(|esr| esr.try_into().ok());
         } else if let Some(elr) = rest.strip_prefix("with ELR ") {
             block.elr = hex(elr);
-        } else if rest.starts_with("to EL") || rest.starts_with("handled as") {
+        } else if rest.starts_with("handled as") {
+            // QEMU answers it itself, as firmware would, and takes no exception.
+            self.block = None;
+        } else if rest.starts_with("to EL") {
             return self.end_block(true);
         }
         None
@@ -271,6 +274,23 @@ Taking exception 1 [Undefined Instruction]
     fn a_block_that_was_cut_off_is_not_counted() {
         let (cut, _) = NEW.split_once("...with ELR 0x40200000").unwrap();
         assert_eq!(read(cut), []);
+    }
+
+    #[test]
+    fn a_call_that_qemu_answers_is_no_exception() {
+        let psci = "\
+Taking exception 11 [Hypervisor Call] on CPU 0
+...from EL1 to EL2
+...with ESR 0x16/0x5a000000
+...handled as PSCI call
+";
+        let mut log = ExceptionLog::default();
+        for line in psci.lines() {
+            log.line(line);
+        }
+        log.close();
+        assert_eq!((log.damaged, log.taken), (0, 1));
+        assert_eq!(log.exceptions, []);
     }
 
     #[test]
