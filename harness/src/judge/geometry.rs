@@ -15,7 +15,9 @@ use crate::{
 pub fn mismatch(target: &Target, run: &Run, caches: &[Cache]) -> Option<Gap> {
     let model = target.machine.cache_model.as_ref()?;
     let simulated = run.caches.is_some_and(|caches| caches.geometry.is_none());
-    if !simulated || target.hypervisor.kernel.is_none() {
+    // What a hypervisor adds for an ISA may be another CPU.
+    let is_machines_own = !target.hypervisor.isa_args.contains_key(&run.isa);
+    if !simulated || !is_machines_own || target.hypervisor.kernel.is_none() {
         return None;
     }
     let data = caches.iter().filter(|it| it.kind != CacheType::Instruction);
