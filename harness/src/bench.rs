@@ -218,9 +218,9 @@ impl Bench {
             // The host has to come up before there is a guest.
             limits.time += limits.boot;
         }
-        let machine = Process::new(command, self.boot.memory_file(run));
-        let capture =
-            machine.and_then(|it| tape::one_run(it, limits, last, hypervisor.is_hosted()));
+        let (attempts, hosted) = (hypervisor.boot_attempts, hypervisor.is_hosted());
+        let boot = || Process::new(command, self.boot.memory_file(run));
+        let capture = tape::one_run_of(boot, attempts, limits, last, hosted);
         let mut capture = capture.map_err(|error| format!("QEMU cannot be started: {error}"))?;
         capture.key = key;
         if let Some(prefix) = &hypervisor.line_prefix {

@@ -57,6 +57,8 @@ pub struct Hypervisor {
     pub ends_with: EndsWith,
     /// Texts on the console by which it says that it has crashed.
     pub crash: Vec<String>,
+    /// How many boots it gets for one run, as long as it hangs before it enters a guest.
+    pub boot_attempts: u32,
     /// Who starts guests on it, if one boot is to serve many runs.
     pub agent: Option<Agent>,
     /// The versions that it comes in, the newest first; none if it is not from packages.
@@ -155,6 +157,7 @@ impl Hypervisor {
             hosted: raw.hosted,
             ends_with: raw.ends_with,
             crash: raw.crash,
+            boot_attempts: raw.boot_attempts,
             agent: raw.agent,
         }
     }

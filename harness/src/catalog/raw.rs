@@ -70,8 +70,16 @@ pub struct Hypervisor {
     /// Texts of a crash.
     #[serde(default)]
     pub crash: Vec<String>,
+    /// How often to boot for one run.
+    #[serde(default = "once")]
+    pub boot_attempts: u32,
     /// The agent that starts guests.
     pub agent: Option<Agent>,
+}
+
+/// The number of boots for a hypervisor that never hangs in one.
+fn once() -> u32 {
+    1
 }
 
 /// `runners/machines/*.toml`.

@@ -48,6 +48,17 @@ pub struct Capture {
     pub end: End,
     /// From start to end.
     pub duration: Duration,
+    /// How many boots before this one hung before a guest was entered.
+    pub lost_boots: u32,
     /// The key that the boot's hypervisor or agent was given, if it was to seal records with one.
     pub key: Option<Key>,
+}
+
+impl Capture {
+    /// Whether it was stopped because it took too long, and by the exception log nothing below EL2 had run by then: the
+    /// hypervisor hung in its own boot, whatever its guest would have done.
+    pub fn hung_in_boot(&self) -> bool {
+        let entered = self.log.as_ref().is_none_or(|log| log.left_el2);
+        matches!(self.end, End::Stopped(Limit::Time(_))) && !entered
+    }
 }

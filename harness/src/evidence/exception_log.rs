@@ -67,6 +67,8 @@ pub struct ExceptionLog {
     pub records: Vec<(usize, String)>,
     /// Blocks and lines that are not as QEMU writes them: some of the log is lost.
     pub damaged: usize,
+    /// An exception return has left EL2: something below a hypervisor has run.
+    pub left_el2: bool,
     /// Whether there is a host besides the guests, whose own exceptions are left out.
     hosted: bool,
     block: Option<Block>,
@@ -130,6 +132,11 @@ impl ExceptionLog {
                 ..Block::default()
             });
             return boundary;
+        }
+        if let Some(levels) = line.strip_prefix("Exception return from AArch64 EL2 to ") {
+            let mut words = levels.split(' ');
+            self.left_el2 |= words.any(|word| matches!(word, "EL0" | "EL1"));
+            return None;
         }
         let rest = line.strip_prefix("...")?;
         let Some(block) = self.block.as_mut() else {
@@ -235,6 +242,21 @@ Taking exception 13 [Secure Monitor Call] on CPU 0
                 exception(0x5a000000, 0x40200038)
             ]
         );
+    }
+
+    #[test]
+    fn a_return_below_el2_shows_that_a_guest_was_entered() {
+        let entered = |line: &str| {
+            let mut log = ExceptionLog::default();
+            log.line(line);
+            log.left_el2
+        };
+        let line = |to: &str| format!("Exception return from AArch64 EL2 to {to} PC 0x40200000");
+        for guest in ["AArch64 EL1", "AArch32 EL1", "AArch64 EL0"] {
+            assert!(entered(&line(guest)), "{guest}");
+        }
+        assert!(!entered(&line("AArch64 EL2")));
+        assert!(!entered(&line("AArch64 EL1").replace("EL2 to", "EL1 to")));
     }
 
     #[test]

@@ -175,6 +175,7 @@ fn capture(script: &Script, console: String) -> Capture {
         stderr: String::new(),
         end: End::Exited(ExitStatus::from_raw(0)),
         duration: Duration::ZERO,
+        lost_boots: 0,
         key: Some(KEY),
     }
 }

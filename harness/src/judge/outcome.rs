@@ -40,6 +40,8 @@ pub struct Outcome {
     pub comparison: Option<Comparison>,
     /// From start to end.
     pub duration: Duration,
+    /// How many boots hung before a guest was entered, and were made again.
+    pub lost_boots: u32,
     /// Where its raw logs are.
     pub log_dir: Option<PathBuf>,
     /// The finding that it shows again, if it is red for a known reason.
@@ -111,6 +113,7 @@ impl Court<'_> {
             observation: Some(observation),
             comparison,
             duration: capture.duration,
+            lost_boots: capture.lost_boots,
             log_dir: None,
             known,
         }
@@ -127,6 +130,7 @@ impl Outcome {
             undecided: None,
             comparison: None,
             duration: Duration::ZERO,
+            lost_boots: 0,
             log_dir: None,
             known: None,
         }

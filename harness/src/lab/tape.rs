@@ -292,6 +292,7 @@ impl<M: Machine> Tape<M> {
             stderr: self.stderr(),
             end,
             duration: began.elapsed(),
+            lost_boots: 0,
             key: None,
         }
     }
@@ -335,6 +336,32 @@ pub fn one_run<M: Machine>(
     }
     tape.stop(DRAIN);
     Ok(tape.take(end, began))
+}
+
+/// Makes one run as [`one_run`] does, with the machines that `boot` gives, up to `attempts` of them as long as the
+/// hypervisor hangs in its own boot. What the last showed, with the number of boots that were lost before.
+///
+/// # Errors
+///
+/// If a machine cannot be started.
+pub fn one_run_of<M: Machine>(
+    mut boot: impl FnMut() -> std::io::Result<M>,
+    attempts: u32,
+    limits: Limits,
+    last: Option<LastLine>,
+    hosted: bool,
+) -> std::io::Result<Capture> {
+    let mut lost_boots = 0;
+    loop {
+        let capture = one_run(boot()?, limits, last, hosted)?;
+        if lost_boots + 1 >= attempts || !capture.hung_in_boot() {
+            return Ok(Capture {
+                lost_boots,
+                ..capture
+            });
+        }
+        lost_boots += 1;
+    }
 }
 
 #[cfg(test)]

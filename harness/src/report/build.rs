@@ -175,6 +175,7 @@ impl Part<'_> {
             observed: observation.map(observed::observed),
             traps: observation.map(|it| it.traps.clone()).unwrap_or_default(),
             duration_ms: milliseconds(outcome.duration),
+            lost_boots: outcome.lost_boots,
             needs_cache_model: run.case.needs(Premise::Caches) && run.caches.is_none(),
             caches: run.caches.map(|caches| caches.to_string()),
             undecided: outcome.undecided.map(str::to_owned),

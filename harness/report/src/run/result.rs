@@ -44,6 +44,9 @@ pub struct RunResult {
     pub traps: BTreeMap<String, u64>,
     /// Milliseconds that it took.
     pub duration_ms: u64,
+    /// Boots that hung before their hypervisor entered a guest, and were made again; what is reported is of the last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_boots: u32,
     /// The case compares data and had no cache model, so that its data could not go stale.
     pub needs_cache_model: bool,
     /// The schedule of the simulated caches, as `--caches` names it; `None` without the cache model.
@@ -71,6 +74,11 @@ pub struct RunResult {
     /// does not, or was not compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub difference: Vec<String>,
+}
+
+/// For what is written only if there is something to say.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A known finding, in short.

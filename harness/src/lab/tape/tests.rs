@@ -119,6 +119,49 @@ fn an_exception_loop_is_cut() {
     assert_eq!(run.end, End::Stopped(Limit::Exceptions(10)));
 }
 
+/// Boots up to `attempts` machines that run `script` with the number of the boot before it, and hang unless it says
+/// otherwise.
+fn boots(script: &'static str, attempts: u32) -> Capture {
+    let mut boot = 0;
+    let boots = || {
+        boot += 1;
+        let command = move |inherited: &Inherited| {
+            let mut command = Command::new("bash");
+            command.args(["-c", script, "bash", &inherited.log]);
+            command.env("BOOT", boot.to_string());
+            Ok(command)
+        };
+        Process::new(command, None)
+    };
+    one_run_of(boots, attempts, limits(), None, false).expect("bash")
+}
+
+#[test]
+fn a_boot_that_hangs_before_a_guest_is_made_again() {
+    let run = boots("echo boot $BOOT; ((BOOT == 2)) || sleep 7.375", 2);
+    assert_eq!(run.console, b"boot 2\n");
+    assert!(matches!(run.end, End::Exited(status) if status.success()));
+    assert_eq!(run.lost_boots, 1);
+}
+
+#[test]
+fn a_boot_is_not_made_again_without_end() {
+    let run = boots("echo boot $BOOT; sleep 7.375", 2);
+    assert_eq!(run.console, b"boot 2\n");
+    assert_eq!(run.end, End::Stopped(Limit::Time(limits().time)));
+    assert_eq!(run.lost_boots, 1);
+    assert_eq!(boots("sleep 7.375", 1).lost_boots, 0);
+}
+
+#[test]
+fn a_guest_that_hangs_gets_no_second_boot() {
+    let script = "echo boot $BOOT
+        echo 'Exception return from AArch64 EL2 to AArch64 EL1 PC 0x40200000' > $1; sleep 7.375";
+    let run = boots(script, 2);
+    assert_eq!(run.console, b"boot 1\n");
+    assert_eq!(run.lost_boots, 0);
+}
+
 #[test]
 fn a_hosts_exceptions_are_no_loop() {
     let script = "for i in {1..50}; do echo 'Taking exception 2 [SVC]

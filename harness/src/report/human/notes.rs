@@ -48,6 +48,27 @@ pub fn findings(text: &mut String, report: &RunReport) -> fmt::Result {
     Ok(())
 }
 
+/// The boots that were lost before there was a guest, and for which runs.
+pub fn lost_boots(text: &mut String, report: &RunReport) -> fmt::Result {
+    for target in &report.targets {
+        let lost = report.results_of(target).filter(|it| it.lost_boots > 0);
+        let (mut boots, mut runs) = (0, Vec::new());
+        for result in lost {
+            boots += result.lost_boots as usize;
+            runs.push(result.label());
+        }
+        if boots > 0 {
+            let (boots, target) = (plural(boots, "boot"), title(report, target));
+            let runs = runs.join(", ");
+            writeln!(
+                text,
+                "{boots} of {target} hung before a guest was entered, and made again for {runs}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
 /// What was wrong and is the machine's own doing: each list of such values once, with the targets that have it.
 pub fn excuses(text: &mut String, report: &RunReport) -> fmt::Result {
     // By target and excuse, the checks; then by these, the targets.

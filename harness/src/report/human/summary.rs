@@ -20,6 +20,7 @@ pub fn write(text: &mut String, report: &RunReport) -> fmt::Result {
     notes::skips(text, report)?;
     notes::findings(text, report)?;
     notes::excuses(text, report)?;
+    notes::lost_boots(text, report)?;
     let shared = tested::shared_artifacts(report);
     tested::origins(text, report)?;
     tested::hashes(text, &shared)?;
