@@ -215,7 +215,7 @@ impl Bench {
         };
         let mut limits = limits;
         if hypervisor.is_hosted() {
-            // The host has to come up before there is a guest.
+            // The host must boot before there is a guest.
             limits.time += limits.boot;
         }
         let (attempts, hosted) = (hypervisor.boot_attempts, hypervisor.is_hosted());

@@ -185,7 +185,7 @@ fn a_case_that_reports_less_owes() {
             }
             true
         });
-        cheaper.is(Verdict::NoVerdict, "has to demand");
+        cheaper.is(Verdict::NoVerdict, "must demand");
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Hypervisor {
     pub crash: Vec<String>,
     /// How many boots it gets for one run, as long as it hangs before it enters a guest.
     pub boot_attempts: u32,
-    /// Who starts guests on it, if one boot is to serve many runs.
+    /// The agent that starts guests on it; `None` if each run has its own boot.
     pub agent: Option<Agent>,
     /// The versions that it comes in, the newest first; none if it is not from packages.
     pub versions: Vec<PackagedVersion>,

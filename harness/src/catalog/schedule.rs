@@ -1,4 +1,4 @@
-//! Which caches a run's machine has: the model's, with what hardware makes of them.
+//! Which caches a run's machine has: the model's, and what the simulated hardware does of its own accord.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 

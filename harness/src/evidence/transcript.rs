@@ -1,7 +1,7 @@
 //! The records of a console, put in order, and every way in which they are not as they must be.
 //!
 //! Invariant 1 of the design: silence fails. A stream counts only if it is whole, so every gap,
-//! repetition and damage is a [`Fault`] with the raw line. Reading goes on behind a fault, because a
+//! repetition and damage is a [`Fault`] with the raw line. Reading goes on after a fault, because a
 //! later record may report a crash, which is the better reason.
 
 use std::{borrow::Cow, fmt};

@@ -325,7 +325,7 @@ fn without_an_exception_log_the_hypervisor_is_the_witness() {
     assert_eq!(alone.verdict, Verdict::NoVerdict);
     let reason = alone.reason.unwrap();
     assert!(
-        reason.contains("nobody outside of the guest counts"),
+        reason.contains("no witness outside the guest counts"),
         "{reason}"
     );
 }

@@ -69,7 +69,7 @@ pub enum Debt {
         more: usize,
     },
     /// One where another is due.
-    #[error("{what} `{due}` is due, and the guest reports `{reported}`")]
+    #[error("expected {what} `{due}`, the guest reports `{reported}`")]
     Order {
         /// Steps or checks.
         what: What,
@@ -89,7 +89,7 @@ pub enum Debt {
         more: usize,
     },
     /// A step that demands other counts than it should.
-    #[error("step `{name}` has to demand {due}, and demands {reported}")]
+    #[error("step `{name}` must demand {due}; it demands {reported}")]
     Demands {
         /// The step.
         name: String,
@@ -99,7 +99,7 @@ pub enum Debt {
         reported: Demand,
     },
     /// A check that takes a wrong value for the right one.
-    #[error("check `{name}` has to want {due}, and wants {reported}")]
+    #[error("check `{name}` must want {due}; it wants {reported}")]
     Wants {
         /// The check.
         name: String,

@@ -223,7 +223,7 @@ fn descriptor_path(descriptor: &impl AsRawFd) -> String {
     format!("/dev/fd/{}", descriptor.as_raw_fd())
 }
 
-/// A file without a name, of `size` bytes.
+/// An anonymous file (memfd) of `size` bytes.
 fn memory_file(size: u64) -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create("setway-memory", MemfdFlags::CLOEXEC)?;
     rustix::fs::ftruncate(&file, size)?;

@@ -27,7 +27,7 @@ pub const FILE: &str = "recording.json";
 /// The schema of that file.
 const SCHEMA: &str = "setway.recording/1";
 
-/// A kept run, but for what it said.
+/// A kept run, except for what it said.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {

@@ -1,4 +1,4 @@
-//! One report of several: shards of a run, or runs on several QEMUs.
+//! One report of several: the parts of a run, or runs on several QEMUs.
 
 use setway_cases::{CASES, RULES};
 use setway_report::{Artifact, RunReport, Target};

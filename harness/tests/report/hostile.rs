@@ -29,7 +29,7 @@ fn hostile(report: &RunReport) -> RunReport {
     serde_json::from_value(value).expect("the verdicts are as they were")
 }
 
-/// Panics if `text` drives a terminal, but for the colours of the harness itself.
+/// Panics if `text` drives a terminal, except for the colours of the harness itself.
 fn assert_harmless(text: &str) {
     let plain = plain(text);
     // Nothing but `ESC [ digits m` may be gone.

@@ -5,13 +5,18 @@ use std::path::Path;
 use super::{assert_none, files, text};
 
 /// What does not appear, in any case, and what does instead. A space at an end is the end of a word.
-const WORDS: [(&str, &str); 6] = [
+const WORDS: [(&str, &str); 11] = [
     ("point of coherence", "point of coherency, as Arm calls it"),
     (" mend ", "correct, fix"),
     (" mends ", "corrects, fixes"),
     ("; nothing if ", "`None` if"),
     ("behind the end", "after the end"),
     ("somebody ", "a name for who it is"),
+    (" but for ", "except for"),
+    ("behind a fault", "after a fault"),
+    ("behind the last", "after the last"),
+    ("safety likewise", "what holds, said again"),
+    (" shards", "the parts of a run"),
 ];
 
 #[test]

@@ -5,8 +5,8 @@
 //! The hypervisor's part of the command line, before `--`, has the key that seals the hypervisor's records. A
 //! guest that knew it could write records in the hypervisor's name. So nothing that the guest can reach has it:
 //!
-//! - The boot loader's tree may lie in memory that becomes the guest's, as QEMU's does. [`take`] overwrites all of
-//!   it with zeros, and cleans those to the point of coherency, because the guest starts with its caches off.
+//! - The boot loader's tree may lie in memory that becomes the guest's, as QEMU's does. [`erase`] overwrites all
+//!   of it with zeros, and cleans those to the point of coherency, because the guest starts with its caches off.
 //! - The copy that is edited lies in the hypervisor's memory, which stage 2 maps to nobody, and so does the key
 //!   that was read from the command line. Of the boot loader's tree, only the blocks in use are copied, not what a
 //!   tool left between and after them; `bootargs` is overwritten to its full length, and a second one is refused.
@@ -51,27 +51,49 @@ mod header {
 /// FDT_NOP.
 const NOP: [u8; 4] = 4u32.to_be_bytes();
 
-/// Makes the guest's tree of the boot loader's at `dtb`, for a guest with `memory` and the command line `args`, and
-/// overwrites the boot loader's.
+/// Makes the guest's tree of the boot loader's at `dtb`, for a guest with `memory` and the command line `args`.
 ///
 /// # Safety
 ///
-/// There must be a device tree at `dtb`, in memory, and nobody else may use it any more; `args` may come from there.
-pub unsafe fn take(dtb: u64, memory: &Range<u64>, args: &str) -> &'static [u8; SIZE] {
+/// There must be a device tree at `dtb`, in memory, and nobody may change it meanwhile.
+pub unsafe fn make(dtb: u64, memory: &Range<u64>, args: &str) -> &'static [u8; SIZE] {
     let Blob(blob) = BLOB.take().expect("one guest is loaded, once");
     // SAFETY: the caller's.
-    let original = unsafe {
-        let total = (dtb as *const u8).add(header::TOTAL_SIZE).cast::<[u8; 4]>();
-        let total = u32::from_be_bytes(total.read()) as usize;
-        core::slice::from_raw_parts(dtb as *const u8, total)
-    };
+    let original = unsafe { core::slice::from_raw_parts(dtb as *const u8, total_size(dtb)) };
     copy_tree(original, blob);
     edit_tree(blob, memory, args);
-    let end = dtb + original.len() as u64;
-    // SAFETY: the caller's; `original` and `args` are not used any more.
-    unsafe { core::ptr::write_bytes(dtb as *mut u8, 0, (end - dtb) as usize) }
-    stage2::clean_range(dtb..end);
     blob
+}
+
+/// Overwrites the boot loader's tree at `dtb`.
+///
+/// # Safety
+///
+/// There must be a device tree at `dtb`, in memory, and nobody may use it, or what is borrowed from it, any more.
+pub unsafe fn erase(dtb: u64) {
+    // SAFETY: the caller's.
+    let end = unsafe {
+        let size = total_size(dtb);
+        core::ptr::write_bytes(dtb as *mut u8, 0, size);
+        dtb + size as u64
+    };
+    stage2::clean_range(dtb..end);
+}
+
+/// The number of bytes of the device tree at `dtb`.
+///
+/// # Safety
+///
+/// There must be one, in memory.
+unsafe fn total_size(dtb: u64) -> usize {
+    // SAFETY: the caller's; bytes have no alignment.
+    let total = unsafe {
+        (dtb as *const u8)
+            .add(header::TOTAL_SIZE)
+            .cast::<[u8; 4]>()
+            .read()
+    };
+    u32::from_be_bytes(total) as usize
 }
 
 /// Copies the blocks that are in use, each to its own place.

@@ -14,14 +14,12 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
     let Some(initrd) = board.initrd else {
         panic!("no guest: pass its image as the initial RAM disk (QEMU's -initrd)")
     };
-    // SAFETY: `board` was read from that tree, and what it borrows from there is not used any more.
-    let blob = unsafe {
-        device_tree::take(
-            dtb,
-            &stage2::guest_memory(),
-            bootargs::split(board.bootargs).1,
-        )
-    };
+    let memory = stage2::guest_memory();
+    let args = bootargs::split(board.bootargs).1;
+    // SAFETY: `board` was read from that tree, and nothing changes it before it is erased.
+    let blob = unsafe { device_tree::make(dtb, &memory, args) };
+    // SAFETY: what `board` borrows from there is not used any more.
+    unsafe { device_tree::erase(dtb) }
 
     // SAFETY: the boot loader put the RAM disk there, in memory that is the guest's.
     let file = unsafe {
@@ -33,7 +31,6 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
     let Some(image) = Image::read(file) else {
         panic!("the RAM disk is neither an arm64 Image nor a zImage")
     };
-    let memory = stage2::guest_memory();
     let start = memory.start
         + match image.state {
             State::AArch64 => image.text_offset,
@@ -49,7 +46,7 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
         );
     }
     // SAFETY: both targets lie in the guest's memory, where nothing of the hypervisor's is and nothing runs yet;
-    // `copy` allows the RAM disk to overlap. The bytes behind the file are the guest's .bss: what
+    // `copy` allows the RAM disk to overlap. The bytes after the file are the guest's .bss: what
     // the RAM disk left there must go.
     unsafe {
         core::ptr::copy(file.as_ptr(), start as *mut u8, file.len());

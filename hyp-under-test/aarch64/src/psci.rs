@@ -1,11 +1,11 @@
-//! PSCI (Arm DEN0022) for the guest, by HVC; and the firmware's PSCI for us, by SMC.
+//! PSCI (Arm DEN0022) for the guest, by HVC; and the firmware's PSCI for the hypervisor, by SMC.
 
 use crate::{
     report,
     trace::{COUNTERS, MARKS},
     vcpu::{self, Entry, Power, Vcpu},
 };
-use setway_runtime::{board::MAX_CPUS, exclusive::Exclusive};
+use setway_runtime::{board::MAX_CPUS, exclusive::SyncUnsafeCell};
 use smccc::{
     Smc,
     psci::{
@@ -94,8 +94,8 @@ fn cpu_suspend(power_state: u64) -> Result<u64, Error> {
 
 /// The stack on which a CPU starts, by its vCPU's index. The CPU that has made the vCPU pending owns it, and then
 /// the started CPU, until it leaves it for its vCPU's.
-static START_STACKS: Exclusive<[aarch64_rt::Stack<1>; MAX_CPUS]> =
-    Exclusive::new([const { aarch64_rt::Stack::new() }; MAX_CPUS]);
+static START_STACKS: SyncUnsafeCell<[aarch64_rt::Stack<1>; MAX_CPUS]> =
+    SyncUnsafeCell::new([const { aarch64_rt::Stack::new() }; MAX_CPUS]);
 
 fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error> {
     let index = vcpu::by_mpidr(mpidr).ok_or(Error::InvalidParameters)?;
@@ -117,7 +117,7 @@ fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error
         t32,
     };
     let stack = START_STACKS
-        .as_ptr()
+        .get()
         .cast::<aarch64_rt::Stack<1>>()
         .wrapping_add(index);
     // A CPU that has just said CPU_OFF may still be on its way.

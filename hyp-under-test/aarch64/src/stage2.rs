@@ -112,7 +112,7 @@ fn is_paged(ipa: u64) -> bool {
 
 /// Turns stage 2 on for this CPU, once HCR_EL2.VM is set.
 pub fn enable() {
-    // SAFETY: governs the guest only, which does not run yet.
+    // SAFETY: governs this CPU's vCPU only, which does not run yet; other CPUs have registers of their own.
     unsafe {
         msr!("vtcr_el2", VTCR);
         msr!("vttbr_el2", &raw const ROOT);

@@ -34,7 +34,7 @@ fn handle(vcpu: &mut Vcpu) {
         ec::HVC64 | ec::HVC32 => psci::call(vcpu),
         ec::SMC32 if !aarch32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {
-            // The guest's firmware is us, by HVC. To SMCCC (DEN0028) an unknown call is -1. Unlike
+            // The guest's firmware is the hypervisor, by HVC. To SMCCC (DEN0028) an unknown call is -1. Unlike
             // HVC, SMC traps before it is executed.
             vcpu.x[0] = !0;
             step(vcpu, esr);

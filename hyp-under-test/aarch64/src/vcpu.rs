@@ -11,7 +11,7 @@ use core::{
 };
 use setway_architecture::registers::{Hcr, Mpidr, Sctlr};
 use setway_policy::{Mutant, Policy, VcpuState};
-use setway_runtime::{board::MAX_CPUS, exclusive::Exclusive, mrs, msr};
+use setway_runtime::{board::MAX_CPUS, exclusive::SyncUnsafeCell, mrs, msr};
 
 /// HCR_EL2 except for TVM and RW.
 const HCR: Hcr = Hcr::VM
@@ -73,8 +73,8 @@ struct Stack {
 }
 
 /// The stack of each CPU, by its vCPU's index. Only [`run`] asks for one, and only for that of its own CPU.
-static STACKS: Exclusive<[MaybeUninit<Stack>; MAX_CPUS]> =
-    Exclusive::new([const { MaybeUninit::uninit() }; MAX_CPUS]);
+static STACKS: SyncUnsafeCell<[MaybeUninit<Stack>; MAX_CPUS]> =
+    SyncUnsafeCell::new([const { MaybeUninit::uninit() }; MAX_CPUS]);
 
 /// A vCPU at the end of the EL2 stack of the CPU that this runs on. There is one on each CPU, and [`run`] makes it.
 pub struct InPlace(*mut Vcpu);
@@ -123,7 +123,7 @@ pub fn mpidr(index: usize) -> u64 {
     MPIDR[index].load(Ordering::Relaxed)
 }
 
-/// Whether vCPU `index` runs.
+/// The power state of vCPU `index`.
 pub fn power(index: usize) -> Power {
     match POWER[index].load(Ordering::Acquire) {
         0 => Power::On,
@@ -189,7 +189,7 @@ pub fn run(index: usize, entry: Entry) -> ! {
     // SAFETY: in bounds, since `index` is a vCPU's. Each CPU runs its own vCPU only, and is not in it now: it has
     // been turned on and is still on the stack that it started on, so nobody uses this one.
     let place = unsafe {
-        let stacks = STACKS.as_ptr().cast::<Stack>();
+        let stacks = STACKS.get().cast::<Stack>();
         let place = &raw mut (*stacks.add(index)).vcpu;
         place.write(vcpu);
         place

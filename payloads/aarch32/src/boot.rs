@@ -4,6 +4,7 @@
 //! is linked for one address, and its exception handlers keep too little of the state.
 
 use core::arch::global_asm;
+use setway_runtime::exclusive::SyncUnsafeCell;
 
 /// The boot CPU's stack.
 #[repr(C, align(4096))]
@@ -11,7 +12,7 @@ struct Stack([u8; 0x1_0000]);
 
 #[used]
 #[unsafe(link_section = ".stack.boot_stack")]
-static mut BOOT_STACK: Stack = Stack([0; 0x1_0000]);
+static BOOT_STACK: SyncUnsafeCell<Stack> = SyncUnsafeCell::new(Stack([0; 0x1_0000]));
 
 global_asm!(
     ".section .init.entry, \"ax\"",

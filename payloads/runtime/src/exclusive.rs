@@ -1,21 +1,17 @@
-//! Statics that change: those that one party uses at a time, and those that are only ever used by pointer.
+//! Statics that change: those that one party uses, and those that are only ever used by pointer.
 
 use core::{
     cell::UnsafeCell,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// A static that one party uses at a time.
-///
-/// [`take`](Self::take) finds out by itself that nobody else has it. Where a value changes hands, say from one
-/// CPU to another, only its users know when: they go by [`as_ptr`](Self::as_ptr), and argue where they use it.
+/// A static that one party uses: the one that takes it.
 pub struct Exclusive<T> {
     value: UnsafeCell<T>,
     is_taken: AtomicBool,
 }
 
-// SAFETY: `take` gives a reference to one taker, who may be on any CPU, hence `Send`; and what is done by
-// `as_ptr` is its user's duty.
+// SAFETY: `take` gives a reference to one taker, who may be on any CPU, hence `Send`.
 unsafe impl<T: Send> Sync for Exclusive<T> {}
 
 impl<T> Exclusive<T> {
@@ -37,15 +33,8 @@ impl<T> Exclusive<T> {
         if self.is_taken.swap(true, Ordering::Acquire) {
             return None;
         }
-        // SAFETY: of all callers only the first gets here; and a value that is taken is not used by `as_ptr`,
-        // for which that user has argued.
+        // SAFETY: of all callers only the first gets here.
         Some(unsafe { &mut *self.value.get() })
-    }
-
-    /// Where the value is. The user of the pointer must argue that nothing else uses it meanwhile, and that nobody has
-    /// taken the value.
-    pub const fn as_ptr(&self) -> *mut T {
-        self.value.get()
     }
 }
 

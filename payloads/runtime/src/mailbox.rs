@@ -130,19 +130,20 @@ impl Mailbox {
         }
         let mut last = 0;
         loop {
-            // SAFETY: likewise.
+            // SAFETY: the mailbox that `locate` gives, whose `command` the first CPU alone writes.
             let word = unsafe { (&raw const (*locate()).command).read_volatile() };
             if word == last {
                 wait();
                 continue;
             }
             last = word;
-            // SAFETY: likewise; with the command came what it needs.
+            // SAFETY: the mailbox that `locate` gives; with the command came what it needs.
             let [low, high, value] = unsafe { (&raw const (*locate()).store).read_volatile() };
             let at = (u64::from(high) << 32 | u64::from(low)) as usize as *mut u32;
-            let goes_on = obey::<I>(word & 0xff, at, value);
+            // SAFETY: what `store` was called with, whose caller says so.
+            let goes_on = unsafe { obey::<I>(word & 0xff, at, value) };
             barrier();
-            // SAFETY: likewise.
+            // SAFETY: the mailbox that `locate` gives, whose `done` this CPU alone writes.
             unsafe { (&raw mut (*locate()).done).write_volatile(word) }
             if !goes_on {
                 return;
@@ -158,9 +159,13 @@ impl Default for Mailbox {
 }
 
 /// Does one command; returns whether there may be another.
-fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> bool {
+///
+/// # Safety
+///
+/// If `command` is [`Command::Store`], `at` must be aligned and writable, and nobody else may use it.
+unsafe fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> bool {
     match command {
-        // SAFETY: the caller of `store` says so.
+        // SAFETY: the caller's.
         c if c == Command::Store as u32 => unsafe { at.write_volatile(value) },
         c if c == Command::SetWay as u32 => {
             // SAFETY: the op cleans.

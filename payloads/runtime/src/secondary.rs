@@ -54,11 +54,11 @@ pub fn start<I: PastCaches>(entry: usize) -> bool {
     let context = SECONDARY_CONTEXT as usize;
     let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry, context).is_ok();
     // SAFETY: the mailbox, past the caches.
-    started && unsafe { Mailbox::runs(mailbox::<I>(), Deadline::after(COMES_UP)) }
+    started && unsafe { Mailbox::runs(mailbox::<I>(), Deadline::after(START_LIMIT)) }
 }
 
-/// Seconds after which a CPU counts as not coming up. A simulator with caches is slow.
-const COMES_UP: u64 = 8;
+/// Seconds after which a CPU counts as not started. A simulator with caches is slow.
+const START_LIMIT: u64 = 8;
 
 /// How often AFFINITY_INFO is asked before a CPU counts as not going off. Each is a trap: many more
 /// would run into the harness's limit before the case could say what is wrong.
@@ -91,13 +91,13 @@ pub fn store<I: PastCaches>(place: Place, value: u32) {
 
 /// Whether the second CPU found M or C set when it started.
 pub fn started_with_caches<I: PastCaches>() -> bool {
-    // SAFETY: likewise.
+    // SAFETY: the mailbox, past the caches.
     unsafe { Mailbox::started_with_caches(mailbox::<I>()) }
 }
 
 /// What the second CPU found in its first register when it started.
 pub fn context<I: PastCaches>() -> u32 {
-    // SAFETY: likewise.
+    // SAFETY: the mailbox, past the caches.
     unsafe { Mailbox::context(mailbox::<I>()) }
 }
 

@@ -2,7 +2,7 @@
 //! files (less how they would print events), and what they have to be counted as.
 //!
 //! `pages` was read from `per_cpu/cpu0/trace_pipe_raw` of a Debian kernel's tracefs, in QEMU with a
-//! Cortex-A57. It is cut behind the last mark; what follows are the guest's records.
+//! Cortex-A57. It is cut after the last mark; what follows are the guest's records.
 
 use std::{fs, path::PathBuf};
 

@@ -72,7 +72,7 @@ pub enum Gap {
     #[error("the hypervisor's trace lost {0} events")]
     LostEvents(u64),
     /// Nobody outside of the guest counted.
-    #[error("nobody outside of the guest counts {0} here")]
+    #[error("no witness outside the guest counts {0} here")]
     NoWitness(&'static str),
     /// The simulated caches have another shape than the CPU's.
     #[error(

@@ -98,7 +98,7 @@ fn a_body_that_only_says_that_it_is_done_owes_everything() {
         debts,
         [
             "the guest owes step `set/way op` and 1 more",
-            "state check `CPU_ON succeeds` is due, and the guest reports `done`",
+            "expected state check `CPU_ON succeeds`, the guest reports `done`",
         ]
     );
 }
@@ -121,7 +121,7 @@ fn a_payload_that_stops_early_owes_the_rest() {
 fn a_payload_that_compares_a_value_with_itself_wants_the_wrong_one() {
     assert_eq!(
         debts(|_, checks| checks[3] = check(CheckKind::Data, "load", 0x11, 0x11)),
-        ["check `load` has to want 0x22, and wants 0x11"]
+        ["check `load` must want 0x22; it wants 0x11"]
     );
 }
 
@@ -131,7 +131,7 @@ fn a_payload_that_demands_something_else_owes_the_demand() {
     assert_eq!(
         debts(|steps, _| steps[0] = step("set/way op", 1, 0)),
         [
-            "step `set/way op` has to demand S/W 1, VM registers 0, flushes 1, and demands S/W 1, VM registers 0, \
+            "step `set/way op` must demand S/W 1, VM registers 0, flushes 1; it demands S/W 1, VM registers 0, \
              flushes 0"
         ]
     );
@@ -142,7 +142,7 @@ fn a_payload_that_demands_something_else_owes_the_demand() {
 fn the_kind_of_a_check_is_owed_too() {
     assert_eq!(
         debts(|_, checks| checks[3].of = CheckKind::State),
-        ["data check `load` is due, and the guest reports `load (state check)`"]
+        ["expected data check `load`, the guest reports `load (state check)`"]
     );
 }
 
@@ -150,7 +150,7 @@ fn the_kind_of_a_check_is_owed_too() {
 fn order_and_number_are_owed() {
     assert_eq!(
         debts(|_, checks| checks.swap(0, 1)),
-        ["state check `CPU_ON succeeds` is due, and the guest reports `DC CISW, x0`"]
+        ["expected state check `CPU_ON succeeds`, the guest reports `DC CISW, x0`"]
     );
     assert_eq!(
         debts(|_, checks| checks.push(check(CheckKind::State, "records that did not fit", 0, 0))),
@@ -179,7 +179,7 @@ fn only_a_failed_check_of_state_lets_a_case_end_early() {
     let wrong = check(CheckKind::State, "CPU_ON succeeds", 2, 0);
     assert_eq!(
         stopped(wrong),
-        ["check `CPU_ON succeeds` has to want 0x1, and wants 0x2"]
+        ["check `CPU_ON succeeds` must want 0x1; it wants 0x2"]
     );
     let data = debts(|_, checks| {
         checks[0] = check(CheckKind::Data, "CPU_ON succeeds", 1, 0);
@@ -215,7 +215,7 @@ fn a_value_may_be_computed_from_another() {
     let missing = debt(from(None, 0x802)).expect("there is nothing to compute it from");
     assert_eq!(
         missing.to_string(),
-        "check `SCTLR_EL1` has to want from | 0x2, of which there is nothing, and wants 0x802"
+        "check `SCTLR_EL1` must want from | 0x2, of which there is nothing; it wants 0x802"
     );
 }
 

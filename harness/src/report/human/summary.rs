@@ -135,7 +135,7 @@ fn witnessed(
         other => other.to_owned(),
     };
     let line = |(who, all, agree): (Vec<String>, usize, usize)| match who.as_slice() {
-        [] => format!("nobody in {all}"),
+        [] => format!("no witness in {all}"),
         [one] => format!("{} alone in {all}", named(one)),
         several => {
             let names: Vec<String> = several.iter().map(|who| named(who)).collect();

@@ -1,5 +1,5 @@
 //! A32: loads and stores, and what the coprocessor space has for caches, TLBs and system registers (DDI
-//! 0487, "A32 instruction set encoding"). The condition is the caller's business, but for 0b1111,
+//! 0487, "A32 instruction set encoding"). The condition field is evaluated by the caller, except for 0b1111,
 //! which is not one.
 //!
 //! What T32 has in common with A32 is here too: the addresses, and all of the coprocessor space.

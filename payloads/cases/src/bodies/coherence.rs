@@ -28,7 +28,7 @@ fn store(at: Place, value: u64) {
     }
 }
 
-/// Checks what a load of each place sees, which should be `value`, and its number.
+/// Checks that a load of each place sees `value` plus the place's number.
 fn check<I: Isa>(cx: &mut Context<I>, name: &'static str, at: Place, value: u64) {
     let got = PLACES.map(|place| at.word(place).load::<u64>());
     for (place, got) in PLACES.into_iter().zip(got) {

@@ -24,7 +24,7 @@ pub fn begin() -> io::Result<()> {
         }
     }
     console()?;
-    // The kernel's own lines would stand in the midst of records; what matters of them is told by us.
+    // The kernel's own lines would stand in the midst of records; the agent reports what matters of them.
     // A kernel without this file says nothing either.
     let _ = fs::write("/proc/sys/kernel/printk", "1");
     Ok(())

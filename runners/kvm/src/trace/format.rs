@@ -41,7 +41,7 @@ pub struct Decoder {
 /// A `format` file does not say what is needed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "this kernel's event {event} has no field `{field}`\n  next: --no-trace runs the guest without counting, please report the kernel's version"
+    "this kernel's event {event} has no field `{field}`\n  next: --no-trace runs the guest without counting; please report the kernel's version"
 )]
 pub struct FormatError {
     /// The event's name.

@@ -1,5 +1,5 @@
-//! Non-coherent caches for QEMU's Arm machines: a TCG plugin that makes loads see what the model of
-//! `setway-cache-model` has them see.
+//! Non-coherent caches for QEMU's Arm machines: a TCG plugin that makes loads return what the model of
+//! `setway-cache-model` says.
 //!
 //! QEMU must run all CPUs on one thread (`-accel tcg,thread=single`) and keep the machine's memory in a
 //! file (`-object memory-backend-file,share=on`); see the README beside this crate. The plugin knows

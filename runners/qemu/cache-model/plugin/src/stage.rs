@@ -1,6 +1,6 @@
 //! What QEMU's memory shows.
 //!
-//! What QEMU calls memory is only a stage: before each load, the bytes that the model has the CPU see are put
+//! What QEMU calls memory is only a stage: before each load, the bytes that the CPU must see according to the model are put
 //! where QEMU will load them; after each store, the model learns the bytes from there. In between, the stage has
 //! no meaning of its own, except for lines that QEMU may read without a callback.
 
