@@ -176,7 +176,7 @@ fn a_case_that_reports_less_owes() {
             _ => true,
         });
         if checks > 0 {
-            without_first_check.is(Verdict::NoVerdict, "is due");
+            without_first_check.is(Verdict::NoVerdict, "the guest reports");
         }
         let mut cheaper = Transcript::of(name);
         cheaper.edit_guest(|it| {
