@@ -175,7 +175,7 @@ pub(crate) mod tests {
     use setway_protocol::Stream;
 
     use super::*;
-    use crate::evidence::observation::{Account, Check, Counts, Gap, Maintained, Step};
+    use crate::evidence::observation::{Account, Check, Counts, Gap, Maintained, MayBeStale, Step};
 
     /// A complete observation of a run that met its rule.
     pub(crate) fn passing() -> Observation {
@@ -188,7 +188,7 @@ pub(crate) mod tests {
             end: End::Exited(ExitStatus::from_raw(0)),
             stderr: String::new(),
             modelled: None,
-            may_be_stale: false,
+            may_be_stale: MayBeStale::Nothing,
             bases: Default::default(),
             programs: Vec::new(),
             seen: Vec::new(),

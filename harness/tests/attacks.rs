@@ -21,7 +21,10 @@ use setway::{
     workspace::Workspace,
 };
 use setway_protocol::{
-    Channel, Guest, Hex, Hypervisor, Key, Model, RecordWriter, Speaker, parse, record::Message,
+    Actor, Channel, Code, Guest, Hex, Hypervisor, Key, MOST_NOTICES, Model, RecordWriter, Speaker,
+    Whereabouts, parse,
+    record::{Message, Stale},
+    word::Access,
 };
 
 /// The checkout and its data files, read once.
@@ -100,17 +103,18 @@ impl Transcript {
     }
 
     /// The same of the cache model's.
-    fn edit_model(&mut self, edit: impl FnMut(&mut Message) -> bool) {
+    fn edit_model<N: Into<usize>>(&mut self, edit: impl FnMut(&mut Message) -> N) {
         let writer = RecordWriter::<Model>::new();
         self.log = edited(&self.log, Channel::Log, writer, edit);
     }
 }
 
-fn edited<S: Speaker>(
+/// `text` with each record of one speaker as `edit` leaves it, as often as it says.
+fn edited<S: Speaker, N: Into<usize>>(
     text: &str,
     channel: Channel,
     mut writer: RecordWriter<S>,
-    mut edit: impl FnMut(&mut Message) -> bool,
+    mut edit: impl FnMut(&mut Message) -> N,
 ) -> String {
     let mut out = String::new();
     let mut written = 0;
@@ -126,7 +130,7 @@ fn edited<S: Speaker>(
         if let Message::End(end) = &mut message {
             end.records = written;
         }
-        if edit(&mut message) {
+        for _ in 0..edit(&mut message).into() {
             writer.write_any(&mut out, &message).expect("its own kind");
             written += 1;
         }
@@ -280,6 +284,52 @@ fn a_missing_witness_is_no_verdict() {
                 );
             }
         }
+    }
+}
+
+/// Attack 8: what a hypervisor or host reads for itself fills the model's account, so that nothing of the guest gets into it.
+#[test]
+fn an_account_without_room_is_no_verdict() {
+    let full = |noticed: u64| {
+        let mut transcript = Transcript::of("reference-caches");
+        let mut filled = false;
+        transcript.edit_model(|it| match it {
+            Message::Ops(_) if !filled => {
+                filled = true;
+                *it = Message::Stale(of_the_hypervisor());
+                MOST_NOTICES
+            }
+            Message::ModelTotals(totals) => {
+                totals.stale = noticed;
+                1
+            }
+            _ => 1,
+        });
+        transcript
+    };
+    full(64).is(Verdict::Pass, "");
+    full(65).is(Verdict::NoVerdict, "wrote down no more");
+}
+
+/// A stale load by a hypervisor, which is none of the guest's.
+fn of_the_hypervisor() -> Stale {
+    Stale {
+        by: Actor {
+            cpu: 0,
+            code: Some(Code {
+                el: 2,
+                pc: Hex(0x4000_1000),
+            }),
+        },
+        path: Access::Cached,
+        pa: Hex(0x4000_0000),
+        len: 4,
+        saw: Hex(1),
+        newest: Hex(2),
+        walk: false,
+        place: Whereabouts::Memory,
+        store: None,
+        then: None,
     }
 }
 

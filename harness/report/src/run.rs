@@ -86,6 +86,9 @@ pub struct Totals {
     pub excused: u64,
     /// Red runs that a known finding explains ([`RunResult::finding`]).
     pub known: u64,
+    /// Boots that hung before a guest was entered, and were made again ([`RunResult::lost_boots`]).
+    #[serde(default)]
+    pub lost_boots: u64,
 }
 
 impl RunReport {
@@ -143,6 +146,7 @@ impl Totals {
             totals.vacuous += u64::from(result.is_vacuous());
             totals.excused += result.excused().count() as u64;
             totals.known += u64::from(result.verdict.is_bad() && result.finding.is_some());
+            totals.lost_boots += u64::from(result.lost_boots);
         }
         totals
     }

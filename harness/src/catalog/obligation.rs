@@ -6,7 +6,7 @@
 //! [`crate::judge::obligation`] holds every run to it.
 
 mod file;
-mod want;
+pub mod want;
 
 use std::collections::BTreeMap;
 

@@ -180,6 +180,9 @@ fn bless<'a>(outcomes: impl Iterator<Item = &'a mut Outcome>) -> Result<(), Erro
         let Some(comparison) = &outcome.comparison else {
             continue;
         };
+        if comparison.is_damaged() {
+            continue;
+        }
         if let Some(diff) = comparison.diff() {
             show(&text::printable_lines(&diff));
         }

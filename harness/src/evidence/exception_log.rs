@@ -178,7 +178,8 @@ impl ExceptionLog {
             return None;
         }
         let esr = Esr(block.esr?);
-        let boundary = Boundary::of(esr);
+        // The agent is a program. A guest's kernel can issue the same.
+        let boundary = Boundary::of(esr).filter(|_| block.from_el0);
         if boundary.is_some() || !block.to_el2 {
             return boundary;
         }
@@ -358,6 +359,9 @@ Taking exception 11 [Hypervisor Call] on CPU 0
         assert_eq!(boundaries(&svc(boundary::BEGINS)), [Boundary::Begins]);
         assert_eq!(boundaries(&svc(boundary::ENDS)), [Boundary::Ends]);
         assert_eq!(boundaries(&svc(0)), []);
+        // A guest's kernel may issue it, and is no agent.
+        let guests = svc(boundary::BEGINS).replace("from EL0", "from EL1");
+        assert_eq!(boundaries(&guests), []);
         // With VHE the host is at EL2.
         let vhe = svc(boundary::BEGINS).replace("to EL1", "to EL2");
         assert_eq!(boundaries(&vhe), [Boundary::Begins]);

@@ -9,9 +9,10 @@ mod modelled;
 
 use std::collections::BTreeMap;
 
+use setway_cases::{Case, Kind, Premise};
 use setway_protocol::{
     record,
-    word::{CacheType, CheckKind},
+    word::{Access, CacheType, CheckKind},
 };
 
 use super::{
@@ -200,6 +201,39 @@ pub struct Account {
     pub lost: u64,
 }
 
+/// What a case itself makes stale, by right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayBeStale {
+    /// Nothing: all that a load sees has to be the newest.
+    Nothing,
+    /// What is loaded past the caches: the case shows that a store still waits in one.
+    PastCaches,
+    /// Whatever the case itself does to its data, on a bare machine.
+    Anything,
+}
+
+impl MayBeStale {
+    /// What `case` makes stale.
+    pub fn of(case: &Case) -> Self {
+        if case.rule.kind == Kind::Machine {
+            MayBeStale::Anything
+        } else if case.needs(Premise::OnlyOwnEvictions) {
+            MayBeStale::PastCaches
+        } else {
+            MayBeStale::Nothing
+        }
+    }
+
+    /// Whether what `read` tells is right.
+    pub fn allows(self, read: &Notice) -> bool {
+        match self {
+            MayBeStale::Nothing => false,
+            MayBeStale::PastCaches => !read.walk && read.path == Some(Access::Uncached),
+            MayBeStale::Anything => true,
+        }
+    }
+}
+
 /// The ids of the images that a run boots, which its records must repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Builds {
@@ -239,8 +273,8 @@ pub struct Observation {
     pub caches: Vec<Cache>,
     /// What the hypervisor says of itself, if it does.
     pub account: Option<Account>,
-    /// The case is about loads that see old data.
-    pub may_be_stale: bool,
+    /// What the case itself makes stale.
+    pub may_be_stale: MayBeStale,
     /// What the cache model noticed, if there was one.
     pub modelled: Option<Modelled>,
     /// The random programs that the guest ran, if any.

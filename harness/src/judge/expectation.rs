@@ -157,6 +157,11 @@ impl Comparison {
         Some(diff)
     }
 
+    /// Whether the expectation cannot be read as one. It has to be looked at, and is not replaced.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Comparison::Damaged(_))
+    }
+
     /// Makes what was observed the expectation. Says whether that changed anything.
     pub fn bless(&self) -> io::Result<bool> {
         match self {
@@ -278,6 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_no_snapshot_is_damaged_and_not_accepted() {
+        assert!(!Comparison::Same.is_damaged());
         let dir = tempfile::tempdir().unwrap();
         for garbage in ["", "\u{1}garbage\n"] {
             let it = expectation(dir.path());

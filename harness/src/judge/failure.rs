@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::evidence::observation::{Counts, Observation};
+use setway_protocol::word::Access;
+
+use crate::evidence::observation::{Counts, MayBeStale, Observation};
 
 /// One thing that is not as the rule demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub enum Failure {
         saw: u64,
         /// The newest data.
         newest: u64,
+        /// It was a load, and neither a fetch nor a walk of tables.
+        is_load: bool,
     },
     /// The hypervisor counts flushes that the cache model does not see, or fewer.
     Flushes {
@@ -100,11 +104,12 @@ impl Failure {
         // A stale read that no check compares is as wrong, where nothing may be stale.
         let modelled = || observation.modelled.iter();
         let stale = modelled().flat_map(|modelled| &modelled.stale);
-        let stale = stale.filter(|read| !observation.may_be_stale && read.by.el < 2);
+        let stale = stale.filter(|read| !observation.may_be_stale.allows(read) && read.by.el < 2);
         let stale = stale.map(|read| Failure::Stale {
             pc: read.by.pc,
             saw: read.saw,
             newest: read.newest,
+            is_load: !read.walk && read.path != Some(Access::Fetch),
         });
         // A hypervisor may count a flush that it does not make.
         let unseen = steps.filter_map(|(n, step)| {
@@ -118,7 +123,7 @@ impl Failure {
         });
         let lost = modelled().flat_map(|modelled| &modelled.lost);
         let lost = lost
-            .filter(|_| !observation.may_be_stale)
+            .filter(|_| observation.may_be_stale != MayBeStale::Anything)
             .map(|lost| Failure::Lost {
                 pc: lost.by.pc,
                 el: lost.by.el,
@@ -127,7 +132,9 @@ impl Failure {
         // A flush has to reach whatever the guest has dirtied, whether a later load looks there or not.
         let flushes = modelled().flat_map(|modelled| &modelled.flushes);
         let flushes = flushes.filter(|flush| flush.is_of_the_policy());
-        let half = flushes.clone().filter(|it| it.clean + it.invalidate > 0);
+        let half = flushes
+            .clone()
+            .filter(|it| it.clean > 0 || it.invalidate > 0);
         let half = half.map(|flush| Failure::Half {
             pc: flush.pc,
             ops: flush.ops,
@@ -160,7 +167,9 @@ impl fmt::Display for Failure {
             Failure::Check { name, want, got } => {
                 write!(f, "{name}: expected {want}, got {got}")
             }
-            Failure::Stale { pc, saw, newest } => {
+            Failure::Stale {
+                pc, saw, newest, ..
+            } => {
                 write!(
                     f,
                     "a load at {pc:#x} saw {saw:#x}, and {newest:#x} is newer"

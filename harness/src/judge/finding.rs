@@ -9,6 +9,7 @@ use setway_cache_model::Schedule;
 use crate::{
     catalog::{
         finding::{EndKind, Finding, OFF, Shows, Symptom, SymptomStep},
+        obligation::want,
         schedule::Caches,
     },
     judge::{Judgement, Verdict, failure::Failure},
@@ -22,6 +23,8 @@ pub struct Known {
     pub id: String,
     /// One line about it.
     pub title: String,
+    /// All that the run shows is what findings say to show by chance, and not each time.
+    pub by_chance: bool,
 }
 
 /// The finding that explains `judgement` of `run` under the hypervisor that `label` names, if it is known as a whole.
@@ -52,9 +55,11 @@ pub fn known(findings: &[Finding], label: &str, run: &Run, judgement: &Judgement
             return None;
         }
     }
+    let mut explaining = symptoms.iter().filter(|(_, it)| explains(it));
     Some(Known {
         id: first.id.clone(),
         title: first.title.clone(),
+        by_chance: explaining.all(|(_, it)| it.sometimes),
     })
 }
 
@@ -122,7 +127,11 @@ impl Symptom {
                 checks.iter().any(|it| it.name == *name && it.got == *got)
             }
             Failure::Step { .. } => steps.iter().any(|it| is_step(it, failure)),
-            Failure::Stale { .. } => *stale,
+            // A load that the symptom says more of: a check compares what it saw.
+            Failure::Stale { saw, is_load, .. } => {
+                let is_saw = |got: &str| want::number(got) == Some(*saw);
+                *stale && *is_load && checks.iter().any(|it| is_saw(&it.got))
+            }
             Failure::Flushes { .. }
             | Failure::Missed { .. }
             | Failure::Lost { .. }

@@ -34,7 +34,7 @@ pub struct Outcome {
     pub judgement: Judgement,
     /// What it showed; `None` if it was skipped or the machine did not start.
     pub observation: Option<Observation>,
-    /// What a pass would need to mean anything; `None` if it could have failed, or is no pass.
+    /// What a pass would need to mean anything; `None` if it could have failed, or broke its rule.
     pub undecided: Option<&'static str>,
     /// How it compares with the expectation, if it was held against one.
     pub comparison: Option<Comparison>,
@@ -87,6 +87,7 @@ impl Court<'_> {
             step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
         }
         let mut judgement = judge(&observation).owing(&debts);
+        let meets_rule = judgement.verdict == Verdict::Pass;
         let mut comparison = None;
         // A defect that makes no difference must survive, so nothing else is asked of a mutant.
         let expected = self.expectations && run.mutant.is_none();
@@ -104,12 +105,11 @@ impl Court<'_> {
                 judgement = finding::gone(self.findings, &label, run).unwrap_or(judgement);
             }
         }
-        let passes = judgement.verdict == Verdict::Pass;
         let undecided = premise::missing(&target.machine, run, &observation);
         Outcome {
             run: *run,
             judgement,
-            undecided: undecided.filter(|_| passes),
+            undecided: undecided.filter(|_| meets_rule),
             observation: Some(observation),
             comparison,
             duration: capture.duration,
@@ -134,6 +134,12 @@ impl Outcome {
             log_dir: None,
             known: None,
         }
+    }
+
+    /// What this pass would need to mean anything; `None` if it could have failed, or is no pass.
+    pub fn undecided(&self) -> Option<&'static str> {
+        let is_pass = self.judgement.verdict == Verdict::Pass;
+        self.undecided.filter(|_| is_pass)
     }
 
     /// Whether a load of the guest's own found wrong data.

@@ -51,6 +51,8 @@ pub struct Recording {
     /// The exception log was too long to be kept whole.
     is_cut: bool,
     duration_ms: u64,
+    #[serde(default)]
+    lost_boots: u32,
 }
 
 /// How a run ended.
@@ -105,6 +107,7 @@ impl Recording {
             },
             has_exception_log: capture.log.is_some(),
             is_cut: !capture.log_text.is_whole(),
+            lost_boots: capture.lost_boots,
             duration_ms: capture.duration.as_millis().try_into().unwrap_or(u64::MAX),
         }
     }
@@ -211,6 +214,7 @@ impl Recording {
         let mut capture = tape::one_run(machine, Limits::default(), None, hosted)?;
         capture.key = self.key();
         capture.duration = Duration::from_millis(self.duration_ms);
+        capture.lost_boots = self.lost_boots;
         match &self.end {
             Ending::Status(_) | Ending::Stopped(_) => {}
             Ending::Over => capture.end = End::Over,

@@ -225,7 +225,10 @@ impl<M: Machine> Tape<M> {
         let boundary = self.log.line(&String::from_utf8_lossy(&line));
         match (self.part, boundary) {
             (Part::BetweenBoundaries, Some(Boundary::Begins)) => {
+                // A run begins once. Whoever set another boundary, something of the run is lost.
+                let again = self.within || self.has_log();
                 self.log = ExceptionLog::new(self.hosted);
+                self.log.damaged += usize::from(again);
                 self.log_text = Excerpt::default();
                 self.within = true;
                 None
@@ -351,12 +354,14 @@ pub fn one_run_of<M: Machine>(
     last: Option<LastLine>,
     hosted: bool,
 ) -> std::io::Result<Capture> {
+    let began = Instant::now();
     let mut lost_boots = 0;
     loop {
         let capture = one_run(boot()?, limits, last, hosted)?;
         if lost_boots + 1 >= attempts || !capture.hung_in_boot() {
             return Ok(Capture {
                 lost_boots,
+                duration: began.elapsed(),
                 ..capture
             });
         }

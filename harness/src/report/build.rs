@@ -178,7 +178,7 @@ impl Part<'_> {
             lost_boots: outcome.lost_boots,
             needs_cache_model: run.case.needs(Premise::Caches) && run.caches.is_none(),
             caches: run.caches.map(|caches| caches.to_string()),
-            undecided: outcome.undecided.map(str::to_owned),
+            undecided: outcome.undecided().map(str::to_owned),
             notes: self.notes(outcome),
             builds: BuildIds {
                 guest: format!("{:#x}", builds.guest),
@@ -205,7 +205,11 @@ impl Part<'_> {
 
     /// What to know of a run beside its verdict, a line each.
     fn notes(&self, outcome: &Outcome) -> Vec<String> {
-        let undecided = outcome.undecided.map(|lack| format!("undecided: {lack}"));
+        let undecided = outcome.undecided().map(|lack| format!("undecided: {lack}"));
+        let lost = (outcome.lost_boots > 0).then(|| {
+            let boots = outcome.lost_boots;
+            format!("boots that hung before a guest was entered, and were made again: {boots}")
+        });
         let checks = outcome.observation.iter().flat_map(|it| &it.checks);
         let excused = checks.filter(|check| !check.is_right()).filter_map(|it| {
             let why = it.excuse.as_deref()?;
@@ -219,7 +223,11 @@ impl Part<'_> {
         let profile = &self.tested.target().profile;
         let reasons = profile.reasons(outcome.run.case).into_iter();
         let reasons = reasons.map(|why| format!("profile {}: {why}", profile.name));
-        let notes = undecided.into_iter().chain(excused).chain(known);
+        let notes = undecided
+            .into_iter()
+            .chain(lost)
+            .chain(excused)
+            .chain(known);
         notes.chain(reasons).collect()
     }
 

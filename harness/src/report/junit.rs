@@ -109,6 +109,7 @@ fn properties(report: &RunReport, target: &Target) -> Vec<(String, String)> {
     add("vacuous_passes", &totals.vacuous.to_string());
     add("excused_values", &totals.excused.to_string());
     add("known_findings", &totals.known.to_string());
+    add("lost_boots", &totals.lost_boots.to_string());
     for origin in &report.origins {
         let (tool, checkout, host) = (&origin.tool, &origin.checkout, &origin.host);
         if checkout.root.is_empty() {

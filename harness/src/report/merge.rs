@@ -52,13 +52,13 @@ fn add(merged: &mut RunReport, report: RunReport) {
         }
     }
     merged.allow_findings &= report.allow_findings;
-    merged.wall_ms += report.wall_ms;
+    merged.wall_ms = merged.wall_ms.saturating_add(report.wall_ms);
 }
 
 /// Adds `target`, or what ran of it to the same one; returns what that is called.
 fn add_target(targets: &mut Vec<Target>, target: Target) -> String {
     if let Some(same) = targets.iter_mut().find(|it| is_same(it, &target)) {
-        same.wall_ms += target.wall_ms;
+        same.wall_ms = same.wall_ms.saturating_add(target.wall_ms);
         for artifact in target.artifacts {
             if !same.artifacts.iter().any(|it| it.name == artifact.name) {
                 same.artifacts.push(artifact);

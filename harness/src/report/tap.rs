@@ -41,7 +41,7 @@ fn write(text: &mut String, report: &RunReport) -> fmt::Result {
     let totals = report.totals;
     writeln!(
         text,
-        "# {} passed ({} vacuous), {} skipped, {} red ({} known); {} wrong values excused",
+        "# {} passed ({} vacuous), {} skipped, {} red ({} known); {} wrong values excused, {} boots lost",
         report.count(Verdict::Pass),
         totals.vacuous,
         report.count(Verdict::Skip),
@@ -51,7 +51,8 @@ fn write(text: &mut String, report: &RunReport) -> fmt::Result {
             .filter(|it| it.verdict.is_bad())
             .count(),
         totals.known,
-        totals.excused
+        totals.excused,
+        totals.lost_boots
     )
 }
 

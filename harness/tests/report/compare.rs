@@ -71,6 +71,17 @@ fn other_files_are_another_target() {
 }
 
 #[test]
+fn times_of_garbage_add_up_to_the_most() {
+    let mut old = fixture("one-target.json");
+    (old.wall_ms, old.targets[0].wall_ms) = (u64::MAX, u64::MAX);
+    let merged = merge([old.clone(), old]).expect("two reports");
+    assert_eq!(
+        (merged.wall_ms, merged.targets[0].wall_ms),
+        (u64::MAX, u64::MAX)
+    );
+}
+
+#[test]
 fn a_merged_report_allows_what_all_of_its_parts_allow() {
     let (mut allows, strict) = (fixture("real.json"), fixture("one-target.json"));
     allows.allow_findings = true;

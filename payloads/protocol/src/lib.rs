@@ -56,3 +56,6 @@ pub const PREFIX: &str = "%sw ";
 
 /// The protocol version that `begin` announces.
 pub const VERSION: u64 = 2;
+
+/// How many records of each kind of notice, stale reads and lost writes, the cache model writes at most. It counts all.
+pub const MOST_NOTICES: usize = 64;

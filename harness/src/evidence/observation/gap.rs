@@ -71,6 +71,11 @@ pub enum Gap {
     /// The hypervisor's trace had no room for all of its events.
     #[error("the hypervisor's trace lost {0} events")]
     LostEvents(u64),
+    /// The cache model noticed more than it writes down.
+    #[error(
+        "the cache model noticed more than {0} kinds of stale reads or lost writes, and wrote down no more"
+    )]
+    Unlisted(usize),
     /// Nobody outside of the guest counted.
     #[error("no witness outside the guest counts {0} here")]
     NoWitness(&'static str),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use setway_cases::{Kind, Premise};
 use setway_protocol::{
     Hex, Stream, VERSION,
     record::{
@@ -10,7 +9,7 @@ use setway_protocol::{
     },
 };
 
-use super::{Account, Bases, Builds, Cache, Check, Gap, Observation, Step, modelled};
+use super::{Account, Bases, Builds, Cache, Check, Gap, MayBeStale, Observation, Step, modelled};
 use crate::{
     evidence::{
         capture::Capture,
@@ -134,8 +133,7 @@ impl Observation {
             checks,
             caches: guest.of().map(|it: record::Cache| Cache::of(&it)).collect(),
             account,
-            may_be_stale: run.case.rule.kind == Kind::Machine
-                || run.case.needs(Premise::OnlyOwnEvictions),
+            may_be_stale: MayBeStale::of(run.case),
             modelled,
             programs: guest.of().collect(),
             seen: guest

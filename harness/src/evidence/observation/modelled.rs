@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use setway_protocol::{
-    Actor, Deed, Whereabouts, Word,
+    Actor, Deed, MOST_NOTICES, Whereabouts, Word,
     record::{self, Message, ModelTotals},
     word::{Access, By, Cause, Maintenance, Op},
 };
@@ -127,9 +127,9 @@ impl Modelled {
         let mut sum = Maintained::default();
         for flush in flushes {
             sum.flushes += 1;
-            sum.lines += flush.lines;
-            sum.twice += flush.twice;
-            sum.dirty += flush.dirty;
+            sum.lines = sum.lines.saturating_add(flush.lines);
+            sum.twice = sum.twice.saturating_add(flush.twice);
+            sum.dirty = sum.dirty.saturating_add(flush.dirty);
             sum.missed = flush.missed;
         }
         sum
@@ -251,6 +251,12 @@ pub(super) fn watched(records: &Records, isa: Isa, gaps: &mut Vec<Gap>) {
         .filter(|(_, seen)| *seen == 0)
     {
         gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
+    }
+    let full = |written: usize, all: u64| written >= MOST_NOTICES && all > written as u64;
+    if full(records.of::<record::Stale>().count(), totals.stale)
+        || full(records.of::<record::Lost>().count(), totals.lost)
+    {
+        gaps.push(Gap::Unlisted(MOST_NOTICES));
     }
     if totals.unwatched > 0 {
         let blocks = totals.unwatched;

@@ -110,6 +110,42 @@ fn two_findings_may_show_in_one_run() {
 }
 
 #[test]
+fn a_stale_load_is_named_by_what_it_saw() {
+    let mut symptom = symptom(&[("load, word 0", "0x11111111")], false);
+    let Shows::Failures { stale, .. } = &mut symptom.shows else {
+        panic!("it names checks")
+    };
+    *stale = true;
+    let finding = finding(vec![symptom]);
+    let with = |saw, is_load| {
+        let stale = Failure::Stale {
+            pc: 0x4000_0000,
+            saw,
+            newest: 0x2222_2222,
+            is_load,
+        };
+        is_known(&finding, vec![check("load, word 0", "0x11111111"), stale])
+    };
+    assert!(with(0x1111_1111, true));
+    // Another load of other data, and a walk or a fetch, are news.
+    assert!(!with(0x3333_3333, true));
+    assert!(!with(0x1111_1111, false));
+}
+
+#[test]
+fn what_shows_by_chance_is_said_to() {
+    let by_chance = |sometimes: &[bool]| {
+        let rows = sometimes.iter().map(|it| symptom(&[("a", "0x0")], *it));
+        let finding = finding(rows.collect());
+        let judgement = Judgement::failed(vec![check("a", "0x0")]);
+        known(&[finding], LABEL, &run(), &judgement).map(|it| it.by_chance)
+    };
+    assert_eq!(by_chance(&[true]), Some(true));
+    assert_eq!(by_chance(&[false]), Some(false));
+    assert_eq!(by_chance(&[true, false]), Some(false));
+}
+
+#[test]
 fn a_step_is_named_with_what_is_observed() {
     let named = |vm_reg, flush| {
         let mut symptom = symptom(&[], false);

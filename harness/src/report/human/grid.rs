@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use setway_report::{RunReport, RunResult, Target, Verdict};
 
-use super::style::{BOLD, end_line, padding, rank, style, word};
+use super::style::{BOLD, end_line, padding, style, worst};
 use crate::report::title;
 
 /// The table.
@@ -62,13 +62,12 @@ impl Cell {
     fn of(report: &RunReport, target: &Target, rule: &str) -> Self {
         let results = report.results_of(target).filter(|it| it.rule == rule);
         let results: Vec<&RunResult> = results.collect();
-        let Some(worst) = results.iter().max_by_key(|it| rank(it.verdict)) else {
+        let Some((verdict, word)) = worst(results.iter().copied()) else {
             return Self {
                 verdict: None,
                 text: "-".to_owned(),
             };
         };
-        let verdict = worst.verdict;
         let text = if verdict.is_bad() {
             let red = results.iter().filter(|it| it.verdict.is_bad());
             let made = results.iter().filter(|it| it.is_made()).count();
@@ -76,7 +75,7 @@ impl Cell {
             let known = if is_known { " known" } else { "" };
             format!("{verdict} {}/{made}{known}", red.count())
         } else {
-            word(worst)
+            word
         };
         Self {
             verdict: Some(verdict),

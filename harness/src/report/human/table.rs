@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use setway_report::{RunReport, RunResult};
 
-use super::style::{BOLD, end_line, padding, rank, style, word};
+use super::style::{BOLD, end_line, padding, style, worst};
 
 /// The width of a column: that of the longest verdict, `no_verdict`.
 const COLUMN: usize = 10;
@@ -28,9 +28,9 @@ pub fn write(text: &mut String, report: &RunReport) -> fmt::Result {
         for isa in &isas {
             // Of several runs with different caches, the worst.
             let runs = row.iter().filter(|result| result.isa == *isa);
-            match runs.max_by_key(|result| rank(result.verdict)) {
-                Some(result) => {
-                    let (style, word) = (style(result.verdict), word(result));
+            match worst(runs) {
+                Some((verdict, word)) => {
+                    let style = style(verdict);
                     write!(text, "  {style}{word}{style:#}{}", padding(&word, COLUMN))?;
                 }
                 None => write!(text, "  {:COLUMN$}", "-")?,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_cache_model::{Actor, Event, LostWrite, Model, StaleRead, Where};
 use setway_protocol::{
-    Hex, Kind, RecordWriter, VERSION,
+    Hex, Kind, MOST_NOTICES, RecordWriter, VERSION,
     record::{self, Armed, ModelBegin, ModelTotals, Ops},
     word::{self, By},
 };
@@ -18,9 +18,6 @@ use crate::{
     site::{Site, Sites},
     words,
 };
-
-/// How many different events of a kind are written; more are counted.
-const MOST: usize = 64;
 
 /// What is written, and what is counted until the end.
 #[derive(Debug)]
@@ -111,7 +108,7 @@ impl Report {
             .entry((read.reader.site, stored, read.whereabouts))
             .or_insert(0);
         *count += 1;
-        if *count > 1 || known >= MOST {
+        if *count > 1 || known >= MOST_NOTICES {
             return;
         }
         self.write(&record::Stale {
@@ -133,7 +130,7 @@ impl Report {
         let known = self.lost.len();
         let count = self.lost.entry((lost.by.site, stored)).or_insert(0);
         *count += 1;
-        if *count > 1 || known >= MOST {
+        if *count > 1 || known >= MOST_NOTICES {
             return;
         }
         self.write(&record::Lost {
