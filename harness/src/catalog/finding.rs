@@ -49,6 +49,8 @@ pub struct Symptom {
     pub hypervisors: Vec<String>,
     /// It does not show each time, and then perhaps only in part.
     pub sometimes: bool,
+    /// It shows each time, except where this finding shows, which spoils the run before.
+    pub unless: Option<String>,
     /// What shows.
     pub shows: Shows,
 }
@@ -143,6 +145,12 @@ impl Finding {
         if let Some(name) = raw.hypervisors.iter().find(stranger) {
             return Err(format!("`{name}` is none of its hypervisors"));
         }
+        if raw.sometimes && raw.unless.is_some() {
+            return Err("`sometimes` and `unless` do not go together".to_owned());
+        }
+        if raw.stale && raw.checks.is_empty() {
+            return Err("`stale` needs the checks that saw the old data".to_owned());
+        }
         let fails = !raw.checks.is_empty() || !raw.steps.is_empty() || raw.stale;
         let shows = match (raw.ends, fails) {
             (None, true) => {
@@ -197,6 +205,7 @@ impl Finding {
             caches: raw.caches,
             hypervisors: raw.hypervisors,
             sometimes: raw.sometimes,
+            unless: raw.unless,
             shows,
         })
     }
@@ -247,7 +256,9 @@ mod tests {
         for sound in [
             r#"check = [{ name = "x", got = "0x0" }]"#,
             r#"step = [{ name = "x", flush = 0 }]"#,
-            "stale = true",
+            r#"unless = "other"
+            check = [{ name = "x", got = "0x0" }]
+            stale = true"#,
             r#"ends = { verdict = "crash", reason = "Internal error: Oops" }"#,
         ] {
             assert_eq!(complaints(&format!("case = \"SW-TRAP/isw\"\n{sound}")), "");
@@ -272,6 +283,11 @@ mod tests {
             ),
             (r#"check = [{ name = "x", got = "*" }]"#, "not a value"),
             (r#"step = [{ name = "x" }]"#, "no count"),
+            ("stale = true", "needs the checks"),
+            (
+                "sometimes = true\nunless = \"other\"\ncheck = [{ name = \"x\", got = \"0x0\" }]",
+                "do not go together",
+            ),
         ] {
             let said = complaints(&format!("case = \"SW-TRAP/isw\"\n{wrong}"));
             assert!(said.contains(why), "{wrong}: {said}");

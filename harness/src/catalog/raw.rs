@@ -235,6 +235,8 @@ pub struct Symptom {
     /// Whether it shows by chance only.
     #[serde(default)]
     pub sometimes: bool,
+    /// A finding in place of which it does not show.
+    pub unless: Option<String>,
     /// Checks that are wrong.
     #[serde(default, rename = "check")]
     pub checks: Vec<SymptomCheck>,

@@ -44,8 +44,15 @@ pub fn known(findings: &[Finding], label: &str, run: &Run, judgement: &Judgement
     let (first, _) = *symptoms.iter().find(|(_, it)| explains(it))?;
     if judgement.verdict == Verdict::Fail {
         let named = |failure: &Failure| symptoms.iter().any(|(_, it)| it.names(failure));
-        let whole =
-            |symptom: &Symptom| symptom.sometimes || symptom.shows_whole(&judgement.failures);
+        let instead = |id: &String| {
+            let mut others = symptoms.iter().filter(|(finding, _)| finding.id == *id);
+            others.any(|(_, it)| explains(it))
+        };
+        let whole = |symptom: &Symptom| {
+            symptom.sometimes
+                || symptom.unless.as_ref().is_some_and(instead)
+                || symptom.shows_whole(&judgement.failures)
+        };
         // Two rows about one case may be about different targets or caches, and only those that apply are here.
         let certain = symptoms.iter().filter(|(_, it)| explains(it));
         if judgement.failures.is_empty()

@@ -6,18 +6,18 @@ use setway_report::{RunReport, Verdict};
 use crate::{fixture, golden, here, plain};
 
 /// Every second result of `report`, from the one numbered `first`.
-fn shard(report: &RunReport, first: usize) -> RunReport {
-    let mut shard = report.clone();
+fn part(report: &RunReport, first: usize) -> RunReport {
+    let mut part = report.clone();
     let results = report.results.iter().skip(first).step_by(2);
-    shard.results = results.cloned().collect();
-    shard.count_all();
-    shard
+    part.results = results.cloned().collect();
+    part.count_all();
+    part
 }
 
 #[test]
-fn shards_make_the_whole_again() {
+fn parts_make_the_whole_again() {
     let whole = fixture("real.json");
-    let merged = merge([shard(&whole, 0), shard(&whole, 1)]).expect("two reports");
+    let merged = merge([part(&whole, 0), part(&whole, 1)]).expect("two reports");
     assert_eq!(merged.results.len(), whole.results.len());
     assert_eq!(
         (&merged.summary, merged.totals),
@@ -63,7 +63,7 @@ fn other_files_are_another_target() {
         unreachable!("there are two")
     };
     assert_ne!(title(&merged, a), title(&merged, b));
-    // What one shard did not run does not make it another target.
+    // What one part did not run does not make it another target.
     let old = fixture("one-target.json");
     let mut new = old.clone();
     new.targets[0].artifacts.truncate(1);

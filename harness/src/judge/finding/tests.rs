@@ -40,6 +40,7 @@ fn symptom(checks: &[(&str, &str)], sometimes: bool) -> Symptom {
         caches: Vec::new(),
         hypervisors: Vec::new(),
         sometimes,
+        unless: None,
         shows: Shows::Failures {
             checks: checks.collect(),
             steps: Vec::new(),
@@ -143,6 +144,30 @@ fn what_shows_by_chance_is_said_to() {
     assert_eq!(by_chance(&[true]), Some(true));
     assert_eq!(by_chance(&[false]), Some(false));
     assert_eq!(by_chance(&[true, false]), Some(false));
+}
+
+#[test]
+fn what_is_spoilt_by_another_finding_is_not_missed() {
+    let mut certain = finding(vec![symptom(&[("a", "0x0"), ("b", "0x0")], false)]);
+    certain.runs[0].unless = Some("race".to_owned());
+    let mut race = finding(vec![symptom(&[("start", "0x1")], true)]);
+    race.id = "race".to_owned();
+    let both = [certain, race];
+    let known = |failures| {
+        let known = known(&both, LABEL, &run(), &Judgement::failed(failures));
+        known.map(|it| it.by_chance)
+    };
+    assert_eq!(
+        known(vec![check("a", "0x0"), check("b", "0x0")]),
+        Some(false)
+    );
+    assert_eq!(known(vec![check("a", "0x0")]), None);
+    assert_eq!(known(vec![check("start", "0x1")]), Some(true));
+    assert_eq!(
+        known(vec![check("start", "0x1"), check("a", "0x0")]),
+        Some(false)
+    );
+    assert!(gone(&both, LABEL, &run()).is_some());
 }
 
 #[test]
