@@ -108,6 +108,10 @@ impl Observation {
                 modelled.leave_out_host();
             }
             modelled::watched(&model, run.isa, &mut gaps);
+            // Where anything may be stale, no notice is judged.
+            if MayBeStale::of(run.case) != MayBeStale::Anything {
+                modelled::has_room(&model, &mut gaps);
+            }
             if let Some(spans) = &spans {
                 let witness = CacheModelWitness {
                     modelled: &modelled,

@@ -252,17 +252,23 @@ pub(super) fn watched(records: &Records, isa: Isa, gaps: &mut Vec<Gap>) {
     {
         gaps.push(Gap::Unwatched(format!("no {what} of the guest's")));
     }
-    let full = |written: usize, all: u64| written >= MOST_NOTICES && all > written as u64;
-    if full(records.of::<record::Stale>().count(), totals.stale)
-        || full(records.of::<record::Lost>().count(), totals.lost)
-    {
-        gaps.push(Gap::Unlisted(MOST_NOTICES));
-    }
     if totals.unwatched > 0 {
         let blocks = totals.unwatched;
         gaps.push(Gap::Unwatched(format!(
             "{blocks} blocks of code less than there were"
         )));
+    }
+}
+
+/// An account without room for more may lack what matters.
+pub(super) fn has_room(records: &Records, gaps: &mut Vec<Gap>) {
+    let totals = records.of::<ModelTotals>().next();
+    let (stale, lost) = totals.map_or((0, 0), |it| (it.stale, it.lost));
+    let is_full = |written: usize, all: u64| written >= MOST_NOTICES && all > written as u64;
+    if is_full(records.of::<record::Stale>().count(), stale)
+        || is_full(records.of::<record::Lost>().count(), lost)
+    {
+        gaps.push(Gap::Unlisted(MOST_NOTICES));
     }
 }
 
