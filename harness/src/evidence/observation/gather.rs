@@ -110,7 +110,7 @@ impl Observation {
             modelled::watched(&model, run.isa, &mut gaps);
             // Where anything may be stale, no notice is judged.
             if MayBeStale::of(run.case) != MayBeStale::Anything {
-                modelled::has_room(&model, &mut gaps);
+                modelled::ask_for_room(&model, &mut gaps);
             }
             if let Some(spans) = &spans {
                 let witness = CacheModelWitness {

@@ -261,7 +261,7 @@ pub(super) fn watched(records: &Records, isa: Isa, gaps: &mut Vec<Gap>) {
 }
 
 /// An account without room for more may lack what matters.
-pub(super) fn has_room(records: &Records, gaps: &mut Vec<Gap>) {
+pub(super) fn ask_for_room(records: &Records, gaps: &mut Vec<Gap>) {
     let totals = records.of::<ModelTotals>().next();
     let (stale, lost) = totals.map_or((0, 0), |it| (it.stale, it.lost));
     let is_full = |written: usize, all: u64| written >= MOST_NOTICES && all > written as u64;
