@@ -276,29 +276,23 @@ impl Catalog {
         }
         let known: Vec<String> = self.names().collect();
         for finding in &self.findings {
+            let file = workspace
+                .expectations()
+                .join(format!("findings/{}.toml", finding.id));
             for name in finding
                 .hypervisors
                 .iter()
                 .filter(|name| !known.contains(name))
             {
-                let file = workspace
-                    .expectations()
-                    .join(format!("findings/{}.toml", finding.id));
                 mistakes.add(&file, None, Unknown::new("hypervisor", name, known.clone()));
             }
             let others = finding.runs.iter().filter_map(|it| it.unless.as_ref());
             let is_none = |id: &&String| self.findings.iter().all(|other| other.id != **id);
             for id in others.filter(is_none) {
-                let file = workspace
-                    .expectations()
-                    .join(format!("findings/{}.toml", finding.id));
                 let known = self.findings.iter().map(|it| it.id.clone());
                 mistakes.add(&file, None, Unknown::new("finding", id, known));
             }
             for what in self.never_fails(finding) {
-                let file = workspace
-                    .expectations()
-                    .join(format!("findings/{}.toml", finding.id));
                 mistakes.add(&file, None, what);
             }
         }

@@ -57,6 +57,16 @@ fn a_target_is_found_by_its_label() {
 }
 
 #[test]
+fn a_warning_of_the_kernel_under_test_is_a_crash() {
+    let catalog = committed();
+    let kvm = catalog.target("kvm-7.3").expect("a target").hypervisor;
+    // As `setway-kvm` passes on what the kernel logs.
+    assert!(kvm.crashed("kernel: WARNING: CPU: 1 PID: 71 at arch/arm64/kvm/sys_regs.c:2650"));
+    assert!(kvm.crashed("kernel: BUG: KFENCE: out-of-bounds read in kvm_vcpu_load"));
+    assert!(!kvm.crashed("kernel: kvm [71]: Unsupported guest sys_reg access at: 80000000"));
+}
+
+#[test]
 fn a_wrong_name_is_answered_with_all_there_are() {
     let catalog = committed();
     for text in ["kvm-5", "qvm", "kvm-6.1@no-such"] {

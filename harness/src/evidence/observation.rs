@@ -303,3 +303,42 @@ impl Observation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use setway_protocol::Whereabouts;
+
+    use super::*;
+
+    #[test]
+    fn a_guest_may_see_old_data_past_the_caches_alone() {
+        let read = |path, walk| Notice {
+            after: 0,
+            by: Place {
+                cpu: 0,
+                pc: 0x4000_0000,
+                el: 1,
+            },
+            path: Some(path),
+            walk,
+            pa: 0x4800_0000,
+            len: 8,
+            saw: 1,
+            newest: 2,
+            place: Whereabouts::Cache(0),
+            store: None,
+            then: None,
+        };
+        let of = |id: &str| {
+            let case = setway_cases::CASES.iter().find(|case| case.id == id);
+            MayBeStale::of(case.expect("a case"))
+        };
+        let dropped = of("COH-DROPPED");
+        assert!(dropped.allows(&read(Access::Uncached, false)));
+        assert!(!dropped.allows(&read(Access::Uncached, true)));
+        assert!(!dropped.allows(&read(Access::Cached, false)));
+        assert!(!dropped.allows(&read(Access::Fetch, false)));
+        assert!(!of("COH-CLEAN/csw").allows(&read(Access::Uncached, false)));
+        assert!(of("MCH-NONE/past").allows(&read(Access::Cached, false)));
+    }
+}

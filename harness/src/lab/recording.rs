@@ -51,6 +51,7 @@ pub struct Recording {
     /// The exception log was too long to be kept whole.
     is_cut: bool,
     duration_ms: u64,
+    /// Boots that hung before this one, before a guest was entered.
     #[serde(default)]
     lost_boots: u32,
 }
