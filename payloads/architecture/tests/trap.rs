@@ -151,7 +151,22 @@ proptest! {
         prop_assert_eq!(aarch32::itstate(aarch32::with_itstate(spsr, it)), it);
         let others = !(psr::IT_HIGH | psr::IT_LOW);
         prop_assert_eq!(aarch32::with_itstate(spsr, it) & others, spsr & others);
-        prop_assert_eq!(aarch32::step(spsr) & others, spsr & others);
+    }
+
+    /// What executing an instruction leaves of PSTATE: all but SS, and BTYPE or ITSTATE.
+    #[test]
+    fn a_step_ends_software_step_btype_and_one_place_of_an_it_block(spsr: u64) {
+        let after = aarch32::step(spsr);
+        prop_assert_eq!(after & psr::SS, 0);
+        let (changed, due) = if spsr & psr::AARCH32 == 0 {
+            (psr::BTYPE, 0)
+        } else {
+            let it = aarch32::it_advance(aarch32::itstate(spsr));
+            (psr::IT_HIGH | psr::IT_LOW, aarch32::with_itstate(0, it))
+        };
+        prop_assert_eq!(after & changed, due);
+        let others = !(psr::SS | changed);
+        prop_assert_eq!(after & others, spsr & others);
     }
 }
 

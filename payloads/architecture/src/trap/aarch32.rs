@@ -16,6 +16,8 @@ pub mod psr {
     pub const I: u64 = 1 << 7;
     /// Big-endian data.
     pub const E: u64 = 1 << 9;
+    /// The type of the branch that led here, in an AArch64 SPSR (FEAT_BTI); an AArch32 SPSR has IT there.
+    pub const BTYPE: u64 = 0x3 << 10;
     /// IT\[7:2\].
     pub const IT_HIGH: u64 = 0x3f << 10;
     /// Single step, EL2's business only; in an AArch32 SPSR this bit is DIT.
@@ -91,11 +93,19 @@ pub const fn passes(esr: Esr, spsr: u64) -> bool {
     }
 }
 
-/// SPSR_EL2 after a trapped instruction was stepped over.
+/// SPSR_EL2 after a trapped instruction was stepped over: that of a guest that has executed it.
+///
+/// PSTATE.SS is 0 then, so that a guest that steps through its code takes its software step exception here and not one
+/// instruction later (DDI 0487, "Software Step exceptions", the software step state machine). BTYPE is 0, as behind
+/// every instruction that is no indirect branch (DDI 0487, PSTATE.BTYPE). ITSTATE has advanced.
 #[inline]
 pub const fn step(spsr: u64) -> u64 {
-    if spsr & psr::AARCH32 == 0 || itstate(spsr) == 0 {
-        return spsr;
+    let spsr = spsr & !psr::SS;
+    if spsr & psr::AARCH32 == 0 {
+        return spsr & !psr::BTYPE;
     }
-    with_itstate(spsr, it_advance(itstate(spsr)))
+    match itstate(spsr) {
+        0 => spsr,
+        it => with_itstate(spsr, it_advance(it)),
+    }
 }
