@@ -68,7 +68,11 @@ pub fn step(vcpu: &mut Vcpu, esr: Esr) {
         vcpu.pc += esr.length();
     }
     if !policy.is(Mutant::ItstateNotAdvanced) {
-        vcpu.spsr = aarch32::step(vcpu.spsr);
+        let before = vcpu.spsr;
+        vcpu.spsr = aarch32::step(before);
+        if policy.is(Mutant::StepSurvivesTrap) {
+            vcpu.spsr |= before & psr::SS;
+        }
     }
 }
 
@@ -102,6 +106,9 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
         unsafe { msr!("spsr_und", entry.spsr_und) }
         vcpu.pc = entry.pc + if wrong_vector { 4 } else { 0 };
         vcpu.spsr = entry.cpsr;
+    }
+    if policy.is(Mutant::UndefFlagsLost) {
+        vcpu.spsr &= !psr::FLAGS;
     }
     if policy.is(Mutant::UndefInterruptsOpen) {
         // PSTATE.I stands at the same place in both states.

@@ -5,6 +5,7 @@ use crate::{
     trace::{COUNTERS, MARKS},
     vcpu::{self, Entry, Power, Vcpu},
 };
+use setway_policy::Mutant;
 use setway_runtime::{board::MAX_CPUS, exclusive::SyncUnsafeCell};
 use smccc::{
     Smc,
@@ -49,7 +50,7 @@ fn is_wide(id: u32) -> bool {
 pub fn call(vcpu: &mut Vcpu) {
     let id = vcpu.x[0] as u32;
     let arg = |n: usize| {
-        if is_wide(id) {
+        if is_wide(id) || vcpu.policy.is(Mutant::CallArgsWide) {
             vcpu.x[n]
         } else {
             vcpu.x[n] & 0xffff_ffff

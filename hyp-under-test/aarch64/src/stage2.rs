@@ -214,7 +214,7 @@ fn table_at(entry: u64) -> &'static Table {
 }
 
 /// Maps what the vCPU `vcpu` touched at `ipa`.
-pub fn fault(ipa: u64, vcpu: usize) -> Result<(), MapError> {
+pub fn fault(policy: Policy, ipa: u64, vcpu: usize) -> Result<(), MapError> {
     let memory = guest_memory();
     let hypervisors = MEMORY_START.load(Ordering::Relaxed)..memory.start;
     if ipa >= IPA_SIZE || hypervisors.contains(&ipa) {
@@ -232,9 +232,23 @@ pub fn fault(ipa: u64, vcpu: usize) -> Result<(), MapError> {
         let page = (ipa / PAGE) as usize;
         locked.map(level3, page, ipa & !(PAGE - 1) | memory_of | TABLE_OR_PAGE);
     } else {
+        prepare(policy, ipa & !(BLOCK - 1)..(ipa | (BLOCK - 1)) + 1);
         locked.map(level2, block, ipa & !(BLOCK - 1) | memory_of | VALID);
     }
     Ok(())
+}
+
+/// What is done to memory before the guest gets it: nothing, as it is all the guest's from the start. A hypervisor that
+/// scrubs pages writes them through its caches.
+fn prepare(policy: Policy, memory: Range<u64>) {
+    if !policy.is(Mutant::FreshLeftDirty) {
+        return;
+    }
+    each_line(memory, |line| {
+        let word = line as *mut u64;
+        // SAFETY: the guest's memory, which it cannot reach before it is mapped, and what it holds stays.
+        unsafe { word.write_volatile(word.read_volatile()) }
+    });
 }
 
 /// Cleans and invalidates by VA, to the point of coherency, all memory mapped to the guest, on behalf of

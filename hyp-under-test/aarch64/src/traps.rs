@@ -60,7 +60,9 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     let Some(key) = Key::of(esr) else {
         return inject_undef(vcpu, esr);
     };
+    // The ops on tags are UNDEFINED without FEAT_MTE2, which the guest's ID registers hide (DDI 0487, DC IGSW).
     if let Some(op) = set_way_op(key)
+        && !SET_WAY_OPS[op].tags
         && !esr.is_read()
     {
         set_way(vcpu, op, esr);
@@ -166,7 +168,7 @@ fn abort(vcpu: &mut Vcpu, esr: Esr) {
     if !esr.is_translation_fault() {
         died(vcpu, "abort that is no translation fault", esr);
     }
-    match stage2::fault(ipa, vcpu.index) {
+    match stage2::fault(vcpu.policy, ipa, vcpu.index) {
         Ok(()) => {}
         Err(stage2::MapError::NotTheGuests) => {
             died(vcpu, "access to memory that is not the guest's", esr)
@@ -186,6 +188,8 @@ fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) -> ! {
 fn clobber(vcpu: &mut Vcpu, policy: Policy) {
     match policy.mutant {
         Some(Mutant::CalleeSavedClobbered) => vcpu.x[if vcpu.aarch64 { 19 } else { 4 }] = 0,
+        // A, I and F stand at the same place in both states.
+        Some(Mutant::MasksClobbered) => vcpu.spsr &= !(0b111 << 6),
         Some(Mutant::FlagsClobbered) => vcpu.spsr &= !psr::FLAGS,
         Some(Mutant::SimdClobbered) => {
             // SAFETY: not safe for the guest, which is the point.

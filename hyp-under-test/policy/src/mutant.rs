@@ -17,16 +17,19 @@ pub enum Site {
     Traps,
     /// What is kept of each vCPU.
     Vcpu,
+    /// The calls that a guest makes.
+    Psci,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Site; 5] = [
+    pub const ALL: [Site; 6] = [
         Site::Policy,
         Site::Emulation,
         Site::Stage2,
         Site::Traps,
         Site::Vcpu,
+        Site::Psci,
     ];
 
     /// The word for it.
@@ -37,6 +40,7 @@ impl Site {
             Site::Stage2 => "stage2",
             Site::Traps => "traps",
             Site::Vcpu => "vcpu",
+            Site::Psci => "psci",
         }
     }
 }
@@ -143,12 +147,17 @@ mutants! {
     UndefInterruptsOpen: "undef-interrupts-open", Emulation, State, "an injected UNDEF arrives with interrupts unmasked";
     UndefVectorSp0: "undef-vector-sp0", Emulation, State, "an injected UNDEF goes to the vector for SP_EL0, whichever SP the guest used";
     UndefReturnAfter: "undef-return-after", Emulation, State, "the return address of an injected UNDEF is the next instruction's";
+    StepSurvivesTrap: "step-survives-trap", Emulation, State, "software step is not over when a trapped instruction is stepped over";
+    MasksClobbered: "masks-clobbered", Traps, State, "the interrupt masks are cleared in every set/way trap";
+    UndefFlagsLost: "undef-flags-lost", Emulation, State, "an injected UNDEF arrives with the condition flags clear";
+    CallArgsWide: "call-args-wide", Psci, State, "32-bit PSCI calls take all 64 bits of their arguments";
     TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
     SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
     FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";
     FlushMissesLastPage: "flush-misses-last-page", Stage2, Data, "a flush ends one page early in every table and block";
     FlushMissesBlocks: "flush-misses-blocks", Stage2, Data, "a flush skips 2 MiB mappings";
     FlushMissesPages: "flush-misses-pages", Stage2, Data, "a flush skips 4 KiB mappings";
+    FreshLeftDirty: "fresh-left-dirty", Stage2, Data, "a block is written through the cache before the guest gets it, and not cleaned";
     FlushMissesNew: "flush-misses-new", Stage2, Data, "a flush skips what was mapped since the last one";
     FlushMissesOthers: "flush-misses-others", Stage2, Data, "a flush skips what another vCPU was the first to touch";
     CleanWithoutInvalidate: "clean-without-invalidate", Stage2, Data, "a flush cleans and does not invalidate";

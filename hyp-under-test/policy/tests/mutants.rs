@@ -10,6 +10,7 @@ fn file(site: Site) -> &'static str {
         Site::Stage2 => "aarch64/src/stage2.rs",
         Site::Traps => "aarch64/src/traps.rs",
         Site::Vcpu => "aarch64/src/vcpu.rs",
+        Site::Psci => "aarch64/src/psci.rs",
     }
 }
 

@@ -111,7 +111,7 @@ pub unsafe fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
     // everything that the procedure call standard asks for.
     let frame = unsafe {
         (*frame).entry = probe.entry as u32;
-        (*frame).psr = cpsr(isa) | regs.flags as u32;
+        (*frame).psr = cpsr(isa) | (regs.flags | probe.pstate) as u32;
         for (to, from) in (*frame).gpr.iter_mut().zip(regs.gpr) {
             *to = from as u32;
         }
@@ -184,8 +184,8 @@ global_asm!(
     "    mov     r1, lr",
     "    mrs     r2, spsr",
     "    mrs     r3, cpsr",
-    // Without N, Z, C, V, Q and GE.
-    "    bic     r3, r3, #0xf8000000",
+    // Without Q and GE.
+    "    bic     r3, r3, #0x08000000",
     "    bic     r3, r3, #0x000f0000",
     "    mov     r4, sp",
     // Rust code runs in Supervisor mode, probes do not.

@@ -261,6 +261,22 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         probes::of(Self::NAME, set, each);
     }
 
+    fn pstate_fields() -> &'static [(&'static str, u64)] {
+        // PAN would keep the vectors from their memory.
+        &[
+            ("AIF", 0b111 << 6),
+            ("E", 1 << 9),
+            ("GE", 0xf << 16),
+            ("DIT", 1 << 21),
+            ("SSBS", 1 << 23),
+            ("Q", 1 << 27),
+        ]
+    }
+
+    fn stepped_exit(_: usize) -> Exit {
+        unreachable!("software step is AArch64's")
+    }
+
     unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
         // SAFETY: the caller's.
         unsafe { execute::run(Self::NAME, probe, regs) }
@@ -283,6 +299,15 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn store_on_secondary(place: Place, value: u32) {
         shared::store::<Self>(place, value);
+    }
+
+    fn start_secondary_by_32_bit_call() -> bool {
+        // There are no others.
+        Self::start_secondary()
+    }
+
+    fn secondary_affinity_by_32_bit_call() -> u32 {
+        shared::affinity_by_32_bit_call()
     }
 
     fn stop_secondary() -> bool {

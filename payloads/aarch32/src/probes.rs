@@ -2,7 +2,7 @@
 
 use crate::execute::{svc_exit, undef_exit};
 use core::arch::global_asm;
-use setway_cases::{Exit, IsaName, Probe, ProbeSet, Registers};
+use setway_cases::{IsaName, Probe, ProbeSet, Registers};
 
 /// Bytes from one probe of a table to the next.
 const STRIDE: usize = 16;
@@ -63,6 +63,13 @@ macro_rules! tables {
             "    probe   mrc p15, 0, r3, c7, c6, 2",
             "    probe   mrc p15, 0, r3, c7, c10, 2",
             "    probe   mrc p15, 0, r3, c7, c14, 2",
+            concat!(".global ", $prefix, "each_kind"),
+            concat!($prefix, "each_kind:"),
+            // No NOP, which is 16 bits long in T32.
+            "    probe   vmov q0, q0",
+            "    probe   mcr p15, 0, r7, c7, c10, 2",
+            "    probe   mcr p15, 0, r9, c13, c0, 1",
+            "    probe   mrc p15, 0, r11, c0, c1, 4",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -144,8 +151,8 @@ macro_rules! symbols {
 }
 
 symbols! {
-    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_refused a32_banks a32_conditions
-    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_refused t32_banks t32_lengths t32_it
+    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_refused a32_banks a32_conditions
+    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_banks t32_lengths t32_it
 }
 
 /// The transfer registers of the tables by Rt.
@@ -195,6 +202,7 @@ struct Tables {
     contextidr: *const u8,
     pairs: *const u8,
     reads: *const u8,
+    each_kind: *const u8,
     refused: *const u8,
     banks: *const u8,
 }
@@ -211,6 +219,7 @@ fn tables(isa: IsaName) -> Tables {
             contextidr: &raw const t32_contextidr,
             pairs: &raw const t32_pairs,
             reads: &raw const t32_reads,
+            each_kind: &raw const t32_each_kind,
             refused: &raw const t32_refused,
             banks: &raw const t32_banks,
         }
@@ -225,6 +234,7 @@ fn tables(isa: IsaName) -> Tables {
             contextidr: &raw const a32_contextidr,
             pairs: &raw const a32_pairs,
             reads: &raw const a32_reads,
+            each_kind: &raw const a32_each_kind,
             refused: &raw const a32_refused,
             banks: &raw const a32_banks,
         }
@@ -252,18 +262,6 @@ impl Tables {
     }
 }
 
-/// A probe with other flags: it finds them again in the saved PSTATE.
-fn with_flags(flags: u64, probe: Probe) -> Probe {
-    Probe {
-        flags,
-        exit: Exit {
-            saved: probe.exit.saved | flags,
-            ..probe.exit
-        },
-        ..probe
-    }
-}
-
 /// What r8 and r9 hold in [`Registers::pattern`].
 const R8: u64 = 9 << 6;
 const R9: u64 = 10 << 6;
@@ -283,6 +281,9 @@ const IT_BLOCKS: [Sequence; 5] = [
     ("ITE EQ, first place, Z clear", 8, 0, 0, &[(1, R8)]),
     ("ITETE EQ, two ops, Z set", 14, Z, 2, &[]),
 ];
+
+/// One that never traps, and one of each kind that does.
+const EACH_KIND: [&str; 4] = ["VMOV", "DCCSW, r7", "CONTEXTIDR, r9", "ID_MMFR0, r11"];
 
 /// The banked registers of the bank tables.
 const BANKS: [&str; 7] = [
@@ -334,14 +335,9 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                     writes,
                     ..tables.ends(entry, 4, text)
                 };
-                each(with_flags(pass, probe));
-                each(with_flags(
-                    fail,
-                    Probe {
-                        acts: false,
-                        ..probe
-                    },
-                ));
+                each(probe.with_flags(pass));
+                let acts = false;
+                each(Probe { acts, ..probe }.with_flags(fail));
             }
         }
         ProbeSet::ItBlocks => sequences(&tables, &raw const t32_it, &IT_BLOCKS, each),
@@ -365,6 +361,11 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 each(tables.undefined(tables.reads, n, text));
             }
         }
+        ProbeSet::EachKind => {
+            for (n, text) in EACH_KIND.into_iter().enumerate() {
+                each(tables.ends(tables.each_kind as usize + n * STRIDE, 4, text));
+            }
+        }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]
                 .into_iter()
@@ -381,13 +382,11 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
 fn sequences(tables: &Tables, table: *const u8, rows: &[Sequence], each: &mut dyn FnMut(Probe)) {
     for (n, &(text, length, flags, set_way, changes)) in rows.iter().enumerate() {
         let probe = tables.ends(table as usize + n * LONG_STRIDE, length, text);
-        each(with_flags(
-            flags,
-            Probe {
-                set_way,
-                changes,
-                ..probe
-            },
-        ));
+        let probe = Probe {
+            set_way,
+            changes,
+            ..probe
+        };
+        each(probe.with_flags(flags));
     }
 }

@@ -40,6 +40,31 @@ pub fn svc_exit(svc: usize) -> Exit {
     }
 }
 
+/// The exit of a probe whose software step ends at `next`.
+pub fn step_exit(next: usize) -> Exit {
+    Exit {
+        vector: 0,
+        link: next as u64,
+        saved: EL1T,
+        syndrome: ESR_STEP,
+        state: ARRIVAL,
+    }
+}
+
+/// Turns software step on or off for code at EL1 whose PSTATE.D is clear and PSTATE.SS set.
+fn set_software_step(on: bool) {
+    // MDSCR_EL1.KDE and SS.
+    let mdscr = if on { 1u64 << 13 | 1 } else { 0 };
+    // SAFETY: debug exceptions of the Rust code are masked first; nothing else uses the debug registers, and the OS
+    // lock, which masks them as well after a reset, guards nothing.
+    unsafe {
+        core::arch::asm!("msr daifset, #8", options(nostack));
+        msr!("oslar_el1", 0u64);
+        msr!("mdscr_el1", mdscr);
+        core::arch::asm!("isb", options(nostack));
+    }
+}
+
 /// The exit of a probe whose instruction at `at` is UNDEFINED.
 pub fn undef_exit(at: usize) -> Exit {
     Exit {
@@ -69,6 +94,13 @@ unsafe extern "C" {
     fn execute(frame: *mut Frame, entry: u64, pstate: u64);
 }
 
+/// PSTATE.SS in SPSR_EL1.
+const SS: u64 = 1 << 21;
+/// ESR_EL1.EC of a software step exception from the same level.
+const EC_STEP: u64 = 0x33;
+/// ESR_EL1 of a software step exception, less ISV and EX: EC, IL, and IFSC of a debug exception.
+const ESR_STEP: u64 = EC_STEP << 26 | 1 << 25 | 0x22;
+
 /// Runs `probe` from `regs`.
 ///
 /// # Safety
@@ -81,10 +113,21 @@ pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
         exit: Exit::default(),
         host_sp: 0,
     };
-    let pstate = if probe.sp_el1 { EL1H } else { EL1T } | regs.flags;
+    let pstate = if probe.sp_el1 { EL1H } else { EL1T } | regs.flags | probe.pstate;
+    let step = pstate & SS != 0;
+    if step {
+        set_software_step(true);
+    }
     // SAFETY: a probe is code that ends in an exception whatever happens, touches no memory, and
     // `execute` restores everything that the procedure call standard asks for.
     unsafe { execute(&mut frame, probe.entry as u64, pstate) }
+    if step {
+        set_software_step(false);
+        if frame.exit.syndrome >> 26 == EC_STEP {
+            // ISV and EX say whether the CPU itself has executed what was stepped over, which a trap changes.
+            frame.exit.syndrome &= !(1 << 24 | 1 << 6);
+        }
+    }
     *regs = frame.regs;
     regs.flags = frame.exit.saved & 0xf << 28;
     frame.exit
@@ -202,6 +245,8 @@ global_asm!(
     "    mrs     x4, SPSel",
     "    orr     x3, x3, x4",
     "    mrs     x4, DAIF",
+    "    orr     x3, x3, x4",
+    "    mrs     x4, NZCV",
     "    orr     x3, x3, x4",
     "    str     x3, [x2, #{state}]",
     "    msr     tpidr_el1, xzr",

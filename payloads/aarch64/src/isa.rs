@@ -156,6 +156,22 @@ impl Isa for A64 {
         probes::of(set, each);
     }
 
+    fn pstate_fields() -> &'static [(&'static str, u64)] {
+        &[
+            ("DAIF", 0xf << 6),
+            ("BTYPE", 0b11 << 10),
+            ("SSBS", 1 << 12),
+            ("PAN", 1 << 22),
+            ("UAO", 1 << 23),
+            ("DIT", 1 << 24),
+            ("TCO", 1 << 25),
+        ]
+    }
+
+    fn stepped_exit(next: usize) -> Exit {
+        execute::step_exit(next)
+    }
+
     unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit {
         // SAFETY: the caller's.
         unsafe { execute::run(probe, regs) }
@@ -170,6 +186,14 @@ impl Isa for A64 {
 
     fn start_secondary() -> bool {
         secondary::start::<Self>()
+    }
+
+    fn start_secondary_by_32_bit_call() -> bool {
+        secondary::start_by_32_bit_call::<Self>()
+    }
+
+    fn secondary_affinity_by_32_bit_call() -> u32 {
+        shared::affinity_by_32_bit_call()
     }
 
     fn on_secondary(command: Command) {

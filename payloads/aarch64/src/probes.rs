@@ -38,6 +38,12 @@ global_asm!(
     "    probe   sysl x3, #0, c7, c6, #2",
     "    probe   sysl x3, #0, c7, c10, #2",
     "    probe   sysl x3, #0, c7, c14, #2",
+    ".global probe_each_kind",
+    "probe_each_kind:",
+    "    probe   nop",
+    "    probe   dc csw, x7",
+    "    probe   msr contextidr_el1, x9",
+    "    probe   mrs xzr, id_aa64mmfr0_el1",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -52,6 +58,7 @@ unsafe extern "C" {
     static probe_cisw: u8;
     static probe_contextidr: u8;
     static probe_reads: u8;
+    static probe_each_kind: u8;
     static probe_refused: u8;
 }
 
@@ -74,6 +81,14 @@ fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
 const REFUSED: [(&str, &str); 2] = [
     ("MRS PMEVCNTR0_EL0", "MRS PMEVCNTR0_EL0 with SP_EL1"),
     ("MSR PMEVCNTR0_EL0", "MSR PMEVCNTR0_EL0 with SP_EL1"),
+];
+
+/// One that never traps, and one of each kind that does.
+const EACH_KIND: [&str; 4] = [
+    "NOP",
+    "DC CSW, x7",
+    "MSR CONTEXTIDR_EL1, x9",
+    "MRS XZR, ID_AA64MMFR0_EL1",
 ];
 
 /// Calls `each` with every probe of `set`.
@@ -128,6 +143,11 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 .enumerate()
             {
                 each(undefined(&raw const probe_reads, n, text));
+            }
+        }
+        ProbeSet::EachKind => {
+            for (n, text) in EACH_KIND.into_iter().enumerate() {
+                each(ends(&raw const probe_each_kind, n, text));
             }
         }
         ProbeSet::Refused => {

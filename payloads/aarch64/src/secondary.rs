@@ -11,6 +11,12 @@ pub fn start<I: secondary::PastCaches>() -> bool {
     secondary::start::<I>(secondary_entry as *const () as usize)
 }
 
+/// Starts the second CPU by a 32-bit call, with ones in the upper halves of its registers. False if PSCI refused.
+pub fn start_by_32_bit_call<I: secondary::PastCaches>() -> bool {
+    caches::set(true, true);
+    secondary::start_by_32_bit_call::<I>(secondary_entry as *const () as usize)
+}
+
 /// Entered with the context in x0, which is the first argument of what follows.
 #[unsafe(naked)]
 extern "C" fn secondary_entry() -> ! {

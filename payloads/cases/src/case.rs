@@ -84,17 +84,20 @@ pub enum Premise {
     UncachedAlias,
     /// Instructions are fetched through the caches, at the point of unification.
     FetchesThroughCaches,
+    /// A guest may debug itself by software step.
+    GuestDebug,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 6] = [
+    pub const ALL: [Premise; 7] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
         Premise::TvmTraps,
         Premise::UncachedAlias,
         Premise::FetchesThroughCaches,
+        Premise::GuestDebug,
     ];
 
     /// The word for it in data files.
@@ -106,6 +109,7 @@ impl Premise {
             Premise::TvmTraps => "tvm-traps",
             Premise::UncachedAlias => "uncached-alias",
             Premise::FetchesThroughCaches => "fetches-through-caches",
+            Premise::GuestDebug => "guest-debug",
         }
     }
 

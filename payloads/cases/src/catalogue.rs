@@ -86,8 +86,12 @@ catalogue! {
     { id: "EXA-LEN", rule: EXA_LEN, run: exact::lengths, isas: &[T32] }
     { id: "EXA-BANK", rule: EXA_BANK, run: exact::banks, isas: AARCH32, premises: &[TvmTraps] }
 
+    { id: "EXA-STEP", rule: EXA_STEP, run: exact::stepped, isas: &[A64], premises: &[GuestDebug] }
+    { id: "EXA-PSTATE", rule: EXA_PSTATE, run: exact::pstate }
+
     { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads] }
     { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected }
+    { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags }
 
     { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }
     { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Cisw), premises: &[Caches] }
@@ -99,6 +103,7 @@ catalogue! {
     { id: "COH-LOOP/csw", rule: COH_LOOP, run: coherence::clean_whole_cache, premises: &[Caches] }
     { id: "COH-LOOP/off-cisw", rule: COH_LOOP, run: coherence::off_then_clean, premises: &[Caches] }
     { id: "COH-REACH", rule: COH_REACH, run: coherence::reach, premises: &[Caches] }
+    { id: "COH-FRESH", rule: COH_FRESH, run: coherence::fresh, premises: &[Caches] }
     { id: "COH-CPUS", rule: COH_CPUS, run: coherence::other_cpu, cpus: 2, premises: &[Caches] }
 
     { id: "COH-CPUON/first", rule: COH_CPUON, run: |cx| coherence::started(cx, false), cpus: 2, premises: &[Caches] }
@@ -107,6 +112,7 @@ catalogue! {
     { id: "CPU-RESET", rule: CPU_RESET, run: vcpus::reset, cpus: 2 }
     { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2 }
     { id: "CPU-TVM", rule: CPU_TVM, run: vcpus::own_tvm, cpus: 2 }
+    { id: "CPU-CALL32", rule: CPU_CALL32, run: vcpus::wide_arguments, isas: &[A64], cpus: 2 }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }

@@ -157,6 +157,13 @@ pub trait Isa: Sized + 'static {
     /// Calls `each` with every probe of `set`.
     fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe));
 
+    /// The fields of PSTATE that code can find set, by their names, besides the condition flags and the mode. A CPU
+    /// without a feature has its field clear whatever is written.
+    fn pstate_fields() -> &'static [(&'static str, u64)];
+
+    /// How a probe ends whose software step ends at `next`. AArch64 only.
+    fn stepped_exit(next: usize) -> Exit;
+
     /// Runs a probe with `regs` in the registers and leaves there what they are at its end.
     ///
     /// # Safety
@@ -171,6 +178,14 @@ pub trait Isa: Sized + 'static {
     /// Starts the second CPU by CPU_ON, and returns once it waits for commands; false if PSCI
     /// refused, or it does not reach its entry point.
     fn start_secondary() -> bool;
+
+    /// Starts the second CPU as [`start_secondary`](Self::start_secondary) does, by a 32-bit call with ones in the upper
+    /// halves of its registers, where registers have one.
+    fn start_secondary_by_32_bit_call() -> bool;
+
+    /// What AFFINITY_INFO says of the second CPU, by a 32-bit call with ones in the upper halves of its registers,
+    /// where registers have one.
+    fn secondary_affinity_by_32_bit_call() -> u32;
 
     /// Has the second CPU do `command`, and returns when it has.
     fn on_secondary(command: Command);

@@ -56,7 +56,7 @@ pub struct Exit {
     pub saved: u64,
     /// ESR_EL1; 0 in AArch32, which has none for UNDEF.
     pub syndrome: u64,
-    /// PSTATE on arrival except for the condition flags: mode, interrupt masks, instruction set.
+    /// PSTATE on arrival: mode, interrupt masks, instruction set; and the condition flags, where they are judged.
     pub state: u64,
 }
 
@@ -76,6 +76,12 @@ pub struct Probe {
     pub sp_el1: bool,
     /// N, Z, C, V to start with.
     pub flags: u64,
+    /// What else of PSTATE is set at the start, as SPSR_EL1 or CPSR has it. With PSTATE.SS, A64 only, the code runs
+    /// under software step.
+    pub pstate: u64,
+    /// Its exit is made by a hypervisor, so that the flags on arrival are judged. QEMU clears them where it takes an
+    /// exception to AArch64 itself, which the architecture does not (DDI 0487, AArch64.TakeException()).
+    pub flags_arrive: bool,
     /// Set/way ops that it executes (a failed condition is none).
     pub set_way: u64,
     /// The VM register that it writes, and what with.
@@ -97,11 +103,28 @@ impl Probe {
             entry,
             sp_el1: false,
             flags: 0,
+            pstate: 0,
+            flags_arrive: false,
             set_way: 0,
             writes: None,
             acts: true,
             changes: &[],
             exit,
+        }
+    }
+}
+
+impl Probe {
+    /// The same probe with these flags, which it finds again when it ends.
+    pub fn with_flags(self, flags: u64) -> Self {
+        let exit = Exit {
+            saved: self.exit.saved | flags,
+            ..self.exit
+        };
+        Self {
+            flags,
+            exit,
+            ..self
         }
     }
 }
@@ -141,4 +164,7 @@ pub enum ProbeSet {
     SetWayRead,
     /// An access that a hypervisor without a virtual PMU refuses.
     Refused,
+    /// An instruction that never traps, and then one of each kind that does: a set/way op, a write of a VM register, a
+    /// read of an ID register.
+    EachKind,
 }

@@ -81,10 +81,16 @@ rules! {
         "execution goes on right after a trapped T32 instruction, at either alignment", "DDI 0487, ESR_EL2.IL";
     EXA_BANK "EXA-BANK" Architectural
         "a trapped instruction takes its operand from the bank of the mode it runs in", "DDI 0487, mapping of the general-purpose registers between the Execution states";
+    EXA_STEP "EXA-STEP" Architectural
+        "software step over a trapped instruction takes one step", "DDI 0487, Software Step exceptions: executing an instruction clears PSTATE.SS; Linux commit bd7d95cafb49 (arm64: KVM: Consistently advance singlestep when emulating instructions)";
+    EXA_PSTATE "EXA-PSTATE" Architectural
+        "PSTATE after a trapped instruction is what it is after one that does not trap", "DDI 0487, PSTATE; BTYPE is 0 after every instruction that is no indirect branch";
     UND_READ "UND-READ" Architectural
         "reading a set/way encoding is UNDEFINED: right vector, return address and mode, and the guest goes on", "DDI 0487, DC instructions have no form that reads";
     UND_INJECT "UND-INJECT" Policy
         "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException()";
+    UND_FLAGS "UND-FLAGS" Policy
+        "the condition flags arrive with an injected UNDEF as they were, and are saved", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException(): they change no condition flag; Linux commit a425372e733f (KVM: arm64: Fix exception injection)";
     COH_CLEAN "COH-CLEAN" Policy
         "data written with caches on is seen past the cache and with caches off, after maintenance by set/way", KVM_2015;
     COH_TOGGLE "COH-TOGGLE" Policy
@@ -99,6 +105,8 @@ rules! {
         "a loop over every level, set and way leaves in memory what was written before", KVM_2015;
     COH_REACH "COH-REACH" Policy
         "a flush reaches all memory that is mapped to the VM by then", KVM_2015;
+    COH_FRESH "COH-FRESH" Policy
+        "what is stored with caches off to memory that was never touched before is seen once the cache is on", "XSA-364 (Xen: xen/page_alloc: Only flush the page to RAM once we know they are scrubbed)";
     COH_CPUS "COH-CPUS" Policy
         "a flush reaches what other vCPUs have written", KVM_2015;
     COH_CPUON "COH-CPUON" Policy
@@ -109,6 +117,8 @@ rules! {
         "so has a vCPU that CPU_ON starts again after CPU_OFF", "DEN0022 (PSCI), CPU_ON: initial state; Linux commit 9d218a1fcf4c (KVM: flush VM pages before letting the guest enable caches)";
     CPU_TVM "CPU-TVM" Policy
         "TVM is each vCPU's own", KVM_2015;
+    CPU_CALL32 "CPU-CALL32" Policy
+        "a 32-bit call ignores the upper halves of its argument registers", "DEN0028 (SMCCC), 3.1; Xen commit f4af571dd7";
     MCH_NONE "MCH-NONE" Machine
         "what goes through the caches and what goes past them do not see each other's stores", "DDI 0487, mismatched memory attributes";
     MCH_SW "MCH-SW" Machine

@@ -2,7 +2,8 @@
 
 use crate::board::Conduit;
 use core::sync::atomic::{AtomicBool, Ordering};
-use smccc::psci::{self, AffinityState, Error, LowestAffinityLevel};
+pub use smccc::psci::Error;
+use smccc::psci::{self, AffinityState, LowestAffinityLevel};
 #[cfg(target_arch = "aarch64")]
 use smccc::{Hvc, Smc};
 
@@ -53,6 +54,13 @@ pub fn init(conduit: Option<Conduit>) {
 
 /// Calls a function of PSCI by the conduit of this machine.
 macro_rules! call {
+    (@ $function:ident($($argument:expr),*)) => {
+        if BY_SMC.load(Ordering::Relaxed) {
+            <Smc as smccc::Call>::$function($($argument),*)
+        } else {
+            <Hvc as smccc::Call>::$function($($argument),*)
+        }
+    };
     ($function:ident($($argument:expr),*)) => {
         if BY_SMC.load(Ordering::Relaxed) {
             psci::$function::<Smc>($($argument),*)
@@ -90,6 +98,37 @@ pub fn cpu_on(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
     return call!(cpu_on(mpidr as u64, entry as u64, context as u64));
     #[cfg(target_arch = "arm")]
     return call!(cpu_on_32(mpidr as u32, entry as u32, context as u32));
+}
+
+/// A 32-bit call with three arguments. The upper halves of the registers, where they have one, are ones: no callee may
+/// look at them (DEN0028, 3.1). What it returns in the first register, bits 31:0.
+fn call_32(function: u32, arguments: [usize; 3]) -> u32 {
+    #[cfg(target_arch = "aarch64")]
+    {
+        let mut registers = [0; 17];
+        for (register, argument) in registers.iter_mut().zip(arguments) {
+            *register = argument as u64 | 0xffff_ffff << 32;
+        }
+        call!(@ call64(function, registers))[0] as u32
+    }
+    #[cfg(target_arch = "arm")]
+    {
+        let [first, second, third] = arguments.map(|it| it as u32);
+        call!(@ call32(function, [first, second, third, 0, 0, 0, 0]))[0]
+    }
+}
+
+/// As [`cpu_on`], by a 32-bit call.
+pub fn cpu_on_32(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
+    match call_32(psci::PSCI_CPU_ON_32, [mpidr, entry, context]) as i32 {
+        0 => Ok(()),
+        error => Err(error.into()),
+    }
+}
+
+/// What AFFINITY_INFO says of the CPU `mpidr`, by a 32-bit call.
+pub fn affinity_info_32(mpidr: usize) -> u32 {
+    call_32(psci::PSCI_AFFINITY_INFO_32, [mpidr, 0, 0])
 }
 
 /// Whether the CPU `mpidr` is off.

@@ -49,10 +49,27 @@ pub fn init(board: &Board<'_>, own: u64) {
 /// Starts the second CPU at the address `entry`, with [`SECONDARY_CONTEXT`] in the first register, and waits
 /// until it can take commands. False if PSCI refused, or the CPU does not reach its entry point.
 pub fn start<I: PastCaches>(entry: usize) -> bool {
+    start_by::<I>(entry, psci::cpu_on)
+}
+
+/// The same by a 32-bit call, with ones in the upper halves of its registers where they have one.
+pub fn start_by_32_bit_call<I: PastCaches>(entry: usize) -> bool {
+    start_by::<I>(entry, psci::cpu_on_32)
+}
+
+/// What AFFINITY_INFO says of the second CPU, by such a call.
+pub fn affinity_by_32_bit_call() -> u32 {
+    psci::affinity_info_32(MPIDR.load(Ordering::Relaxed))
+}
+
+/// PSCI's CPU_ON, of a CPU by its MPIDR, at an address, with a context.
+type CpuOn = fn(usize, usize, usize) -> Result<(), psci::Error>;
+
+fn start_by<I: PastCaches>(entry: usize, cpu_on: CpuOn) -> bool {
     // SAFETY: the mailbox, past the caches, while the second CPU is off.
     unsafe { mailbox::<I>().write_volatile(Mailbox::new()) }
     let context = SECONDARY_CONTEXT as usize;
-    let started = psci::cpu_on(MPIDR.load(Ordering::Relaxed), entry, context).is_ok();
+    let started = cpu_on(MPIDR.load(Ordering::Relaxed), entry, context).is_ok();
     // SAFETY: the mailbox, past the caches.
     started && unsafe { Mailbox::runs(mailbox::<I>(), Deadline::after(START_LIMIT)) }
 }

@@ -158,6 +158,25 @@ pub fn reach<I: Isa>(cx: &mut Context<I>) {
     I::set_caches(true, true);
 }
 
+/// Cache off, store to memory that was never touched before, cache on, load: whatever the hypervisor did to give the
+/// guest that memory must not come back over the stores.
+pub fn fresh<I: Isa>(cx: &mut Context<I>) {
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
+    cx.step("cache off", TOGGLE, || I::set_caches(false, false));
+    let places = far_places(cx);
+    for (value, at) in (NEW..).zip(places) {
+        at.store(value);
+    }
+    cx.step("cache on", TOGGLE, || I::set_caches(true, true));
+    for (n, at) in places.into_iter().enumerate() {
+        cx.data(
+            format_args!("load from far place {n}"),
+            NEW + n as u64,
+            at.load(),
+        );
+    }
+}
+
 /// Another CPU stores, this one turns its cache off: the flush has to reach what the other has in its
 /// cache, and what memory it was the first to touch.
 pub fn other_cpu<I: Isa>(cx: &mut Context<I>) {

@@ -4,7 +4,7 @@ use super::set_way::issue;
 use crate::{
     context::{Context, Counts},
     isa::{Isa, VmRegister},
-    probe::{Exit, Probe, ProbeSet, Registers},
+    probe::{Probe, ProbeSet, Registers},
 };
 use setway_architecture::maintenance::SetWayOp;
 
@@ -95,19 +95,7 @@ pub fn flags<I: Isa>(cx: &mut Context<I>) {
     I::mark();
     I::probes(ProbeSet::OneSetWay, &mut |probe| {
         for nzcv in 0..16 {
-            let saved = probe.exit.saved & !(0xf << 28) | nzcv << 28;
-            let exit = Exit {
-                saved,
-                ..probe.exit
-            };
-            cx.probe(
-                &Probe {
-                    flags: nzcv << 28,
-                    exit,
-                    ..probe
-                },
-                &regs,
-            );
+            cx.probe(&probe.with_flags(nzcv << 28), &regs);
             ops += probe.set_way;
         }
     });
@@ -168,4 +156,71 @@ pub fn lengths<I: Isa>(cx: &mut Context<I>) {
 /// Banked registers.
 pub fn banks<I: Isa>(cx: &mut Context<I>) {
     run_measured(cx, ProbeSet::Banks, ALL);
+}
+
+/// Bit SS of PSTATE in SPSR_EL1.
+const SS: u64 = 1 << 21;
+
+/// Software step over an instruction that does not trap, and over those that do.
+pub fn stepped<I: Isa>(cx: &mut Context<I>) {
+    let regs = Registers::pattern(I::NAME);
+    I::mark();
+    I::probes(ProbeSet::EachKind, &mut |probe| {
+        let stepped = Probe {
+            pstate: SS,
+            exit: I::stepped_exit(probe.entry + 4),
+            ..probe
+        };
+        cx.exception(&stepped, &regs);
+    });
+    I::mark();
+    cx.measured("all kinds", EACH_KIND);
+}
+
+/// What the probes of [`ProbeSet::EachKind`] cost: there is one set/way op before one write.
+const EACH_KIND: Counts = Counts {
+    set_way: 1,
+    vm_reg: 1,
+    flush: 1,
+};
+
+/// PSTATE, field by field, after an instruction of each kind: what it is after one that does not trap.
+pub fn pstate<I: Isa>(cx: &mut Context<I>) {
+    let regs = Registers::pattern(I::NAME);
+    let fields = I::pstate_fields();
+    I::mark();
+    for &(field, bits) in fields {
+        let mut untrapped = None;
+        I::probes(ProbeSet::EachKind, &mut |probe| {
+            let probe = Probe {
+                pstate: bits,
+                ..probe
+            };
+            let exit = cx.exit(&probe, &regs);
+            let want = *untrapped.get_or_insert(exit.saved & bits);
+            cx.register_from(
+                format_args!("{field}, {probe}"),
+                want,
+                want,
+                exit.saved & bits,
+            );
+            let length = probe.exit.link - probe.entry as u64;
+            let went = exit.link.wrapping_sub(probe.entry as u64);
+            cx.register(
+                format_args!("{field}, {probe}: return address"),
+                length,
+                went,
+            );
+        });
+    }
+    I::mark();
+    let all = fields.len() as u64;
+    cx.measured(
+        "all fields",
+        Counts {
+            set_way: all,
+            vm_reg: all,
+            flush: all,
+        },
+    );
 }

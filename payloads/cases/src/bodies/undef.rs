@@ -25,3 +25,17 @@ fn refused<I: Isa>(cx: &mut Context<I>, set: ProbeSet) {
     I::mark();
     cx.measured("accesses", NOTHING);
 }
+
+/// The same with all condition flags set.
+pub fn flags<I: Isa>(cx: &mut Context<I>) {
+    let regs = Registers::pattern(I::NAME);
+    I::mark();
+    I::probes(ProbeSet::Refused, &mut |probe| {
+        let mut probe = probe.with_flags(0xf << 28);
+        probe.flags_arrive = true;
+        probe.exit.state |= probe.flags;
+        cx.exception(&probe, &regs);
+    });
+    I::mark();
+    cx.measured("accesses", NOTHING);
+}

@@ -28,6 +28,19 @@ pub fn restart<I: Isa>(cx: &mut Context<I>) {
     }
 }
 
+/// 32-bit calls take 32 bits of each argument, whatever stands above.
+pub fn wide_arguments<I: Isa>(cx: &mut Context<I>) {
+    let affinity = cx.step("AFFINITY_INFO", NOTHING, || {
+        I::secondary_affinity_by_32_bit_call()
+    });
+    cx.state("AFFINITY_INFO: off", 1, affinity.into());
+    if started(cx, "", I::start_secondary_by_32_bit_call()) {
+        let affinity = I::secondary_affinity_by_32_bit_call();
+        cx.state("AFFINITY_INFO: on", 0, affinity.into());
+        stop(cx);
+    }
+}
+
 /// Starts the second CPU; false if there is none to command.
 pub(super) fn start<I: Isa>(cx: &mut Context<I>) -> bool {
     start_as(cx, "")
@@ -40,7 +53,11 @@ pub(super) fn start_again<I: Isa>(cx: &mut Context<I>) -> bool {
 
 /// Starts the second CPU; the checks' names begin with `when`.
 fn start_as<I: Isa>(cx: &mut Context<I>, when: &str) -> bool {
-    let started = I::start_secondary();
+    started(cx, when, I::start_secondary())
+}
+
+/// Checks how the second CPU has `started`; false if it has not. The checks' names begin with `when`.
+fn started<I: Isa>(cx: &mut Context<I>, when: &str, started: bool) -> bool {
     cx.state(format_args!("{when}CPU_ON succeeds"), 1, u64::from(started));
     if !started {
         return false;
