@@ -168,7 +168,7 @@ fn shows(finding: &Finding) -> Result<(), Failed> {
             loop {
                 let outcome = bench.run_on(&mut worker, run, bench.limits);
                 let known = outcome.known.as_ref();
-                if known.is_some_and(|known| known.id == finding.id) {
+                if known.is_some_and(|known| known.is_of(&finding.id)) {
                     break;
                 }
                 tries -= 1;

@@ -23,8 +23,17 @@ pub struct Known {
     pub id: String,
     /// One line about it.
     pub title: String,
+    /// The short names of the others that explain the run together with it.
+    pub others: Vec<String>,
     /// All that the run shows is what findings say to show by chance, and not each time.
     pub by_chance: bool,
+}
+
+impl Known {
+    /// Whether the finding called `id` is the one, or one of those that explain the run together.
+    pub fn is_of(&self, id: &str) -> bool {
+        self.id == id || self.others.iter().any(|other| other == id)
+    }
 }
 
 /// The finding that explains `judgement` of `run` under the hypervisor that `label` names, if it is known as a whole.
@@ -62,11 +71,15 @@ pub fn known(findings: &[Finding], label: &str, run: &Run, judgement: &Judgement
             return None;
         }
     }
-    let mut explaining = symptoms.iter().filter(|(_, it)| explains(it));
+    let explaining = symptoms.iter().filter(|(_, it)| explains(it));
+    let ids = explaining.clone().map(|(finding, _)| &finding.id);
+    let mut others: Vec<String> = ids.filter(|id| **id != first.id).cloned().collect();
+    others.dedup();
     Some(Known {
         id: first.id.clone(),
         title: first.title.clone(),
-        by_chance: explaining.all(|(_, it)| it.sometimes),
+        others,
+        by_chance: explaining.clone().all(|(_, it)| it.sometimes),
     })
 }
 

@@ -210,3 +210,32 @@ fn a_crash_is_excused_by_what_the_finding_shows_of_it() {
     assert!(!judged(Verdict::NoVerdict, "Internal error: Oops"));
     assert!(!is_known(&finding, vec![check("a", "0x0")]));
 }
+
+#[test]
+fn a_run_that_ends_in_one_of_two_ways_is_known_by_either() {
+    let end = Symptom {
+        shows: Shows::End(EndKind::Timeout, "traps endlessly".to_owned()),
+        ..symptom(&[], false)
+    };
+    let either = finding(vec![symptom(&[("CPU_ON", "0x0")], false), end]);
+    let timeout = Judgement::new(Verdict::Timeout, "the guest traps endlessly".to_owned());
+    assert!(is_known(&either, vec![check("CPU_ON", "0x0")]));
+    assert!(known(std::slice::from_ref(&either), LABEL, &run(), &timeout).is_some());
+    // A third way is new, and so is none of them.
+    let crash = Judgement::new(Verdict::Crash, "the guest traps endlessly".to_owned());
+    assert!(known(std::slice::from_ref(&either), LABEL, &run(), &crash).is_none());
+    assert!(gone(&[either], LABEL, &run()).is_some());
+}
+
+#[test]
+fn findings_that_explain_a_run_together_are_all_named() {
+    let one = finding(vec![symptom(&[("TTBR0", "0x0")], false)]);
+    let two = Finding {
+        id: "g".to_owned(),
+        ..finding(vec![symptom(&[("TTBR1", "0x0")], false)])
+    };
+    let failures = vec![check("TTBR0", "0x0"), check("TTBR1", "0x0")];
+    let known = known(&[one, two], LABEL, &run(), &Judgement::failed(failures));
+    let known = known.expect("both together name every failure");
+    assert!(known.is_of("f") && known.is_of("g") && !known.is_of("h"));
+}
