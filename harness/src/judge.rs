@@ -198,6 +198,8 @@ pub(crate) mod tests {
                 observed: counts,
                 hypervisor: None,
                 witnesses: Vec::new(),
+                others: BTreeMap::new(),
+                others_allowed: 0,
                 span: 0..0,
                 maintained: None,
             }],

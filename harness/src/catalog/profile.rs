@@ -26,12 +26,17 @@ pub struct Profile {
     pub rules: Vec<Kind>,
     /// The counts that differ from what the cases demand. A later row overrides an earlier one.
     pub differs: Vec<Difference>,
+    /// Traps besides those of the policy and of the cases' own instructions; `None` if there are none.
+    pub other_traps: Option<OtherTraps>,
     /// The premises that do not hold, by name, and why. Cases that need one say nothing about it.
     pub lacks: BTreeMap<String, String>,
 }
 
 /// Counts that differ.
 pub type Difference = raw::Difference;
+
+/// Traps that neither the policy nor a case asks for.
+pub type OtherTraps = raw::OtherTraps;
 
 impl Profile {
     /// What `raw`, read from `source`, stands for.
@@ -60,6 +65,7 @@ impl Profile {
                 .into_iter()
                 .map(toml::Spanned::into_inner)
                 .collect(),
+            other_traps: raw.other_traps,
             lacks: raw
                 .lacks
                 .into_iter()

@@ -140,9 +140,21 @@ pub struct Profile {
     /// Counts that differ.
     #[serde(default)]
     pub differs: Vec<Spanned<Difference>>,
+    /// Traps that the policy does not ask for.
+    pub other_traps: Option<OtherTraps>,
     /// Premises that do not hold, by name, and why.
     #[serde(default)]
     pub lacks: BTreeMap<Spanned<String>, String>,
+}
+
+/// `[other_traps]` of a profile.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherTraps {
+    /// How many a step may take, besides those that its own instructions may be the reason for.
+    pub each_step: u64,
+    /// Why that is right.
+    pub why: String,
 }
 
 /// A `[[differs]]` of a profile.

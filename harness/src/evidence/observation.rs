@@ -51,6 +51,11 @@ pub struct Step {
     pub witnesses: Vec<witness::Account>,
     /// What the hypervisor maintained for it, as the cache model saw it.
     pub maintained: Option<Maintained>,
+    /// The traps that nothing but the hypervisor's settings is the reason for, by class: each costs the guest as much
+    /// as one that the policy needs.
+    pub others: BTreeMap<String, u64>,
+    /// How many of those there may be.
+    pub others_allowed: u64,
     /// The numbers of its first trap in the exception log and of the one after its last; empty without a log.
     pub span: std::ops::Range<usize>,
 }
@@ -73,6 +78,8 @@ impl Step {
             hypervisor: None,
             witnesses: Vec::new(),
             maintained: None,
+            others: BTreeMap::new(),
+            others_allowed: u64::MAX,
             span: 0..0,
         }
     }

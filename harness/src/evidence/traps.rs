@@ -80,6 +80,28 @@ pub fn by_class(exceptions: &[Exception]) -> BTreeMap<String, u64> {
     counts
 }
 
+/// Whether `exception` is a trap that neither the policy nor a call of the guest's nor memory that it touches asks for.
+fn is_other(exception: &Exception) -> bool {
+    let asked_for = [
+        ec::HVC32,
+        ec::HVC64,
+        ec::SMC32,
+        ec::SMC64,
+        ec::IABT_LOWER,
+        ec::DABT_LOWER,
+    ];
+    matches!(Trap::of(exception.esr), Trap::Other(class) if !asked_for.contains(&class))
+}
+
+/// The traps that only the hypervisor's settings are the reason for, by class.
+pub fn others(exceptions: &[Exception]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for exception in exceptions.iter().filter(|it| is_other(it)) {
+        *counts.entry(Trap::of(exception.esr).class()).or_default() += 1;
+    }
+    counts
+}
+
 /// How many traps there were of each set/way op and VM register.
 pub fn by_register(exceptions: &[Exception]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();

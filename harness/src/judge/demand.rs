@@ -15,6 +15,13 @@ pub fn expected(profile: &Profile, case: &Case, step: &str, counts: Counts) -> C
         })
 }
 
+/// How many traps a step of `case` may take, by `profile`, that the policy does not ask for: no more than it has
+/// instructions that a hypervisor may want to see.
+pub fn other_traps(profile: &Profile, case: &Case) -> u64 {
+    let also = profile.other_traps.as_ref().map_or(0, |it| it.each_step);
+    case.other_traps + also
+}
+
 #[cfg(test)]
 mod tests {
     use setway_cases::{CASES, Kind};
@@ -52,6 +59,7 @@ mod tests {
             source: "x".to_owned(),
             rules: vec![Kind::Policy],
             differs: vec![row, second],
+            other_traps: None,
             lacks: Default::default(),
         };
         let expected = |id: &str, step| {

@@ -1,6 +1,6 @@
 //! The ways in which a complete observation can break its rule, as data: a finding names them one by one.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use setway_protocol::word::Access;
 
@@ -19,6 +19,17 @@ pub enum Failure {
         expected: Counts,
         /// What was observed.
         observed: Counts,
+    },
+    /// A step traps for other reasons, more often than it has instructions that may.
+    OtherTraps {
+        /// Its place among the steps.
+        n: usize,
+        /// What the guest did.
+        name: String,
+        /// How often, by class.
+        counts: BTreeMap<String, u64>,
+        /// How often it may.
+        allowed: u64,
     },
     /// A value that the guest compared.
     Check {
@@ -95,6 +106,15 @@ impl Failure {
                 observed: step.observed,
             })
         });
+        let others = steps.clone().filter_map(|(n, step)| {
+            let count: u64 = step.others.values().sum();
+            (count > step.others_allowed).then(|| Failure::OtherTraps {
+                n,
+                name: step.name.clone(),
+                counts: step.others.clone(),
+                allowed: step.others_allowed,
+            })
+        });
         let checks = observation.checks.iter().filter(|check| !check.holds());
         let checks = checks.map(|check| Failure::Check {
             name: check.name.clone(),
@@ -147,7 +167,7 @@ impl Failure {
             lines: flush.missed,
             at: flush.missed_at,
         });
-        let all = counts.chain(checks).chain(stale).chain(lost).chain(unseen);
+        let all = counts.chain(others).chain(checks).chain(stale).chain(lost).chain(unseen);
         all.chain(missed).chain(half).collect()
     }
 }
@@ -163,6 +183,22 @@ impl fmt::Display for Failure {
             } => {
                 let what = difference(*expected, *observed).unwrap_or_default();
                 write!(f, "step {n} ({name}): {what}")
+            }
+            Failure::OtherTraps {
+                n,
+                name,
+                counts,
+                allowed,
+            } => {
+                let counts: Vec<String> = counts
+                    .iter()
+                    .map(|(class, count)| format!("{count} {class}"))
+                    .collect();
+                let counts = counts.join(", ");
+                write!(
+                    f,
+                    "step {n} ({name}): the guest traps without need: {counts}, where {allowed} such traps are allowed"
+                )
             }
             Failure::Check { name, want, got } => {
                 write!(f, "{name}: expected {want}, got {got}")

@@ -152,7 +152,8 @@ impl Symptom {
                 let is_saw = |got: &str| want::number(got) == Some(*saw);
                 *stale && *is_load && checks.iter().any(|it| is_saw(&it.got))
             }
-            Failure::Flushes { .. }
+            Failure::OtherTraps { .. }
+            | Failure::Flushes { .. }
             | Failure::Missed { .. }
             | Failure::Lost { .. }
             | Failure::Half { .. } => false,

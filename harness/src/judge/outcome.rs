@@ -85,6 +85,7 @@ impl Court<'_> {
         });
         for step in &mut observation.steps {
             step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
+            step.others_allowed = demand::other_traps(&target.profile, run.case);
         }
         let mut judgement = judge(&observation).owing(&debts);
         let meets_rule = judgement.verdict == Verdict::Pass;

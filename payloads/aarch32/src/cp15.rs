@@ -48,6 +48,7 @@ registers! { $
     MIDR "p15, 0, {}, c0, c0, 0"
     CTR "p15, 0, {}, c0, c0, 1"
     MPIDR "p15, 0, {}, c0, c0, 5"
+    ID_MMFR0 "p15, 0, {}, c0, c1, 4"
     ID_MMFR4 "p15, 0, {}, c0, c2, 6"
     CCSIDR "p15, 1, {}, c0, c0, 0"
     CLIDR "p15, 1, {}, c0, c0, 1"

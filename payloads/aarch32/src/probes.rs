@@ -1,6 +1,9 @@
 //! The instructions under test, assembled once each in A32 and in T32.
 
-use crate::execute::{svc_exit, undef_exit};
+use crate::{
+    cp15,
+    execute::{svc_exit, undef_exit},
+};
 use core::arch::global_asm;
 use setway_cases::{IsaName, Probe, ProbeSet, Registers};
 
@@ -8,6 +11,8 @@ use setway_cases::{IsaName, Probe, ProbeSet, Registers};
 const STRIDE: usize = 16;
 /// The same for probes of several instructions.
 const LONG_STRIDE: usize = 32;
+/// And for those of SP.
+const SP_STRIDE: usize = 64;
 
 // Each probe ends with SVC and is padded with instructions that are permanently undefined. The two
 // instruction sets share the tables' text.
@@ -41,6 +46,8 @@ macro_rules! tables {
             concat!(".section .text.probes_", $mode, ", \"ax\""),
             concat!(".", $mode),
             ".fpu neon",
+            ".arch_extension virt",
+            ".arch_extension sec",
             ".balign 16",
             "by_rt isw, mcr, c7, c6, 2",
             "by_rt csw, mcr, c7, c10, 2",
@@ -70,6 +77,16 @@ macro_rules! tables {
             "    probe   mcr p15, 0, r7, c7, c10, 2",
             "    probe   mcr p15, 0, r9, c13, c0, 1",
             "    probe   mrc p15, 0, r11, c0, c1, 4",
+            "    probe   hvc #0",
+            "    probe   smc #0",
+            "    probe   str r3, [r5, #256]",
+            // ID_MMFR0 and MVFR0.
+            "by_rt id_mmfr0, mrc, c0, c1, 4",
+            concat!(".global ", $prefix, "mvfr0"),
+            concat!($prefix, "mvfr0:"),
+            "    .irp    rt, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr",
+            "    probe   vmrs \\rt, mvfr0",
+            "    .endr",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -82,6 +99,9 @@ macro_rules! tables {
             concat!(".global ", $prefix, "banks"),
             concat!($prefix, "banks:"),
             "    bank    0x11, r8",
+            "    bank    0x11, r9",
+            "    bank    0x11, r10",
+            "    bank    0x11, r11",
             "    bank    0x11, r12",
             "    bank    0x11, lr",
             "    bank    0x12, lr",
@@ -89,6 +109,32 @@ macro_rules! tables {
             "    bank    0x17, lr",
             "    bank    0x1b, lr",
             ".purgem bank",
+            // Both registers of a pair, in modes in which one or both are banked.
+            ".macro bank_pair mode, low, high",
+            "    sequence \"cps #\\mode; mov \\low, r0; mov \\high, r2; mcrr p15, 1, \\low, \\high, c2; cps #0x1f\"",
+            ".endm",
+            concat!(".global ", $prefix, "bank_pairs"),
+            concat!($prefix, "bank_pairs:"),
+            "    bank_pair 0x11, r8, r9",
+            "    bank_pair 0x11, r12, lr",
+            "    bank_pair 0x12, r12, lr",
+            "    bank_pair 0x13, lr, r1",
+            "    bank_pair 0x17, r1, lr",
+            "    bank_pair 0x1b, lr, r12",
+            ".purgem bank_pair",
+            // A read into a banked register, whose value goes to r0.
+            ".macro bank_read mode, reg",
+            "    sequence \"cps #\\mode; mrc p15, 0, \\reg, c0, c1, 4; mov r0, \\reg; cps #0x1f\"",
+            ".endm",
+            concat!(".global ", $prefix, "bank_reads"),
+            concat!($prefix, "bank_reads:"),
+            "    bank_read 0x11, r8",
+            "    bank_read 0x11, r12",
+            "    bank_read 0x12, lr",
+            "    bank_read 0x13, lr",
+            "    bank_read 0x17, lr",
+            "    bank_read 0x1b, lr",
+            ".purgem bank_read",
             $t32_only,
             ".purgem by_rt",
             ".purgem probe",
@@ -99,7 +145,20 @@ macro_rules! tables {
     };
 }
 
-tables!("a32_", "arm", "4", "");
+tables!(
+    "a32_",
+    "arm",
+    "4",
+    "
+    .balign 64
+    .global a32_bank_sps
+    a32_bank_sps:
+    @ SP of each mode, put back before an exception needs it, and r1 as it was.
+    .irp mode, 0x11, 0x12, 0x13, 0x17, 0x1b
+    padded 64, \"cps #\\mode; mov r1, sp; mov sp, r0; mcr p15, 0, sp, c13, c0, 1; mov sp, r1; cps #0x1f; mov r1, #0x80\"
+    .endr
+    "
+);
 tables!(
     "t32_",
     "thumb",
@@ -151,8 +210,10 @@ macro_rules! symbols {
 }
 
 symbols! {
-    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_refused a32_banks a32_conditions
-    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_banks t32_lengths t32_it
+    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_refused a32_conditions
+    a32_id_mmfr0 a32_mvfr0 a32_banks a32_bank_pairs a32_bank_reads a32_bank_sps
+    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_lengths t32_it
+    t32_id_mmfr0 t32_mvfr0 t32_banks t32_bank_pairs t32_bank_reads
 }
 
 /// The transfer registers of the tables by Rt.
@@ -204,7 +265,11 @@ struct Tables {
     reads: *const u8,
     each_kind: *const u8,
     refused: *const u8,
+    id_mmfr0: *const u8,
+    mvfr0: *const u8,
     banks: *const u8,
+    bank_pairs: *const u8,
+    bank_reads: *const u8,
 }
 
 fn tables(isa: IsaName) -> Tables {
@@ -221,7 +286,11 @@ fn tables(isa: IsaName) -> Tables {
             reads: &raw const t32_reads,
             each_kind: &raw const t32_each_kind,
             refused: &raw const t32_refused,
+            id_mmfr0: &raw const t32_id_mmfr0,
+            mvfr0: &raw const t32_mvfr0,
             banks: &raw const t32_banks,
+            bank_pairs: &raw const t32_bank_pairs,
+            bank_reads: &raw const t32_bank_reads,
         }
     } else {
         Tables {
@@ -236,7 +305,11 @@ fn tables(isa: IsaName) -> Tables {
             reads: &raw const a32_reads,
             each_kind: &raw const a32_each_kind,
             refused: &raw const a32_refused,
+            id_mmfr0: &raw const a32_id_mmfr0,
+            mvfr0: &raw const a32_mvfr0,
             banks: &raw const a32_banks,
+            bank_pairs: &raw const a32_bank_pairs,
+            bank_reads: &raw const a32_bank_reads,
         }
     }
 }
@@ -262,7 +335,9 @@ impl Tables {
     }
 }
 
-/// What r8 and r9 hold in [`Registers::pattern`].
+/// What r0, r2, r8 and r9 hold in [`Registers::pattern`].
+const R0: u64 = 1 << 6;
+const R2: u64 = 3 << 6;
 const R8: u64 = 9 << 6;
 const R9: u64 = 10 << 6;
 
@@ -283,12 +358,58 @@ const IT_BLOCKS: [Sequence; 5] = [
 ];
 
 /// One that never traps, and one of each kind that does.
-const EACH_KIND: [&str; 4] = ["VMOV", "DCCSW, r7", "CONTEXTIDR, r9", "ID_MMFR0, r11"];
-
-/// The banked registers of the bank tables.
-const BANKS: [&str; 7] = [
-    "r8_fiq", "r12_fiq", "LR_fiq", "LR_irq", "LR_svc", "LR_abt", "LR_und",
+const EACH_KIND: [&str; 7] = [
+    "VMOV",
+    "DCCSW, r7",
+    "CONTEXTIDR, r9",
+    "ID_MMFR0, r11",
+    "HVC",
+    "SMC",
+    "STR r3, [r5]",
 ];
+
+/// The banked registers of the bank tables, in their order.
+const BANKS: [&str; 10] = [
+    "r8_fiq", "r9_fiq", "r10_fiq", "r11_fiq", "r12_fiq", "LR_fiq", "LR_irq", "LR_svc", "LR_abt",
+    "LR_und",
+];
+const BANK_PAIRS: [&str; 6] = [
+    "TTBR1, r8_fiq, r9_fiq",
+    "TTBR1, r12_fiq, LR_fiq",
+    "TTBR1, r12, LR_irq",
+    "TTBR1, LR_svc, r1",
+    "TTBR1, r1, LR_abt",
+    "TTBR1, LR_und, r12",
+];
+const BANK_READS: [&str; 6] = [
+    "ID_MMFR0, r8_fiq",
+    "ID_MMFR0, r12_fiq",
+    "ID_MMFR0, LR_irq",
+    "ID_MMFR0, LR_svc",
+    "ID_MMFR0, LR_abt",
+    "ID_MMFR0, LR_und",
+];
+const BANK_SPS: [&str; 5] = ["SP_fiq", "SP_irq", "SP_svc", "SP_abt", "SP_und"];
+
+/// The registers that are not banked and that the pairs' tables set, with what they get.
+const BANK_PAIR_CHANGES: [&[(usize, u64)]; 6] = [
+    &[],
+    &[],
+    &[(12, R0)],
+    &[(1, R2)],
+    &[(1, R0)],
+    &[(12, R2)],
+];
+
+/// MVFR0.
+fn mvfr0() -> u32 {
+    let value;
+    // SAFETY: reading it changes nothing, and the payload has SIMD on.
+    unsafe {
+        core::arch::asm!(".fpu neon", "vmrs {}, mvfr0", out(reg) value, options(nomem, nostack));
+    }
+    value
+}
 
 /// Calls `each` with every probe of `set`.
 pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
@@ -345,12 +466,50 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         ProbeSet::Banks => {
             // CPS is 4 bytes in both; MOV of two registers 4 in A32, 2 in T32.
             let length = if isa == IsaName::T32 { 14 } else { 16 };
+            let at = |table: *const u8, n: usize| table as usize + n * LONG_STRIDE;
+            let writes = Some((contextidr, values[0]));
             for (n, text) in BANKS.into_iter().enumerate() {
-                let probe = tables.ends(tables.banks as usize + n * LONG_STRIDE, length, text);
+                let probe = tables.ends(at(tables.banks, n), length, text);
+                each(Probe { writes, ..probe });
+            }
+            if isa == IsaName::A32 {
+                for (n, text) in BANK_SPS.into_iter().enumerate() {
+                    let entry = (&raw const a32_bank_sps) as usize + n * SP_STRIDE;
+                    each(Probe {
+                        writes,
+                        ..tables.ends(entry, 28, text)
+                    });
+                }
+            }
+            for (n, text) in BANK_READS.into_iter().enumerate() {
+                let probe = tables.ends(at(tables.bank_reads, n), length, text);
                 each(Probe {
-                    writes: Some((contextidr, values[0])),
+                    given: Some((0, cp15::read!(ID_MMFR0).into())),
                     ..probe
                 });
+            }
+            let length = if isa == IsaName::T32 { 16 } else { 20 };
+            for (n, text) in BANK_PAIRS.into_iter().enumerate() {
+                let probe = tables.ends(at(tables.bank_pairs, n), length, text);
+                each(Probe {
+                    writes: Some((crate::isa::ttbr1_64(), values[2] << 32 | values[0])),
+                    changes: BANK_PAIR_CHANGES[n],
+                    ..probe
+                });
+            }
+        }
+        ProbeSet::EveryRtRead => {
+            let reads: [(&str, *const u8, u64); 2] = [
+                ("ID_MMFR0, r", tables.id_mmfr0, cp15::read!(ID_MMFR0).into()),
+                ("MVFR0, r", tables.mvfr0, mvfr0().into()),
+            ];
+            for (text, table, value) in reads {
+                for n in 0..RT.len() {
+                    each(Probe {
+                        given: Some((RT[n].into(), value)),
+                        ..tables.by_rt(table, n, text)
+                    });
+                }
             }
         }
         ProbeSet::SetWayRead => {
@@ -363,7 +522,16 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         }
         ProbeSet::EachKind => {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
-                each(tables.ends(tables.each_kind as usize + n * STRIDE, 4, text));
+                let probe = tables.ends(tables.each_kind as usize + n * STRIDE, 4, text);
+                each(Probe {
+                    is_call: matches!(text, "HVC" | "SMC"),
+                    touches: text.starts_with("STR").then_some(5),
+                    given: match text {
+                        "ID_MMFR0, r11" => Some((11, cp15::read!(ID_MMFR0).into())),
+                        _ => None,
+                    },
+                    ..probe
+                });
             }
         }
         ProbeSet::Refused => {

@@ -3,6 +3,7 @@
 use crate::execute::{svc_exit, undef_exit, with_sp_el1};
 use core::arch::global_asm;
 use setway_cases::{IsaName, Probe, ProbeSet, Registers};
+use setway_runtime::mrs;
 
 /// Bytes from one probe of a table to the next: the instruction, SVC, and two that are permanently
 /// undefined.
@@ -44,6 +45,17 @@ global_asm!(
     "    probe   dc csw, x7",
     "    probe   msr contextidr_el1, x9",
     "    probe   mrs xzr, id_aa64mmfr0_el1",
+    "    probe   hvc #0",
+    "    probe   smc #0",
+    "    probe   str x3, [x5, #256]",
+    ".global probe_id",
+    "probe_id:",
+    "    .irp    rt, x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15",
+    "    probe   mrs \\rt, id_aa64mmfr0_el1",
+    "    .endr",
+    "    .irp    rt, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29, x30, xzr",
+    "    probe   mrs \\rt, id_aa64mmfr0_el1",
+    "    .endr",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -59,6 +71,7 @@ unsafe extern "C" {
     static probe_contextidr: u8;
     static probe_reads: u8;
     static probe_each_kind: u8;
+    static probe_id: u8;
     static probe_refused: u8;
 }
 
@@ -84,11 +97,14 @@ const REFUSED: [(&str, &str); 2] = [
 ];
 
 /// One that never traps, and one of each kind that does.
-const EACH_KIND: [&str; 4] = [
+const EACH_KIND: [&str; 7] = [
     "NOP",
     "DC CSW, x7",
     "MSR CONTEXTIDR_EL1, x9",
     "MRS XZR, ID_AA64MMFR0_EL1",
+    "HVC",
+    "SMC",
+    "STR x3, [x5]",
 ];
 
 /// Calls `each` with every probe of `set`.
@@ -130,6 +146,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 writes: Some((contextidr, 0)),
                 ..ends(&raw const probe_contextidr, XZR, "MSR CONTEXTIDR_EL1, XZR")
             });
+            each(ends(&raw const probe_id, XZR, "MRS XZR, ID_AA64MMFR0_EL1"));
         }
         ProbeSet::OneSetWay => {
             each(Probe {
@@ -145,9 +162,23 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 each(undefined(&raw const probe_reads, n, text));
             }
         }
+        ProbeSet::EveryRtRead => {
+            let value = mrs!("id_aa64mmfr0_el1");
+            for n in 0..XZR {
+                each(Probe {
+                    rt: Some(n as u8),
+                    given: Some((n, value)),
+                    ..ends(&raw const probe_id, n, "MRS ID_AA64MMFR0_EL1, x")
+                });
+            }
+        }
         ProbeSet::EachKind => {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
-                each(ends(&raw const probe_each_kind, n, text));
+                each(Probe {
+                    is_call: matches!(text, "HVC" | "SMC"),
+                    touches: text.starts_with("STR").then_some(5),
+                    ..ends(&raw const probe_each_kind, n, text)
+                });
             }
         }
         ProbeSet::Refused => {

@@ -17,6 +17,9 @@ pub struct Case {
     pub cpus: u32,
     /// What must hold for it to say anything.
     pub premises: &'static [Premise],
+    /// How many instructions each of its steps executes, at most, that may trap without being set/way ops, writes of
+    /// VM registers or calls: reads of registers that a hypervisor may want to answer itself, and what it refuses.
+    pub other_traps: u64,
     /// It is run only if it is asked for.
     pub hidden: bool,
 }
@@ -31,6 +34,7 @@ impl Case {
             setting: Setting::Guest,
             cpus: 1,
             premises: &[],
+            other_traps: 0,
             hidden: false,
         }
     }

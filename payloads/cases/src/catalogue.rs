@@ -50,7 +50,7 @@ catalogue! {
     { id: "SW-TRAP/csw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWayOp::Csw) }
     { id: "SW-TRAP/cisw", rule: SW_TRAP, run: |cx| set_way::traps(cx, SetWayOp::Cisw) }
     { id: "SW-REPEAT", rule: SW_REPEAT, run: set_way::repeat }
-    { id: "SW-LOOP", rule: SW_LOOP, run: set_way::whole_cache }
+    { id: "SW-LOOP", rule: SW_LOOP, run: set_way::whole_cache, other_traps: 16 }
     { id: "SW-PAIR", rule: SW_PAIR, run: set_way::pairs }
 
     // From one state of (M, C) to another.
@@ -78,30 +78,33 @@ catalogue! {
     { id: "EXA-RT/set-way", rule: EXA_RT, run: exact::every_rt_set_way }
     { id: "EXA-RT/vm-reg", rule: EXA_RT, run: exact::every_rt_vm_reg, premises: &[TvmTraps] }
     { id: "EXA-RT/vm-reg-64", rule: EXA_RT, run: exact::every_rt_pair, isas: AARCH32, premises: &[TvmTraps] }
-    { id: "EXA-ZR", rule: EXA_ZR, run: exact::zero_register, isas: &[A64] }
+    { id: "EXA-ZR", rule: EXA_ZR, run: exact::zero_register, isas: &[A64], other_traps: 1 }
     { id: "EXA-FLAGS", rule: EXA_FLAGS, run: exact::flags }
     { id: "EXA-SIMD", rule: EXA_SIMD, run: exact::simd }
     { id: "EXA-COND", rule: EXA_COND, run: exact::conditions, isas: &[A32] }
     { id: "EXA-IT", rule: EXA_IT, run: exact::it_blocks, isas: &[T32] }
     { id: "EXA-LEN", rule: EXA_LEN, run: exact::lengths, isas: &[T32] }
-    { id: "EXA-BANK", rule: EXA_BANK, run: exact::banks, isas: AARCH32, premises: &[TvmTraps] }
+    { id: "EXA-BANK", rule: EXA_BANK, run: exact::banks, isas: AARCH32, premises: &[TvmTraps], other_traps: 12 }
 
-    { id: "EXA-STEP", rule: EXA_STEP, run: exact::stepped, isas: &[A64], premises: &[GuestDebug] }
-    { id: "EXA-PSTATE", rule: EXA_PSTATE, run: exact::pstate }
+    { id: "EXA-READ", rule: EXA_READ, run: exact::every_rt_read, other_traps: 32 }
+    { id: "EXA-EXITS", rule: EXA_EXITS, run: exact::exits, other_traps: 4 }
 
-    { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads] }
-    { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected }
-    { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags }
+    { id: "EXA-STEP", rule: EXA_STEP, run: exact::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 40 }
+    { id: "EXA-PSTATE", rule: EXA_PSTATE, run: exact::pstate, other_traps: 16 }
+
+    { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads], other_traps: 3 }
+    { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected, other_traps: 4 }
+    { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags, other_traps: 4 }
 
     { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }
     { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Cisw), premises: &[Caches] }
     { id: "COH-TOGGLE", rule: COH_TOGGLE, run: coherence::toggle, premises: &[Caches] }
     { id: "COH-OFF", rule: COH_OFF, run: coherence::stored_while_off, premises: &[Caches] }
-    { id: "COH-ISW", rule: COH_ISW, run: coherence::invalidate, premises: &[Caches] }
+    { id: "COH-ISW", rule: COH_ISW, run: coherence::invalidate, premises: &[Caches], other_traps: 16 }
 
     { id: "COH-DROPPED", rule: COH_DROPPED, run: coherence::dropped, premises: &[Caches, OnlyOwnEvictions, UncachedAlias] }
-    { id: "COH-LOOP/csw", rule: COH_LOOP, run: coherence::clean_whole_cache, premises: &[Caches] }
-    { id: "COH-LOOP/off-cisw", rule: COH_LOOP, run: coherence::off_then_clean, premises: &[Caches] }
+    { id: "COH-LOOP/csw", rule: COH_LOOP, run: coherence::clean_whole_cache, premises: &[Caches], other_traps: 16 }
+    { id: "COH-LOOP/off-cisw", rule: COH_LOOP, run: coherence::off_then_clean, premises: &[Caches], other_traps: 16 }
     { id: "COH-REACH", rule: COH_REACH, run: coherence::reach, premises: &[Caches] }
     { id: "COH-FRESH", rule: COH_FRESH, run: coherence::fresh, premises: &[Caches] }
     { id: "COH-CPUS", rule: COH_CPUS, run: coherence::other_cpu, cpus: 2, premises: &[Caches] }

@@ -22,6 +22,7 @@
 mod probe;
 
 use crate::{
+    arena::Place,
     bare::Expected,
     isa::Isa,
     random::{Digest, MOST_PROGRAMS, MOST_SEEN, Programs},
@@ -93,6 +94,7 @@ pub struct Context<I: Isa> {
     details: Vec<Detail, 8>,
     lost: u64,
     memory: Range<u64>,
+    touched: u64,
     programs: Vec<Digest, MOST_PROGRAMS>,
     seen: Vec<u8, MOST_SEEN>,
     arguments: Arguments,
@@ -111,6 +113,7 @@ impl<I: Isa> Context<I> {
             details: Vec::new(),
             lost: 0,
             memory,
+            touched: 0,
             isa: PhantomData,
         }
     }
@@ -118,6 +121,19 @@ impl<I: Isa> Context<I> {
     /// The guest's memory.
     pub fn memory(&self) -> Range<u64> {
         self.memory.clone()
+    }
+
+    /// A place in memory that was never touched, as long as there is any: each is at the start of a block of 2 MiB of
+    /// its own, in the first half of the memory.
+    pub fn untouched(&mut self) -> Place {
+        const BLOCK: u64 = 2 << 20;
+        const BLOCKS: u64 = 6;
+        let middle = self.memory.start + (self.memory.end - self.memory.start) / 2;
+        let block = (middle & !(BLOCK - 1)) - (1 + self.touched % BLOCKS) * BLOCK;
+        self.touched += 1;
+        // SAFETY: memory of the guest's, of which neither the image nor the device tree takes as much, nor do cases
+        // use it in any other way.
+        unsafe { Place::new(block as usize as *mut u8, BLOCK as usize) }
     }
 
     /// What the command line says.

@@ -90,6 +90,14 @@ pub struct Probe {
     pub acts: bool,
     /// General registers that it changes itself, with their values afterwards.
     pub changes: &'static [(usize, u64)],
+    /// The register that ends with a value that is no constant of the case, and the value: what was read, or an
+    /// address.
+    pub given: Option<(usize, u64)>,
+    /// The register in which it expects the address of memory that was never touched.
+    pub touches: Option<usize>,
+    /// It is a call of a function that there is not (DEN0028, 5.2): the result is -1 in bits 31:0 of r0, and r1 to r3
+    /// may hold anything then.
+    pub is_call: bool,
     /// How it ends when all is well.
     pub exit: Exit,
 }
@@ -109,6 +117,9 @@ impl Probe {
             writes: None,
             acts: true,
             changes: &[],
+            given: None,
+            touches: None,
+            is_call: false,
             exit,
         }
     }
@@ -164,7 +175,9 @@ pub enum ProbeSet {
     SetWayRead,
     /// An access that a hypervisor without a virtual PMU refuses.
     Refused,
-    /// An instruction that never traps, and then one of each kind that does: a set/way op, a write of a VM register, a
-    /// read of an ID register.
+    /// A read of an ID register with each transfer register.
+    EveryRtRead,
+    /// An instruction that never traps, and then one of each kind that leaves the guest: a set/way op, a write of a VM
+    /// register, a read of an ID register, calls by HVC and SMC, a store to memory that was never touched.
     EachKind,
 }

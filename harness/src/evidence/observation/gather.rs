@@ -90,6 +90,7 @@ impl Observation {
             spans = witness.spans(steps.len()).ok();
             for (step, span) in steps.iter_mut().zip(spans.iter().flatten()) {
                 step.span = span.clone();
+                step.others = traps::others(exceptions.get(span.clone()).unwrap_or_default());
             }
         }
         let mut account = None;

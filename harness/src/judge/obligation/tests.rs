@@ -18,6 +18,8 @@ fn step(name: &str, set_way: u64, flush: u64) -> Step {
         hypervisor: None,
         maintained: None,
         witnesses: Vec::new(),
+        others: BTreeMap::new(),
+        others_allowed: 0,
         span: 0..0,
     }
 }

@@ -34,6 +34,8 @@ fn step(step: &evidence::Step) -> Step {
         hypervisor,
         witnesses,
         maintained,
+        others: _,
+        others_allowed: _,
         span: _,
     } = step;
     Step {

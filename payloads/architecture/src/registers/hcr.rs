@@ -14,6 +14,8 @@ bitflags::bitflags! {
         const BSU_INNER_SHAREABLE = 0b01 << 10;
         /// Default cacheability: stage 1 of EL1&0 is off and its output cacheable. Implies VM.
         const DC = 1 << 12;
+        /// EL1's reads of CTR, CCSIDR, CLIDR and CSSELR, and its writes of CSSELR, trap.
+        const TID2 = 1 << 17;
         /// EL1's reads of ID group 3 trap.
         const TID3 = 1 << 18;
         /// EL1's SMC traps.
@@ -28,6 +30,8 @@ bitflags::bitflags! {
         const TVM = 1 << 26;
         /// General exceptions are routed to EL2, which hosts EL0; stage 1 of EL1&0 is off.
         const TGE = 1 << 27;
+        /// EL1's reads of VM registers trap.
+        const TRVM = 1 << 30;
         /// EL1 is AArch64.
         const RW = 1 << 31;
         /// Stage 2 lets no data access or table walk be cached.

@@ -153,6 +153,11 @@ pub fn lengths<I: Isa>(cx: &mut Context<I>) {
     run_measured(cx, ProbeSet::Lengths, ALL);
 }
 
+/// A read from an ID register to each register.
+pub fn every_rt_read<I: Isa>(cx: &mut Context<I>) {
+    run_measured(cx, ProbeSet::EveryRtRead, ALL);
+}
+
 /// Banked registers.
 pub fn banks<I: Isa>(cx: &mut Context<I>) {
     run_measured(cx, ProbeSet::Banks, ALL);
@@ -163,9 +168,9 @@ const SS: u64 = 1 << 21;
 
 /// Software step over an instruction that does not trap, and over those that do.
 pub fn stepped<I: Isa>(cx: &mut Context<I>) {
-    let regs = Registers::pattern(I::NAME);
     I::mark();
     I::probes(ProbeSet::EachKind, &mut |probe| {
+        let (probe, regs) = with_memory(cx, probe);
         let stepped = Probe {
             pstate: SS,
             exit: I::stepped_exit(probe.entry + 4),
@@ -177,6 +182,37 @@ pub fn stepped<I: Isa>(cx: &mut Context<I>) {
     cx.measured("all kinds", EACH_KIND);
 }
 
+/// `probe`, and the registers to start it with: with the address of untouched memory in one of them, if it needs that.
+fn with_memory<I: Isa>(cx: &mut Context<I>, probe: Probe) -> (Probe, Registers) {
+    let mut regs = Registers::pattern(I::NAME);
+    let Some(reg) = probe.touches else {
+        return (probe, regs);
+    };
+    regs.gpr[reg] = cx.untouched().address() as u64;
+    let given = Some((reg, regs.gpr[reg]));
+    (Probe { given, ..probe }, regs)
+}
+
+/// Every register over an exit of each kind, with no flag set and with all.
+pub fn exits<I: Isa>(cx: &mut Context<I>) {
+    I::mark();
+    for flags in [0, 0xf << 28] {
+        I::probes(ProbeSet::EachKind, &mut |probe| {
+            let (probe, regs) = with_memory(cx, probe);
+            cx.probe(&probe.with_flags(flags), &regs);
+        });
+    }
+    I::mark();
+    cx.measured(
+        "all kinds",
+        Counts {
+            set_way: 2 * EACH_KIND.set_way,
+            vm_reg: 2 * EACH_KIND.vm_reg,
+            flush: 2 * EACH_KIND.flush,
+        },
+    );
+}
+
 /// What the probes of [`ProbeSet::EachKind`] cost: there is one set/way op before one write.
 const EACH_KIND: Counts = Counts {
     set_way: 1,
@@ -186,12 +222,12 @@ const EACH_KIND: Counts = Counts {
 
 /// PSTATE, field by field, after an instruction of each kind: what it is after one that does not trap.
 pub fn pstate<I: Isa>(cx: &mut Context<I>) {
-    let regs = Registers::pattern(I::NAME);
     let fields = I::pstate_fields();
     I::mark();
     for &(field, bits) in fields {
         let mut untrapped = None;
         I::probes(ProbeSet::EachKind, &mut |probe| {
+            let (probe, regs) = with_memory(cx, probe);
             let probe = Probe {
                 pstate: bits,
                 ..probe
