@@ -167,7 +167,12 @@ impl Failure {
             lines: flush.missed,
             at: flush.missed_at,
         });
-        let all = counts.chain(others).chain(checks).chain(stale).chain(lost).chain(unseen);
+        let all = counts
+            .chain(others)
+            .chain(checks)
+            .chain(stale)
+            .chain(lost)
+            .chain(unseen);
         all.chain(missed).chain(half).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The [`Isa`]s of A32 and T32. They differ in the instructions under test alone.
 
-use crate::{caches, cp15, execute, probes, secondary, stage1};
+use crate::{caches, cp15, execute, probes, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
@@ -9,7 +9,7 @@ use setway_architecture::{
 use setway_cases::{
     Arena, Command, Exit, Isa, IsaName,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, VmRegister,
+    Place, Probe, ProbeSet, Registers, StateRegister, VmRegister,
 };
 use setway_runtime::secondary::{self as shared, PastCaches};
 
@@ -24,6 +24,7 @@ pub type T32 = AArch32<true>;
 global_asm!(
     ".section .text.ops, \"ax\"",
     ".arch_extension virt",
+    ".arch_extension sec",
     ".arm",
     ".balign 4",
     // The one place from which marks come.
@@ -39,7 +40,7 @@ global_asm!(
     ".macro ops prefix, mode",
     "    .\\mode",
     "    .balign 4",
-    "    .irp    op, isw, csw, cisw, contextidr",
+    "    .irp    op, isw, csw, cisw, contextidr, smc, wfe",
     "    .global \\prefix\\()_op_\\op",
     "    .type   \\prefix\\()_op_\\op, %function",
     "    .endr",
@@ -54,6 +55,13 @@ global_asm!(
     "    bx      lr",
     "\\prefix\\()_op_contextidr:",
     "    mcr     p15, 0, r0, c13, c0, 1",
+    "    bx      lr",
+    "\\prefix\\()_op_smc:",
+    "    smc     #0",
+    "    bx      lr",
+    "\\prefix\\()_op_wfe:",
+    "    sev",
+    "    wfe",
     "    bx      lr",
     ".endm",
     "    ops     a32, arm",
@@ -83,7 +91,14 @@ unsafe extern "C" {
     fn t32_op_csw(operand: u32);
     fn t32_op_cisw(operand: u32);
     fn t32_op_contextidr(value: u32);
+    fn a32_op_smc(function: u32);
+    fn t32_op_smc(function: u32);
+    fn a32_op_wfe();
+    fn t32_op_wfe();
 }
+
+/// A fast call of the Arm architecture's that is not allocated.
+const UNKNOWN_CALL: u32 = 0x8000_ff00;
 
 /// The preferred return address of the mark's HVC.
 pub fn mark_address() -> u32 {
@@ -255,6 +270,26 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn vm_registers() -> &'static [VmRegister] {
         &VM_REGISTERS
+    }
+
+    fn state() -> &'static [StateRegister] {
+        &STATE
+    }
+
+    fn read_id_register() {
+        let _ = cp15::read!(ID_MMFR0);
+    }
+
+    fn call_by_smc() {
+        let call = if IS_T32 { t32_op_smc } else { a32_op_smc };
+        // SAFETY: a call without effect, which changes r0 to r3 as a function of the procedure call standard may.
+        unsafe { call(UNKNOWN_CALL) }
+    }
+
+    fn wait_for_event() {
+        let wait = if IS_T32 { t32_op_wfe } else { a32_op_wfe };
+        // SAFETY: the event is there before it is waited for.
+        unsafe { wait() }
     }
 
     fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe)) {

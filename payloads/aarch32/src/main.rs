@@ -14,6 +14,7 @@ mod isa;
 mod probes;
 mod secondary;
 mod stage1;
+mod state;
 
 use setway_architecture::registers::Mpidr;
 use setway_cases::IsaName;

@@ -392,14 +392,8 @@ const BANK_READS: [&str; 6] = [
 const BANK_SPS: [&str; 5] = ["SP_fiq", "SP_irq", "SP_svc", "SP_abt", "SP_und"];
 
 /// The registers that are not banked and that the pairs' tables set, with what they get.
-const BANK_PAIR_CHANGES: [&[(usize, u64)]; 6] = [
-    &[],
-    &[],
-    &[(12, R0)],
-    &[(1, R2)],
-    &[(1, R0)],
-    &[(12, R2)],
-];
+const BANK_PAIR_CHANGES: [&[(usize, u64)]; 6] =
+    [&[], &[], &[(12, R0)], &[(1, R2)], &[(1, R0)], &[(12, R2)]];
 
 /// MVFR0.
 fn mvfr0() -> u32 {

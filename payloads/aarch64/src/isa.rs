@@ -1,6 +1,6 @@
 //! The [`Isa`] of A64.
 
-use crate::{caches, execute, probes, secondary, stage1};
+use crate::{caches, execute, probes, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
@@ -9,7 +9,7 @@ use setway_architecture::{
 use setway_cases::{
     Arena, Command, Exit, Isa, IsaName,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, VmRegister,
+    Place, Probe, ProbeSet, Registers, StateRegister, VmRegister,
 };
 use setway_runtime::{
     mrs, msr,
@@ -46,6 +46,9 @@ unsafe extern "C" {
     static mark_return: u8;
     static arena: u8;
 }
+
+/// A fast call of the Arm architecture's that is not allocated.
+const UNKNOWN_CALL: u64 = 0x8000_ff00;
 
 /// The preferred return address of the mark's HVC.
 pub fn mark_address() -> u64 {
@@ -150,6 +153,29 @@ impl Isa for A64 {
 
     fn vm_registers() -> &'static [VmRegister] {
         &VM_REGISTERS
+    }
+
+    fn state() -> &'static [StateRegister] {
+        &STATE
+    }
+
+    fn read_id_register() {
+        let _ = mrs!("id_aa64mmfr0_el1");
+    }
+
+    fn call_by_smc() {
+        // SAFETY: a call without effect, which may change x0 to x17 (DEN0028).
+        unsafe {
+            asm!("smc #0", inout("x0") UNKNOWN_CALL => _, out("x1") _, out("x2") _, out("x3") _,
+                out("x4") _, out("x5") _, out("x6") _, out("x7") _, out("x8") _, out("x9") _,
+                out("x10") _, out("x11") _, out("x12") _, out("x13") _, out("x14") _, out("x15") _,
+                out("x16") _, out("x17") _, options(nostack))
+        }
+    }
+
+    fn wait_for_event() {
+        // SAFETY: the event is there before it is waited for.
+        unsafe { asm!("sev", "wfe", options(nostack)) }
     }
 
     fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe)) {

@@ -9,6 +9,7 @@ mod isa;
 mod probes;
 mod secondary;
 mod stage1;
+mod state;
 
 use aarch64_rt::entry;
 use setway_architecture::registers::Mpidr;

@@ -5,6 +5,7 @@ pub mod coherence;
 pub mod exact;
 pub mod random;
 pub mod set_way;
+pub mod state;
 pub mod toggle;
 pub mod undef;
 pub mod vcpus;

@@ -9,7 +9,7 @@ use crate::{
     bare::*,
     bodies::{
         bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, exact, random, set_way, toggle, undef, vcpus, vm_reg,
+        coherence, exact, random, set_way, state, toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{IsaName, IsaName::*},
@@ -89,6 +89,7 @@ catalogue! {
     { id: "EXA-READ", rule: EXA_READ, run: exact::every_rt_read, other_traps: 32 }
     { id: "EXA-EXITS", rule: EXA_EXITS, run: exact::exits, other_traps: 4 }
 
+    { id: "EXA-STATE", rule: EXA_STATE, run: state::survives, other_traps: 1 }
     { id: "EXA-STEP", rule: EXA_STEP, run: exact::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 40 }
     { id: "EXA-PSTATE", rule: EXA_PSTATE, run: exact::pstate, other_traps: 16 }
 

@@ -89,7 +89,7 @@ pub struct Arguments {
 
 /// A running case.
 pub struct Context<I: Isa> {
-    steps: Vec<Step, 16>,
+    steps: Vec<Step, 32>,
     checks: Vec<Check, 128>,
     details: Vec<Detail, 8>,
     lost: u64,

@@ -61,6 +61,23 @@ pub struct VmRegister {
     pub other_half: Option<&'static str>,
 }
 
+/// A register that holds a guest's state and that the payload has no use for.
+#[derive(Clone, Copy)]
+pub struct StateRegister {
+    /// Its name in the manual.
+    pub name: &'static str,
+    /// Reads it.
+    pub read: fn() -> u64,
+    /// Writes it.
+    ///
+    /// # Safety
+    ///
+    /// It is one of [`values`](Self::values), or what it held before.
+    pub write: unsafe fn(u64),
+    /// Two values that it keeps, on every CPU.
+    pub values: [u64; 2],
+}
+
 /// What a case writes to a VM register while the MMU is off. None of it changes how the payload runs.
 #[derive(Clone, Copy, Debug)]
 pub enum NewValue {
@@ -153,6 +170,18 @@ pub trait Isa: Sized + 'static {
 
     /// The VM registers of this instruction set.
     fn vm_registers() -> &'static [VmRegister];
+
+    /// The state that lies in no general register, SIMD register or VM register.
+    fn state() -> &'static [StateRegister];
+
+    /// Reads an ID register of group 3, which HCR_EL2.TID3 traps.
+    fn read_id_register();
+
+    /// Calls a function that there is not, by SMC.
+    fn call_by_smc();
+
+    /// WFE, with an event that is there already.
+    fn wait_for_event();
 
     /// Calls `each` with every probe of `set`.
     fn probes(set: ProbeSet, each: &mut dyn FnMut(Probe));

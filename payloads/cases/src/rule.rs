@@ -85,6 +85,8 @@ rules! {
         "a trapped read writes its register, whichever it is, and no other", "DDI 0487, ESR_EL2, ISS.Rt; Linux commit 2ec5be3dbfdc";
     EXA_EXITS "EXA-EXITS" Architectural
         "no general or SIMD register, no flag and not SP changes over an exit of any kind, save for the results of a call", "DDI 0487, exception return; DEN0028 (SMCCC 1.1), 2.6: x4 to x17 are kept";
+    EXA_STATE "EXA-STATE" Architectural
+        "no register that holds state of EL1 or EL0 changes over an exit of any kind", "DDI 0487, exception entry to EL2 and return change no register of EL1";
     EXA_STEP "EXA-STEP" Architectural
         "software step over a trapped instruction takes one step", "DDI 0487, Software Step exceptions: executing an instruction clears PSTATE.SS; Linux commit bd7d95cafb49 (arm64: KVM: Consistently advance singlestep when emulating instructions)";
     EXA_PSTATE "EXA-PSTATE" Architectural
