@@ -1,12 +1,14 @@
 //! What is owed to the guest for an instruction that trapped: its operands, its effect, the step over it, or
-//! the Undefined Instruction exception that it would have been.
+//! the exception that it would have been.
 
 use crate::{sysreg, trace::COUNTERS, vcpu::Vcpu};
 use setway_architecture::trap::{
     aarch32::{self, psr},
+    abort::Abort,
+    entry::{Cause, Entry32, Entry64, Features},
     esr::{Esr, ec},
     sysreg::{Backing, Part, VmReg},
-    undef::{self, Features},
+    undef,
 };
 use setway_policy::Mutant;
 use setway_runtime::{mrs, msr};
@@ -80,32 +82,28 @@ pub fn step(vcpu: &mut Vcpu, esr: Esr) {
 pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     let policy = vcpu.policy;
     COUNTERS.undef.add(1);
-    let sctlr = sysreg::sctlr();
-    let vbar = mrs!("vbar_el1");
+    let cause = cause(vcpu);
     let wrong_vector = policy.is(Mutant::UndefWrongVector);
     let return_after = policy.is(Mutant::UndefReturnAfter);
     if vcpu.aarch64 {
-        let entry = undef::aarch64(vcpu.pc, vcpu.spsr, vbar, sctlr, features());
-        let elr = entry.elr_el1 + if return_after { esr.length() } else { 0 };
-        // SAFETY: the guest's registers of an exception taken to EL1.
-        unsafe {
-            msr!("elr_el1", elr);
-            msr!("spsr_el1", entry.spsr_el1);
-            msr!("esr_el1", entry.esr_el1);
+        let mut entry = undef::aarch64(&cause);
+        if return_after {
+            entry.elr_el1 += esr.length();
         }
-        vcpu.pc = entry.pc + if wrong_vector { 0x400 } else { 0 };
-        vcpu.spsr = entry.pstate;
+        enter_aarch64(vcpu, entry);
+        vcpu.pc += if wrong_vector { 0x400 } else { 0 };
         if policy.is(Mutant::UndefVectorSp0) {
-            vcpu.pc = vbar;
+            vcpu.pc = cause.vbar;
         }
     } else {
-        let entry = undef::aarch32(vcpu.pc, vcpu.spsr, vbar, sctlr, features());
-        // LR_und is x22.
-        vcpu.x[22] = entry.lr_und + if return_after { esr.length() } else { 0 };
+        let mut entry = undef::aarch32(&cause);
+        if return_after {
+            entry.lr += esr.length();
+        }
         // SAFETY: the guest's register of an exception taken to Undefined mode.
-        unsafe { msr!("spsr_und", entry.spsr_und) }
-        vcpu.pc = entry.pc + if wrong_vector { 4 } else { 0 };
-        vcpu.spsr = entry.cpsr;
+        unsafe { msr!("spsr_und", entry.spsr) }
+        enter_aarch32(vcpu, entry, LR_UND);
+        vcpu.pc += if wrong_vector { 4 } else { 0 };
     }
     if policy.is(Mutant::UndefFlagsLost) {
         vcpu.spsr &= !psr::FLAGS;
@@ -119,12 +117,77 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     }
 }
 
+/// Makes an access that ended on stage 2 the External abort that it is; `level` is that of the walk of stage 1, if it
+/// was one.
+pub fn inject_abort(vcpu: &mut Vcpu, esr: Esr, level: u32) {
+    let cause = cause(vcpu);
+    let abort = Abort::of(esr, level);
+    let far = mrs!("far_el2");
+    if vcpu.aarch64 {
+        sysreg::set(Backing::FarEl1, far);
+        enter_aarch64(vcpu, abort.aarch64(&cause));
+        return;
+    }
+    /// TTBCR.EAE: the long-descriptor format.
+    const EAE: u64 = 1 << 31;
+    let fsr = abort.fsr(sysreg::get(Backing::TcrEl1) & EAE != 0);
+    let (status, address) = if abort.fetch {
+        (Backing::Ifsr32El2, Part::High)
+    } else {
+        (Backing::EsrEl1, Part::Low)
+    };
+    sysreg::set(status, fsr);
+    let both = address.insert(sysreg::get(Backing::FarEl1), far);
+    sysreg::set(Backing::FarEl1, both);
+    let entry = abort.aarch32(&cause);
+    // SAFETY: the guest's register of an exception taken to Abort mode.
+    unsafe { msr!("spsr_abt", entry.spsr) }
+    enter_aarch32(vcpu, entry, LR_ABT);
+}
+
+/// Where the AArch64 view has LR of Abort mode and of Undefined mode (DDI 0487, mapping of the general-purpose
+/// registers between the Execution states).
+const LR_ABT: usize = 20;
+const LR_UND: usize = 22;
+
+/// What an exception of the guest's depends on.
+fn cause(vcpu: &Vcpu) -> Cause {
+    Cause {
+        pc: vcpu.pc,
+        spsr: vcpu.spsr,
+        vbar: mrs!("vbar_el1"),
+        sctlr: sysreg::sctlr(),
+        features: features(),
+    }
+}
+
+/// Has the guest go on at its vector in AArch64.
+fn enter_aarch64(vcpu: &mut Vcpu, entry: Entry64) {
+    // SAFETY: the guest's registers of an exception taken to EL1.
+    unsafe {
+        msr!("elr_el1", entry.elr_el1);
+        msr!("spsr_el1", entry.spsr_el1);
+        msr!("esr_el1", entry.esr_el1);
+    }
+    vcpu.pc = entry.pc;
+    vcpu.spsr = entry.pstate;
+}
+
+/// Has the guest go on at its vector in AArch32, whose LR is register `lr` of the AArch64 view.
+fn enter_aarch32(vcpu: &mut Vcpu, entry: Entry32, lr: usize) {
+    vcpu.x[lr] = entry.lr;
+    vcpu.pc = entry.pc;
+    vcpu.spsr = entry.cpsr;
+}
+
 /// What exception entry depends on, from the ID registers.
 fn features() -> Features {
     let field = |reg: u64, at: u32| reg >> at & 0xf;
+    let pfr1 = mrs!("id_aa64pfr1_el1");
     Features {
         pan: field(mrs!("id_aa64mmfr1_el1"), 20) != 0,
-        ssbs: field(mrs!("id_aa64pfr1_el1"), 4) != 0,
-        mte: field(mrs!("id_aa64pfr1_el1"), 8) >= 2,
+        ssbs: field(pfr1, 4) != 0,
+        mte: field(pfr1, 8) >= 2,
+        nmi: field(pfr1, 36) != 0,
     }
 }

@@ -8,10 +8,11 @@ use crate::{
 };
 use setway_architecture::{
     maintenance::SetWayOp,
+    translate,
     trap::{
         aarch32::{self, psr},
         esr::{Esr, ec},
-        sysreg::{Key, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
+        sysreg::{Backing, Key, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
     },
 };
 use setway_policy::{Mutant, Policy};
@@ -39,7 +40,9 @@ fn handle(vcpu: &mut Vcpu) {
             vcpu.x[0] = !0;
             step(vcpu, esr);
         }
-        _ => died(vcpu, "unexpected exception", esr),
+        // An instruction of a feature that the guest's ID registers hide.
+        _ if aarch32::passes(esr, vcpu.spsr) => inject_undef(vcpu, esr),
+        _ => step(vcpu, esr),
     }
 }
 
@@ -161,19 +164,59 @@ fn execute(op: SetWayOp, operand: u64) {
     }
 }
 
-/// A stage 2 abort: memory that is touched for the first time.
+/// A stage 2 abort: memory that is touched for the first time, or an access that is the guest's own mistake and is to
+/// end as it would on the machine.
 fn abort(vcpu: &mut Vcpu, esr: Esr) {
-    // HPFAR_EL2.FIPA is IPA[51:12], from bit 4.
-    let ipa = mrs!("hpfar_el2") >> 4 << 12;
-    if !esr.is_translation_fault() {
-        died(vcpu, "abort that is no translation fault", esr);
-    }
-    match stage2::fault(vcpu.policy, ipa, vcpu.index) {
-        Ok(()) => {}
-        Err(stage2::MapError::NotTheGuests) => {
-            died(vcpu, "access to memory that is not the guest's", esr)
+    if esr.is_translation_fault() {
+        // HPFAR_EL2.FIPA is IPA[51:12], from bit 4.
+        let ipa = mrs!("hpfar_el2") >> 4 << 12;
+        match stage2::fault(vcpu.policy, ipa, vcpu.index) {
+            Ok(()) => return,
+            Err(stage2::MapError::NoTables) => died(vcpu, "no stage 2 table left", esr),
+            Err(stage2::MapError::NotTheGuests) => {}
         }
-        Err(stage2::MapError::NoTables) => died(vcpu, "no stage 2 table left", esr),
+    }
+    if esr.is_maintenance() && !esr.is_stage1_walk() {
+        // There is no line of it to maintain.
+        return step(vcpu, esr);
+    }
+    emulation::inject_abort(vcpu, esr, walk_level(vcpu, esr));
+}
+
+/// The level of the walk of stage 1 that led nowhere, if it was one.
+fn walk_level(vcpu: &Vcpu, esr: Esr) -> u32 {
+    if !esr.is_stage1_walk() {
+        return 0;
+    }
+    let registers = translate::Registers {
+        sctlr_el1: sysreg::sctlr().bits(),
+        ttbr0_el1: sysreg::get(Backing::Ttbr0El1),
+        ttbr1_el1: sysreg::get(Backing::Ttbr1El1),
+        tcr_el1: sysreg::get(Backing::TcrEl1),
+        ..translate::Registers::default()
+    };
+    let context = translate::Context {
+        el: 1,
+        aarch64: vcpu.aarch64,
+    };
+    let memory = stage2::guest_memory();
+    let mut read = |step: translate::Step| {
+        let at = step.pa;
+        if !memory.contains(&at) {
+            return None;
+        }
+        // SAFETY: the guest's memory, which the hypervisor has at its physical address; descriptors are aligned.
+        Some(unsafe {
+            match step.len {
+                4 => (at as *const u32).read_volatile().into(),
+                _ => (at as *const u64).read_volatile(),
+            }
+        })
+    };
+    let far = mrs!("far_el2");
+    match translate::translate(&registers, context, translate::Kind::Data, far, &mut read) {
+        Ok(_) => 0,
+        Err(fault) => fault.level.into(),
     }
 }
 

@@ -58,6 +58,8 @@ const T: u32 = 1 << 5;
 /// What SVC and UNDEF arrive with: their mode, A32, and IRQs masked.
 const ARRIVAL_SVC: u64 = 0x93;
 const ARRIVAL_UND: u64 = 0x9b;
+/// What a Prefetch Abort arrives with: SErrors masked as well.
+const ARRIVAL_ABT: u64 = 0x197;
 
 fn is_t32(isa: IsaName) -> bool {
     isa == IsaName::T32
@@ -89,6 +91,17 @@ pub fn undef_exit(isa: IsaName, at: usize) -> Exit {
         saved: cpsr(isa).into(),
         syndrome: 0,
         state: ARRIVAL_UND,
+    }
+}
+
+/// The exit of a probe whose fetch at `at` finds nothing (DDI 0487, "Prefetch Abort exception").
+pub fn fetch_abort_exit(isa: IsaName, at: usize) -> Exit {
+    Exit {
+        vector: 0x0c,
+        link: at as u64 + 4,
+        saved: cpsr(isa).into(),
+        syndrome: 0,
+        state: ARRIVAL_ABT,
     }
 }
 

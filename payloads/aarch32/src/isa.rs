@@ -7,7 +7,7 @@ use setway_architecture::{
     registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, Isa, IsaName,
+    Arena, Command, Exit, FaultRegister, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
     Place, Probe, ProbeSet, Registers, StateRegister, VmRegister,
 };
@@ -274,6 +274,23 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn state() -> &'static [StateRegister] {
         &STATE
+    }
+
+    fn fetch_fault() -> &'static [FaultRegister] {
+        &[
+            FaultRegister {
+                name: "IFSR",
+                // ExT is IMPLEMENTATION DEFINED.
+                read: || (cp15::read!(IFSR) & !(1 << 12)).into(),
+                // FS of a synchronous External abort, in the short-descriptor format.
+                value: 0b0_1000,
+            },
+            FaultRegister {
+                name: "IFAR",
+                read: || cp15::read!(IFAR).into(),
+                value: NOTHING as u64,
+            },
+        ]
     }
 
     fn read_id_register() {

@@ -2,10 +2,10 @@
 
 use crate::{
     cp15,
-    execute::{svc_exit, undef_exit},
+    execute::{fetch_abort_exit, svc_exit, undef_exit},
 };
 use core::arch::global_asm;
-use setway_cases::{IsaName, Probe, ProbeSet, Registers};
+use setway_cases::{IsaName, NOTHING, Probe, ProbeSet, Registers};
 
 /// Bytes from one probe of a table to the next.
 const STRIDE: usize = 16;
@@ -513,6 +513,13 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             {
                 each(tables.undefined(tables.reads, n, text));
             }
+        }
+        ProbeSet::Nothing => {
+            each(Probe::new(
+                NOTHING,
+                "fetch from nothing",
+                fetch_abort_exit(isa, NOTHING),
+            ));
         }
         ProbeSet::EachKind => {
             for (n, text) in EACH_KIND.into_iter().enumerate() {

@@ -76,6 +76,15 @@ pub fn undef_exit(at: usize) -> Exit {
     }
 }
 
+/// The exit of a probe whose fetch at `at` finds nothing (DDI 0487, ESR_EL1: EC 0x21, IL, IFSC of a synchronous External
+/// abort).
+pub fn fetch_abort_exit(at: usize) -> Exit {
+    Exit {
+        syndrome: 0x21 << 26 | 1 << 25 | 0x10,
+        ..undef_exit(at)
+    }
+}
+
 /// The same probe with SP_EL1, whose exceptions have vectors of their own.
 pub fn with_sp_el1(probe: Probe) -> Probe {
     let exit = Exit {

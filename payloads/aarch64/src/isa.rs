@@ -7,7 +7,7 @@ use setway_architecture::{
     registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, Isa, IsaName,
+    Arena, Command, Exit, FaultRegister, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
     Place, Probe, ProbeSet, Registers, StateRegister, VmRegister,
 };
@@ -157,6 +157,15 @@ impl Isa for A64 {
 
     fn state() -> &'static [StateRegister] {
         &STATE
+    }
+
+    fn fetch_fault() -> &'static [FaultRegister] {
+        // The exit has the syndrome.
+        &[FaultRegister {
+            name: "FAR_EL1",
+            read: || mrs!("far_el1"),
+            value: NOTHING as u64,
+        }]
     }
 
     fn read_id_register() {

@@ -1,8 +1,8 @@
 //! The instructions under test, assembled once each, with every register they can name.
 
-use crate::execute::{svc_exit, undef_exit, with_sp_el1};
+use crate::execute::{fetch_abort_exit, svc_exit, undef_exit, with_sp_el1};
 use core::arch::global_asm;
-use setway_cases::{IsaName, Probe, ProbeSet, Registers};
+use setway_cases::{IsaName, NOTHING, Probe, ProbeSet, Registers};
 use setway_runtime::mrs;
 
 /// Bytes from one probe of a table to the next: the instruction, SVC, and two that are permanently
@@ -171,6 +171,13 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                     ..ends(&raw const probe_id, n, "MRS ID_AA64MMFR0_EL1, x")
                 });
             }
+        }
+        ProbeSet::Nothing => {
+            each(Probe::new(
+                NOTHING,
+                "fetch from nothing",
+                fetch_abort_exit(NOTHING),
+            ));
         }
         ProbeSet::EachKind => {
             for (n, text) in EACH_KIND.into_iter().enumerate() {

@@ -6,6 +6,8 @@
 //! tested on the host. The harness reads QEMU's exception log with the same tables.
 
 pub mod aarch32;
+pub mod abort;
+pub mod entry;
 pub mod esr;
 pub mod sysreg;
 pub mod undef;

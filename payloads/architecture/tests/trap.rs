@@ -4,9 +4,11 @@ use setway_architecture::{
     registers::Sctlr,
     trap::{
         aarch32::{self, psr},
+        abort::Abort,
+        entry::{Cause, Features},
         esr::Esr,
         sysreg::{self, Key, Part},
-        undef::{self, Features},
+        undef,
     },
 };
 
@@ -170,17 +172,20 @@ proptest! {
     }
 }
 
+/// An exception caused at `pc` with `spsr`, where vectors are at `vbar`.
+fn cause(pc: u64, spsr: u64, vbar: u64, sctlr: u64) -> Cause {
+    Cause {
+        pc,
+        spsr,
+        vbar,
+        sctlr: Sctlr::from_bits_retain(sctlr),
+        features: Features::default(),
+    }
+}
+
 #[test]
 fn undef_aarch64() {
-    let entry = |spsr| {
-        undef::aarch64(
-            0x8_0000,
-            spsr,
-            0x10_0000,
-            Sctlr::empty(),
-            Features::default(),
-        )
-    };
+    let entry = |spsr| undef::aarch64(&cause(0x8_0000, spsr, 0x10_0000, 0));
     for (spsr, vector) in [(0b0101, 0x200), (0b0100, 0), (0b0000, 0x400), (0x10, 0x600)] {
         assert_eq!(entry(spsr).pc, 0x10_0000 + vector);
     }
@@ -188,36 +193,36 @@ fn undef_aarch64() {
     assert_eq!(taken.pstate, 0b0101 | 0xf << 6 | 1 << 30);
     assert_eq!((taken.elr_el1, taken.esr_el1), (0x8_0000, 1 << 25));
     assert_eq!(taken.spsr_el1, 0b0101 | 1 << 30 | 1 << 21);
-    let all = Features {
-        pan: true,
-        ssbs: true,
-        mte: true,
+    let with_all = |sctlr| {
+        let features = Features {
+            pan: true,
+            ssbs: true,
+            mte: true,
+            nmi: true,
+        };
+        undef::aarch64(&Cause {
+            features,
+            ..cause(0, 0b0101, 0, sctlr)
+        })
     };
-    let taken = undef::aarch64(0, 0b0101, 0, Sctlr::from_bits_retain(1 << 44), all);
+    let always = 0b0101 | 0xf << 6 | 1 << 25;
     assert_eq!(
-        taken.pstate,
-        0b0101 | 0xf << 6 | 1 << 22 | 1 << 12 | 1 << 25
+        with_all(1 << 44).pstate,
+        always | 1 << 22 | 1 << 12 | 1 << 13
     );
-    let taken = undef::aarch64(0, 0b0101, 0, Sctlr::from_bits_retain(1 << 23), all);
-    assert_eq!(taken.pstate & (1 << 22 | 1 << 12), 0);
+    assert_eq!(with_all(1 << 23 | 1 << 62).pstate, always);
 }
 
 #[test]
 fn undef_aarch32() {
     let svc = 0x13 | psr::FLAGS;
-    let entry = |spsr, sctlr| {
-        let sctlr = Sctlr::from_bits_retain(sctlr);
-        undef::aarch32(0x8000, spsr, 0x4_0000, sctlr, Features::default())
-    };
+    let entry = |spsr, sctlr| undef::aarch32(&cause(0x8000, spsr, 0x4_0000, sctlr));
     let taken = entry(svc, 0);
-    assert_eq!(
-        (taken.pc, taken.lr_und, taken.spsr_und),
-        (0x4_0004, 0x8004, svc)
-    );
+    assert_eq!((taken.pc, taken.lr, taken.spsr), (0x4_0004, 0x8004, svc));
     assert_eq!(taken.cpsr, 0x1b | psr::I | psr::FLAGS);
     // From T32 in an IT block: LR is 2 on, IT is cleared, T comes from SCTLR.TE.
     let thumb = aarch32::with_itstate(svc | psr::T, 0x0b);
-    assert_eq!(entry(thumb, 0).lr_und, 0x8002);
+    assert_eq!(entry(thumb, 0).lr, 0x8002);
     assert_eq!(entry(thumb, 0).cpsr, 0x1b | psr::I | psr::FLAGS);
     assert_eq!(
         entry(thumb, 1 << 30).cpsr,
@@ -227,5 +232,56 @@ fn undef_aarch32() {
     assert_eq!(entry(svc, 1 << 13).pc, 0xffff_0004);
     assert_eq!(entry(svc, 1 << 25).cpsr & psr::E, psr::E);
     // DIT moves from bit 24 to bit 21, where SS stood.
-    assert_eq!(entry(svc | psr::DIT | psr::SS, 0).spsr_und, svc | 1 << 21);
+    assert_eq!(entry(svc | psr::DIT | psr::SS, 0).spsr, svc | 1 << 21);
+    // What is illegal is over.
+    assert_eq!(entry(svc | psr::IL, 0).cpsr & psr::IL, 0);
+}
+
+/// ESR_EL2 of a stage 2 abort: a fetch or a data access, with more of the ISS.
+const FETCH: u32 = 0x20 << 26 | 1 << 25;
+const ACCESS: u32 = 0x24 << 26 | 1 << 25;
+
+#[test]
+fn aborts_aarch64() {
+    let at = |spsr| cause(0x8_0000, spsr, 0x10_0000, 0);
+    let esr = |esr, level, spsr| Abort::of(Esr(esr), level).aarch64(&at(spsr)).esr_el1;
+    let (el1, el0) = (0b0101, 0);
+    // What a bare Cortex-A57 reports of a branch to nothing, of a load from it and of a walk that leads there.
+    assert_eq!(esr(FETCH | 0x0e, 0, el1), 0x8600_0010);
+    assert_eq!(esr(ACCESS | 0x06, 0, el1), 0x9600_0010);
+    assert_eq!(esr(ACCESS | 1 << 7 | 0x06, 1, el1), 0x9600_0015);
+    // From EL0, from AArch32 at EL0, of a store, of maintenance, and of an address that is not aligned.
+    assert_eq!(esr(FETCH | 0x0e, 0, el0), 0x8200_0010);
+    assert_eq!(esr(ACCESS | 0x06, 0, 0x10), 0x9200_0010);
+    assert_eq!(esr(ACCESS | 1 << 6 | 0x06, 0, el1), 0x9600_0050);
+    assert_eq!(esr(ACCESS | 1 << 8 | 1 << 6 | 0x06, 0, el1), 0x9600_0150);
+    assert_eq!(esr(ACCESS | 0x21, 0, el1), 0x9600_0021);
+    // What the syndrome says of the operands is stage 2's alone.
+    assert_eq!(esr(ACCESS | 0x1ff << 15 | 0x06, 0, el1), 0x9600_0010);
+    let taken = Abort::of(Esr(FETCH | 0x0e), 0).aarch64(&at(el1 | psr::SS));
+    assert_eq!((taken.pc, taken.elr_el1), (0x10_0200, 0x8_0000));
+    assert_eq!((taken.spsr_el1, taken.pstate), (el1 | psr::SS, 0x3c5));
+}
+
+#[test]
+fn aborts_aarch32() {
+    let at = |t32: u64| cause(0x8000, 0x10 | t32, 0x4_0000, 0);
+    let fetch = Abort::of(Esr(FETCH | 0x0e), 0);
+    let store = Abort::of(Esr(ACCESS | 1 << 6 | 0x06), 0);
+    for t32 in [0, psr::T] {
+        let (fetch, store) = (fetch.aarch32(&at(t32)), store.aarch32(&at(t32)));
+        assert_eq!((fetch.pc, fetch.lr), (0x4_000c, 0x8004));
+        assert_eq!((store.pc, store.lr), (0x4_0010, 0x8008));
+        assert_eq!(store.cpsr, 0x17 | psr::A | psr::I);
+    }
+    // Short descriptors, and long ones: external abort, on a walk of level 1, not aligned; a store is bit 11.
+    let fsrs = |esr, level| {
+        let abort = Abort::of(Esr(esr), level);
+        (abort.fsr(false), abort.fsr(true))
+    };
+    assert_eq!(fsrs(FETCH | 0x0e, 0), (0x008, 0x210));
+    assert_eq!(fsrs(ACCESS | 1 << 6 | 0x06, 0), (0x808, 0xa10));
+    assert_eq!(fsrs(ACCESS | 1 << 7 | 0x06, 1), (0x00c, 0x215));
+    assert_eq!(fsrs(ACCESS | 1 << 7 | 0x06, 2), (0x00e, 0x216));
+    assert_eq!(fsrs(ACCESS | 0x21, 0), (0x001, 0x221));
 }

@@ -1,5 +1,6 @@
 //! What the cases do, a module for each family of rules.
 
+pub mod abort;
 pub mod bare;
 pub mod coherence;
 pub mod exact;

@@ -8,6 +8,7 @@ use crate::{
     Context,
     bare::*,
     bodies::{
+        abort,
         bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
         coherence, exact, random, set_way, state, toggle, undef, vcpus, vm_reg,
     },
@@ -96,6 +97,8 @@ catalogue! {
     { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads], other_traps: 3 }
     { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected, other_traps: 4 }
     { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags, other_traps: 4 }
+
+    { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch }
 
     { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }
     { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Cisw), premises: &[Caches] }

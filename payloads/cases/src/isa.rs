@@ -78,6 +78,17 @@ pub struct StateRegister {
     pub values: [u64; 2],
 }
 
+/// A register that says what aborted.
+#[derive(Clone, Copy)]
+pub struct FaultRegister {
+    /// Its name in the manual.
+    pub name: &'static str,
+    /// Reads it.
+    pub read: fn() -> u64,
+    /// What it holds after a fetch from [`NOTHING`].
+    pub value: u64,
+}
+
 /// What a case writes to a VM register while the MMU is off. None of it changes how the payload runs.
 #[derive(Clone, Copy, Debug)]
 pub enum NewValue {
@@ -101,6 +112,9 @@ impl NewValue {
 
 /// What a second CPU gets from CPU_ON for its first register.
 pub const SECONDARY_CONTEXT: u32 = 0x5e71_4a9d;
+
+/// An address at which none of the machines has memory or a device.
+pub const NOTHING: usize = 0xf000_0000;
 
 /// The commands to a second CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +187,9 @@ pub trait Isa: Sized + 'static {
 
     /// The state that lies in no general register, SIMD register or VM register.
     fn state() -> &'static [StateRegister];
+
+    /// What a fetch from [`NOTHING`] leaves besides its exception.
+    fn fetch_fault() -> &'static [FaultRegister];
 
     /// Reads an ID register of group 3, which HCR_EL2.TID3 traps.
     fn read_id_register();

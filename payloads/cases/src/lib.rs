@@ -24,6 +24,9 @@ pub use bodies::bare::obey;
 pub use case::{Case, Premise, Setting};
 pub use catalogue::{CASES, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
-pub use isa::{Command, Isa, IsaName, NewValue, SECONDARY_CONTEXT, StateRegister, VmRegister};
+pub use isa::{
+    Command, FaultRegister, Isa, IsaName, NOTHING, NewValue, SECONDARY_CONTEXT, StateRegister,
+    VmRegister,
+};
 pub use probe::{Exit, Probe, ProbeSet, Registers};
 pub use rule::{Kind, RULES, Rule};

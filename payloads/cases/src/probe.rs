@@ -177,6 +177,8 @@ pub enum ProbeSet {
     Refused,
     /// A read of an ID register with each transfer register.
     EveryRtRead,
+    /// A fetch from where there is nothing, [`NOTHING`](crate::NOTHING).
+    Nothing,
     /// An instruction that never traps, and then one of each kind that leaves the guest: a set/way op, a write of a VM
     /// register, a read of an ID register, calls by HVC and SMC, a store to memory that was never touched.
     EachKind,

@@ -97,6 +97,8 @@ rules! {
         "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException()";
     UND_FLAGS "UND-FLAGS" Policy
         "the condition flags arrive with an injected UNDEF as they were, and are saved", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException(): they change no condition flag; Linux commit a425372e733f (KVM: arm64: Fix exception injection)";
+    ABT_FETCH "ABT-FETCH" Policy
+        "a fetch from where there is nothing arrives as the External abort that it is on the machine, and the guest goes on", "DDI 0487, \"External aborts\", AArch64.TakeException() and AArch32.TakePrefetchAbortException(); Linux, arch/arm64/kvm/inject_fault.c";
     COH_CLEAN "COH-CLEAN" Policy
         "data written with caches on is seen past the cache and with caches off, after maintenance by set/way", KVM_2015;
     COH_TOGGLE "COH-TOGGLE" Policy

@@ -31,6 +31,8 @@ bitflags::bitflags! {
         const DSSBS_AARCH32 = 1 << 31;
         /// AArch64: PSTATE.SSBS on exception entry (FEAT_SSBS).
         const DSSBS = 1 << 44;
+        /// AArch64: PSTATE.ALLINT is left clear on exception entry (FEAT_NMI).
+        const SPINTMASK = 1 << 62;
 
         // The bits that have no name here are kept.
         const _ = !0;

@@ -10,16 +10,22 @@ pub mod psr {
     pub const AARCH32: u64 = 1 << 4;
     /// Undefined mode.
     pub const UND: u64 = 0x1b;
+    /// Abort mode.
+    pub const ABT: u64 = 0x17;
     /// T32 state.
     pub const T: u64 = 1 << 5;
     /// IRQs masked.
     pub const I: u64 = 1 << 7;
+    /// SErrors masked.
+    pub const A: u64 = 1 << 8;
     /// Big-endian data.
     pub const E: u64 = 1 << 9;
     /// The type of the branch that led here, in an AArch64 SPSR (FEAT_BTI); an AArch32 SPSR has IT there.
     pub const BTYPE: u64 = 0x3 << 10;
     /// IT\[7:2\].
     pub const IT_HIGH: u64 = 0x3f << 10;
+    /// Illegal Execution state.
+    pub const IL: u64 = 1 << 20;
     /// Single step, EL2's business only; in an AArch32 SPSR this bit is DIT.
     pub const SS: u64 = 1 << 21;
     /// Privileged access never.

@@ -28,8 +28,12 @@ pub mod ec {
     pub const SYS64: u32 = 0x18;
     /// Instruction abort from a lower exception level.
     pub const IABT_LOWER: u32 = 0x20;
+    /// Instruction abort from the same exception level.
+    pub const IABT_SAME: u32 = 0x21;
     /// Data abort from a lower exception level.
     pub const DABT_LOWER: u32 = 0x24;
+    /// Data abort from the same exception level.
+    pub const DABT_SAME: u32 = 0x25;
 }
 
 /// A value of ESR_EL2.
@@ -79,6 +83,21 @@ impl Esr {
         } else {
             None
         }
+    }
+
+    /// What an abort is about: DFSC or IFSC.
+    pub const fn fault_status(self) -> u32 {
+        self.0 & 0x3f
+    }
+
+    /// Stage 2 aborted a walk of stage 1's tables (ISS.S1PTW).
+    pub const fn is_stage1_walk(self) -> bool {
+        self.0 & 1 << 7 != 0
+    }
+
+    /// The abort is one of cache maintenance by VA, or of an address translation instruction (ISS.CM).
+    pub const fn is_maintenance(self) -> bool {
+        self.class() == ec::DABT_LOWER && self.0 & 1 << 8 != 0
     }
 
     /// The fault is a translation fault, at any level (ISS.DFSC or IFSC 0b0001LL).
