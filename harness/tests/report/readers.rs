@@ -1,6 +1,6 @@
 //! What readers see: manual pages, the page of all rules, findings as mails.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use setway::{
     catalog::Catalog,
@@ -11,7 +11,8 @@ use setway::{
     },
     workspace::Workspace,
 };
-use setway_cases::RULES;
+use setway_cases::{CASES, RULES};
+use setway_policy::Mutant;
 use setway_report::{Page, Passage};
 
 use crate::{golden, plain};
@@ -43,6 +44,18 @@ fn every_family_of_rules_is_described() {
 }
 
 #[test]
+fn every_rule_has_a_case() {
+    for rule in RULES {
+        let mut cases = CASES.iter();
+        let id = rule.id;
+        assert!(
+            cases.any(|case| case.rule == *rule && !case.hidden),
+            "next: give {id} a case in payloads/cases/src/catalogue.rs"
+        );
+    }
+}
+
+#[test]
 fn a_link_in_the_page_of_rules_has_one_heading() {
     let (_, catalog) = catalog();
     let page = rules::text(&catalog);
@@ -59,12 +72,41 @@ fn a_link_in_the_page_of_rules_has_one_heading() {
     assert!(targets.len() > RULES.len());
 }
 
+/// What `git grep` finds, as the page of a mutant says.
+#[test]
+fn the_lines_of_every_mutant_can_be_found() {
+    let (workspace, catalog) = catalog();
+    let mut dirs = vec![workspace.root().join("hyp-under-test")];
+    let mut sources = String::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).expect("a folder of the checkout") {
+            let path = entry.expect("an entry of a folder").path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources += &fs::read_to_string(path).expect("a source is text");
+            }
+        }
+    }
+    for mutant in Mutant::ALL {
+        let used = format!("Mutant::{mutant:?}");
+        let named = |tail: &str| !tail.starts_with(|it: char| it.is_alphanumeric());
+        assert!(
+            sources.split(&used).skip(1).any(named),
+            "next: make the mistake of {} in hyp-under-test, where `{used}` asks for it",
+            mutant.name()
+        );
+        let page = Subject::Mutant(*mutant).page(&catalog);
+        assert!(plain(&manual::text(&[page], 80)).contains(&format!("git grep {used} ")));
+    }
+}
+
 /// The sections that a page of each kind cannot do without.
 fn required(kind: &str) -> &'static [&'static str] {
     match kind {
         "rule" => &["WHAT MUST HOLD", "SOURCE", "CASES", "RUN IT"],
         "case" => &["RULE", "SOURCE", "RUNS AS", "RUN IT"],
-        "mutant" => &["DEFECT", "WHERE", "SHOWS IN", "RUN IT"],
+        "mutant" => &["DEFECT", "WHERE", "SHOWS IN", "WHAT KILLS IT", "RUN IT"],
         "finding" => &[
             "EXPECTED",
             "WHERE",

@@ -2,9 +2,9 @@
 
 use setway_cases::{CASES, Case};
 use setway_policy::{Mutant, Shows};
-use setway_report::Section;
+use setway_report::{Entry, Passage, Section};
 
-use super::{commands, entry, list, prose};
+use super::{commands, entry, prose, section};
 use crate::catalog::{Catalog, kills::case_of};
 
 /// What kills a mutant, by where its mistake shows.
@@ -53,6 +53,11 @@ pub fn sections(mutant: Mutant, catalog: &Catalog) -> Vec<Section> {
         let rule = case(label).map(|case| format!("{}: {}", case.rule.id, case.rule.title));
         entry(label, rule.unwrap_or_default())
     });
+    let killers: Vec<Entry> = killers.collect();
+    let killed = match killers.as_slice() {
+        [] => Passage::Text("Nothing that is remembered in expectations/kills.toml.".to_owned()),
+        _ => Passage::Entries(killers),
+    };
     let mut lines: Vec<String> = labels
         .iter()
         .take(1)
@@ -69,7 +74,7 @@ pub fn sections(mutant: Mutant, catalog: &Catalog) -> Vec<Section> {
             ),
         ),
         prose("SHOWS IN", killed_by(mutant.shows())),
-        list("WHAT KILLS IT", killers),
+        section("WHAT KILLS IT", [killed]),
         commands(&lines),
     ]
 }

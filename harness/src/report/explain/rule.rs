@@ -51,7 +51,7 @@ pub fn sections(rule: &'static Rule, catalog: &Catalog) -> Vec<Section> {
             "PREMISES",
             premises.iter().map(|it| entry(it.name(), it.about())),
         ),
-        commands(&[run, format!("cargo run -- explain case:{}", first(rule))]),
+        commands(&[run]),
         list(
             "FILES",
             [
@@ -64,10 +64,6 @@ pub fn sections(rule: &'static Rule, catalog: &Catalog) -> Vec<Section> {
             ],
         ),
     ]
-}
-
-fn first(rule: &Rule) -> &'static str {
-    cases(rule).next().map_or("", |case| case.id)
 }
 
 fn summary(case: &Case, catalog: &Catalog) -> Entry {
