@@ -21,6 +21,16 @@ Examples:
   setway finding list
   setway finding show kvm-cpu-on-tvm --mail | less";
 
+const FINDING_LIST_EXAMPLES: &str = "\
+Examples:
+  setway finding list
+  setway finding list --format json | jq '.findings[].fixed_in'";
+
+const FINDING_SHOW_EXAMPLES: &str = "\
+Examples:
+  setway finding show xen-btype
+  setway finding show xen-btype --mail > report.txt";
+
 /// Examples of `setway list`.
 pub const LIST_EXAMPLES: &str = "\
 Examples:
@@ -53,13 +63,14 @@ pub struct ListArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum FindingCommand {
     /// List the known deviations, and whether they were corrected upstream.
+    #[command(after_help = FINDING_LIST_EXAMPLES)]
     List {
         /// How to show them.
         #[arg(long, default_value = "human")]
         format: ListFormat,
     },
     /// Show what is known of one: where it lies, since when, evidence, what to do.
-    #[command(after_help = FINDING_EXAMPLES)]
+    #[command(after_help = FINDING_SHOW_EXAMPLES)]
     Show {
         /// As `setway finding list` shows it.
         #[arg(value_name = "ID")]
