@@ -8,6 +8,7 @@ pub mod finding;
 pub mod hypervisor;
 pub mod initramfs;
 pub mod isa;
+pub mod kills;
 pub mod machine;
 pub mod obligation;
 pub mod package;
@@ -29,6 +30,7 @@ use serde::de::DeserializeOwned;
 use self::{
     finding::{Finding, Shows},
     hypervisor::Hypervisor,
+    kills::Kills,
     machine::Machine,
     obligation::{Obligations, Want, number},
     profile::Profile,
@@ -54,6 +56,8 @@ pub struct Catalog {
     pub findings: Vec<Finding>,
     /// What cases owe.
     pub obligations: Obligations,
+    /// What kills mutants.
+    pub kills: Kills,
     /// The packaged versions of each directory of `runners/` that has some.
     pub versions: BTreeMap<String, Vec<PackagedVersion>>,
 }
@@ -82,7 +86,7 @@ pub enum NoTarget {
 }
 
 /// The known name that was probably meant, as a part of a sentence.
-fn suggestion(name: &str, known: &[String]) -> String {
+pub fn suggestion(name: &str, known: &[String]) -> String {
     let likeness = |other: &&String| strsim::jaro_winkler(name, other);
     let best = known
         .iter()
@@ -139,6 +143,10 @@ impl Catalog {
         );
         for (source, raw) in files {
             catalog.obligations.read(&source, raw, &mut mistakes);
+        }
+        match Kills::read(workspace) {
+            Ok(kills) => catalog.kills = kills,
+            Err(wrong) => mistakes.extend(wrong),
         }
         catalog.qemus.sort_by_key(VersionFile::order);
         catalog.read_hypervisors(workspace, &mut mistakes);
@@ -282,7 +290,7 @@ impl Catalog {
             for name in finding
                 .hypervisors
                 .iter()
-                .filter(|name| !known.contains(name))
+                .filter(|name| self.target(name).is_err())
             {
                 mistakes.add(&file, None, Unknown::new("hypervisor", name, known.clone()));
             }

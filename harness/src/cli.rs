@@ -2,9 +2,13 @@
 //!
 //! A paragraph of help is one line here, so that clap alone breaks it; an example fits into 80 columns.
 
+mod readers;
+
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+
+pub use readers::{ExplainArgs, FindingCommand, ListArgs};
 
 use crate::{
     catalog::schedule::Choice,
@@ -34,6 +38,7 @@ Examples:
   setway run SW-LOOP --isa t32      one case in one ISA
   setway run --mutant tvm-shared    how the suite detects a defect
   setway mutants                    which defects it detects, and by which cases
+  setway explain SW-PAIR            what a rule says, and what it kills
   setway doctor                     what is missing on this machine
 
 Exit codes: 0 all is well, 1 something failed, 2 could not be run, 130 interrupted.";
@@ -45,7 +50,14 @@ pub enum Command {
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// List the cases, rules, hypervisors, mutants and machines.
+    #[command(after_help = readers::LIST_EXAMPLES)]
     List(ListArgs),
+    /// Explain a rule, case, mutant, finding, or another name, like a manual page.
+    #[command(after_help = readers::EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// List and show known deviations of hypervisors, and report them to those who write them.
+    #[command(subcommand, after_help = readers::FINDING_EXAMPLES)]
+    Finding(FindingCommand),
     /// Report which cases detect each mutant of the reference hypervisor.
     #[command(after_help = MUTANTS_EXAMPLES)]
     Mutants(MutantsArgs),
@@ -200,14 +212,6 @@ pub struct ReplayArgs {
     /// How to report.
     #[arg(long, default_value = "human")]
     pub format: Format,
-}
-
-/// `setway list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// How to show it.
-    #[arg(long, default_value = "human")]
-    pub format: ListFormat,
 }
 
 /// `setway mutants`.

@@ -3,6 +3,8 @@
 mod build;
 mod doctor;
 mod error;
+mod explain;
+mod finding;
 mod list;
 mod mutants;
 mod qemu;
@@ -41,6 +43,8 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
         Command::Run(args) => run::run(&workspace, &load()?, &args),
         Command::Replay(args) => replay::replay(&workspace, &load()?, &args),
         Command::List(args) => list::list(&load()?, &args),
+        Command::Explain(args) => explain::explain(&load()?, &args),
+        Command::Finding(command) => finding::finding(&load()?, &command),
         Command::Mutants(args) => mutants::mutants(&workspace, &load()?, &args),
         // It has to say what is wrong with the data files, so it goes on without them.
         Command::Doctor => doctor::doctor(&workspace),

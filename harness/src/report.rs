@@ -6,10 +6,15 @@
 pub mod build;
 pub mod diff;
 pub mod document;
+pub mod explain;
 pub mod human;
 pub mod junit;
+pub mod mail;
+pub mod manual;
 pub mod merge;
 pub mod progress;
+pub mod prose;
+pub mod rules;
 pub mod tap;
 pub mod text;
 

@@ -1,7 +1,7 @@
 //! Setway's reports as data.
 //!
-//! What `setway run`, `setway list` and `setway mutants` print with `--format json` is one of three
-//! documents: [`RunReport`], [`ListReport`], [`MutantsReport`]. A program that reads them needs this crate and
+//! What `setway run`, `setway list`, `setway mutants` and `setway explain` print with `--format json` is one of four
+//! documents: [`RunReport`], [`ListReport`], [`MutantsReport`], [`ExplainReport`]. A program that reads them needs this crate and
 //! a JSON parser, and neither the harness nor a machine.
 //!
 //! A schema's number changes when a field is removed or changes its meaning. Fields are added without one, so
@@ -9,12 +9,14 @@
 //! its schema is optional here: old documents stay readable. The committed JSON schemas are generated from
 //! these types, with the feature `schema`.
 
+mod explain;
 mod list;
 mod mutants;
 mod origin;
 mod run;
 mod verdict;
 
+pub use explain::{Entry, ExplainReport, Page, Passage, Section};
 pub use list::{Case, Finding, Hypervisor, ListReport, ListedMutant, Machine, Rule};
 pub use mutants::{Kill, Mutant, MutantError, MutantsReport};
 pub use origin::{Artifact, Checkout, Host, Origin, Tool};
@@ -29,5 +31,7 @@ pub use verdict::Verdict;
 pub const RUN_SCHEMA: &str = "setway.run/1";
 /// The schema of [`ListReport`].
 pub const LIST_SCHEMA: &str = "setway.list/1";
+/// The schema of [`ExplainReport`].
+pub const EXPLAIN_SCHEMA: &str = "setway.explain/1";
 /// The schema of [`MutantsReport`].
 pub const MUTANTS_SCHEMA: &str = "setway.mutants/1";

@@ -85,6 +85,9 @@ pub struct ListedMutant {
     pub shows: String,
     /// What it does wrong.
     pub defect: String,
+    /// Labels of runs that kill it, as `setway mutants --bless` saw them last.
+    #[serde(default)]
+    pub killed_by: Vec<String>,
 }
 
 /// A known deviation of a hypervisor.
@@ -97,6 +100,15 @@ pub struct Finding {
     pub title: String,
     /// The targets that show it, as `--hyp` names them.
     pub hypervisors: Vec<String>,
+    /// The rules that are broken.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// Whether those who write the hypervisor know.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// The first release without it; absent if there is none.
+    #[serde(default)]
+    pub fixed_in: Option<String>,
 }
 
 /// A machine that runs can be made on.

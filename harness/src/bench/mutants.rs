@@ -4,10 +4,9 @@
 //! hypervisor without a defect. An error of Setway's own kills nothing and is reported apart.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     io,
     num::NonZero,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -20,7 +19,7 @@ use crate::{
         self, Bench, Worker,
         pool::{self, NoThread},
     },
-    catalog::source::{Mistakes, Source},
+    catalog::{kills::Kills, source::Mistakes},
     evidence::capture::{End, Limit},
     judge::{Judgement, Verdict, outcome::Outcome},
     lab::tape::Limits,
@@ -345,29 +344,6 @@ impl<'a> Hunter<'a> {
             green.entry(run.label()).or_default().clone()
         };
         *cell.get_or_init(|| self.bench.run(run).judgement.verdict == Verdict::Pass)
-    }
-}
-
-/// The remembered killers: labels of runs, by the mutant's name.
-#[derive(Debug, Default)]
-struct Kills(BTreeMap<String, Vec<String>>);
-
-impl Kills {
-    fn path(workspace: &Workspace) -> PathBuf {
-        workspace.expectations().join("kills.toml")
-    }
-
-    fn read(workspace: &Workspace) -> Result<Self, Mistakes> {
-        let path = Self::path(workspace);
-        if path.exists() {
-            Ok(Self(Source::read_one(&path)?))
-        } else {
-            Ok(Self::default())
-        }
-    }
-
-    fn of(&self, mutant: &str) -> &[String] {
-        self.0.get(mutant).map_or(&[], Vec::as_slice)
     }
 }
 

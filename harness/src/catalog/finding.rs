@@ -30,11 +30,24 @@ pub struct Finding {
     pub evidence: String,
     /// The shortest command that shows it again.
     pub repeat: String,
-    /// Whether those who write the hypervisor know.
-    pub upstream: String,
+    /// Where it lies in the hypervisor's source: file and function.
+    pub place: String,
+    /// The versions that have it, by the source's history or by trial.
+    pub since: String,
+    /// The document that demands otherwise, and its section.
+    pub reference: String,
+    /// What a guest executes to see it, without Setway.
+    pub reproducer: String,
+    /// What could be changed.
+    pub suggestion: String,
+    /// Whether those who write the hypervisor know, and how to tell them.
+    pub upstream: Upstream,
     /// The runs that show it.
     pub runs: Vec<Symptom>,
 }
+
+/// What there is to say of those who write a hypervisor.
+pub type Upstream = raw::Upstream;
 
 /// How a finding shows.
 #[derive(Clone, Debug)]
@@ -94,6 +107,9 @@ pub const OFF: &str = "off";
 /// The shortest text that can distinguish one reason from another.
 const TELLING: usize = 16;
 
+/// The fewest digits that name a commit of Linux.
+const COMMIT: usize = 12;
+
 impl Finding {
     /// What `raw`, read from `source`, stands for.
     pub(super) fn new(source: &Source, raw: raw::Finding, mistakes: &mut Mistakes) -> Self {
@@ -114,9 +130,17 @@ impl Finding {
             happened: raw.happened,
             evidence: raw.evidence,
             repeat: raw.repeat,
-            upstream: raw.upstream,
+            place: raw.place,
+            since: raw.since,
+            reference: raw.reference,
+            reproducer: raw.reproducer,
+            suggestion: raw.suggestion,
+            upstream: raw.upstream.get_ref().clone(),
             runs: Vec::new(),
         };
+        for complaint in finding.gaps() {
+            source.mistake(&raw.upstream.span(), complaint, mistakes);
+        }
         for symptom in raw.runs {
             let span = symptom.span();
             match finding.symptom(symptom.into_inner()) {
@@ -125,6 +149,39 @@ impl Finding {
             }
         }
         finding
+    }
+
+    /// What its report to those who write the hypervisor would lack.
+    fn gaps(&self) -> Vec<String> {
+        let texts = [
+            ("title", &self.title),
+            ("expected", &self.expected),
+            ("happened", &self.happened),
+            ("evidence", &self.evidence),
+            ("repeat", &self.repeat),
+            ("where", &self.place),
+            ("since", &self.since),
+            ("reference", &self.reference),
+            ("reproducer", &self.reproducer),
+            ("suggestion", &self.suggestion),
+            ("upstream.list", &self.upstream.list),
+            ("upstream.area", &self.upstream.area),
+            ("upstream.known", &self.upstream.known),
+        ];
+        let empty = texts.iter().filter(|(_, text)| text.trim().is_empty());
+        let mut gaps: Vec<String> = empty
+            .map(|(key, _)| format!("`{key}` is empty, and a report upstream needs it"))
+            .collect();
+        if let Some(fixed) = &self.upstream.fixed
+            && (fixed.commit.len() < COMMIT
+                || !fixed.commit.bytes().all(|it| it.is_ascii_hexdigit()))
+        {
+            gaps.push(format!(
+                "`{}` is no commit: give at least {COMMIT} digits of its id",
+                fixed.commit
+            ));
+        }
+        gaps
     }
 
     /// What `raw` stands for, or why it stands for nothing.
@@ -226,7 +283,19 @@ fn is_number(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// What is wrong with a finding that has this `[[run]]`.
     fn complaints(run: &str) -> String {
+        about("", run)
+    }
+
+    /// What is wrong with one whose `[upstream]` has this line as well.
+    fn about(upstream: &str, run: &str) -> String {
+        let (_, mistakes) = read(upstream, run);
+        let all: Vec<String> = mistakes.iter().map(|it| it.what.clone()).collect();
+        all.join("; ")
+    }
+
+    fn read(upstream: &str, run: &str) -> (Finding, Mistakes) {
         let text = format!(
             r#"
             id = "f"
@@ -237,7 +306,16 @@ mod tests {
             happened = "x"
             evidence = "x"
             repeat = "x"
-            upstream = "x"
+            where = "x"
+            since = "x"
+            reference = "x"
+            reproducer = "x"
+            suggestion = "x"
+            [upstream]
+            list = "x"
+            area = "x"
+            known = "x"
+            {upstream}
             [[run]]
             isas = ["a64"]
             {run}
@@ -246,9 +324,8 @@ mod tests {
         let mut mistakes = Mistakes::default();
         let path = std::path::Path::new("f.toml");
         let (source, raw) = Source::parse(path, text, &mut mistakes).expect("TOML");
-        Finding::new(&source, raw, &mut mistakes);
-        let all: Vec<String> = mistakes.iter().map(|it| it.what.clone()).collect();
-        all.join("; ")
+        let finding = Finding::new(&source, raw, &mut mistakes);
+        (finding, mistakes)
     }
 
     #[test]
@@ -263,6 +340,25 @@ mod tests {
         ] {
             assert_eq!(complaints(&format!("case = \"SW-TRAP/isw\"\n{sound}")), "");
         }
+    }
+
+    #[test]
+    fn what_a_report_upstream_needs_is_there() {
+        let run = "case = \"SW-TRAP/isw\"\ncheck = [{ name = \"x\", got = \"0x0\" }]";
+        let fix = |commit: &str| {
+            let line = format!(r#"fixed = {{ commit = "{commit}", title = "x", version = "1" }}"#);
+            about(&line, run)
+        };
+        assert_eq!(fix("3c1e71650833"), "");
+        for wrong in ["3c1e716508", "the fix of 2018"] {
+            let said = fix(wrong);
+            assert!(said.contains("is no commit"), "{wrong}: {said}");
+        }
+        let (mut finding, _) = read("", run);
+        assert_eq!(finding.gaps(), Vec::<String>::new());
+        finding.suggestion = " \n".to_owned();
+        let gaps = finding.gaps().join("; ");
+        assert!(gaps.contains("`suggestion` is empty"), "{gaps}");
     }
 
     #[test]

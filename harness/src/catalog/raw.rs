@@ -223,11 +223,48 @@ pub struct Finding {
     pub evidence: String,
     /// A command.
     pub repeat: String,
-    /// Whether upstream knows.
-    pub upstream: String,
+    /// A place in the hypervisor's source.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// From which version on.
+    pub since: String,
+    /// Who demands otherwise.
+    pub reference: String,
+    /// What a guest has to execute.
+    pub reproducer: String,
+    /// What could be changed.
+    pub suggestion: String,
+    /// Those who write the hypervisor.
+    pub upstream: Spanned<Upstream>,
     /// How it shows.
     #[serde(rename = "run")]
     pub runs: Vec<Spanned<Symptom>>,
+}
+
+/// The `[upstream]` of a finding.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// The address of the list that takes reports.
+    pub list: String,
+    /// What a subject on that list begins with.
+    pub area: String,
+    /// Whether those who write the hypervisor know.
+    pub known: String,
+    /// The change that corrected it; `None` if there is none.
+    pub fixed: Option<Fix>,
+}
+
+/// The `fixed` of an `[upstream]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fix {
+    /// The commit, in 12 digits or more.
+    pub commit: String,
+    /// Its title.
+    pub title: String,
+    /// The first release that has it.
+    pub version: String,
 }
 
 /// A `[[run]]` of a finding.

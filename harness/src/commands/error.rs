@@ -11,7 +11,7 @@ use crate::{
     lab::recording,
     plan::NoMatch,
     provide,
-    report::{self, document},
+    report::{self, document, explain},
     workspace,
 };
 
@@ -27,6 +27,9 @@ pub enum Error {
     /// A name that stands for nothing.
     #[error(transparent)]
     Unknown(#[from] Unknown),
+    /// A name that has no manual page.
+    #[error(transparent)]
+    NoPage(#[from] explain::Unknown),
     /// Nothing to run them on.
     #[error(transparent)]
     NoTarget(#[from] NoTarget),

@@ -7,7 +7,10 @@ use setway_policy::Mutant;
 use setway_report::{Case, LIST_SCHEMA, ListReport, ListedMutant};
 
 use crate::{
-    catalog::{Catalog, finding::Finding, hypervisor::Hypervisor, isa::Isa, machine::Machine},
+    catalog::{
+        Catalog, finding::Finding, hypervisor::Hypervisor, isa::Isa, kills::case_of,
+        machine::Machine,
+    },
     cli::{ListArgs, ListFormat},
     commands::Error,
     report::{build, document},
@@ -15,10 +18,15 @@ use crate::{
 
 /// Prints what there is.
 pub fn list(catalog: &Catalog, args: &ListArgs) -> Result<bool, Error> {
-    let report = report(catalog);
-    let text = match args.format {
-        ListFormat::Json => document::to_text(&report)?,
-        ListFormat::Human => human(&report),
+    let mut report = report(catalog);
+    if args.rules {
+        report.hypervisors.clear();
+        report.machines.clear();
+    }
+    let text = match (args.format, args.rules) {
+        (ListFormat::Json, _) => document::to_text(&report)?,
+        (ListFormat::Human, true) => rules(&report),
+        (ListFormat::Human, false) => human(&report),
     };
     super::print(&text)?;
     Ok(true)
@@ -33,7 +41,7 @@ fn report(catalog: &Catalog) -> ListReport {
         rules: RULES.iter().map(|rule| build::rule(rule)).collect(),
         cases: cases.map(case).collect(),
         hypervisors: hypervisors.map(hypervisor).collect(),
-        mutants: Mutant::ALL.iter().map(mutant).collect(),
+        mutants: Mutant::ALL.iter().map(|it| mutant(*it, catalog)).collect(),
         findings: catalog.findings.iter().map(finding).collect(),
         machines: catalog.machines.iter().map(machine).collect(),
     }
@@ -62,20 +70,29 @@ fn hypervisor(it: &Hypervisor) -> setway_report::Hypervisor {
     }
 }
 
-fn mutant(mutant: &Mutant) -> ListedMutant {
+fn mutant(mutant: Mutant, catalog: &Catalog) -> ListedMutant {
     ListedMutant {
         name: mutant.name().to_owned(),
         site: mutant.site().name().to_owned(),
         shows: mutant.shows().name().to_owned(),
         defect: mutant.defect().to_owned(),
+        killed_by: catalog.kills.of(mutant.name()).to_vec(),
     }
 }
 
-fn finding(it: &Finding) -> setway_report::Finding {
+/// What there is to say of a finding in a list.
+pub fn finding(it: &Finding) -> setway_report::Finding {
     setway_report::Finding {
         id: it.id.clone(),
         title: it.title.clone(),
         hypervisors: it.hypervisors.clone(),
+        rules: it.rules.clone(),
+        upstream: Some(it.upstream.known.clone()),
+        fixed_in: it
+            .upstream
+            .fixed
+            .as_ref()
+            .map(|fixed| fixed.version.clone()),
     }
 }
 
@@ -92,6 +109,45 @@ fn machine(it: &Machine) -> setway_report::Machine {
 fn names(isas: impl IntoIterator<Item = Isa>) -> Vec<String> {
     let names = isas.into_iter().map(|isa| isa.name().to_owned());
     names.collect()
+}
+
+/// The rules for people, each with its cases, the mutants that those kill, and the findings about it.
+fn rules(report: &ListReport) -> String {
+    let mut text = String::new();
+    write_rules(&mut text, report).expect("writing to a string cannot fail");
+    text
+}
+
+fn write_rules(text: &mut String, report: &ListReport) -> fmt::Result {
+    for rule in &report.rules {
+        writeln!(text, "{} ({}): {}", rule.id, rule.kind, rule.title)?;
+        writeln!(text, "    source   {}", rule.source)?;
+        let of_rule = |id: &str| {
+            report
+                .cases
+                .iter()
+                .any(|it| it.id == id && it.rule == rule.id)
+        };
+        let cases = report.cases.iter().filter(|it| it.rule == rule.id);
+        let cases = cases.map(|it| format!("{} ({})", it.id, it.isas.join(" ")));
+        let mutants = report.mutants.iter().filter(|it| {
+            let mut labels = it.killed_by.iter();
+            labels.any(|label| of_rule(case_of(label)))
+        });
+        let findings = report
+            .findings
+            .iter()
+            .filter(|it| it.rules.contains(&rule.id));
+        let lists: [(&str, Vec<String>); 3] = [
+            ("cases", cases.collect()),
+            ("kills", mutants.map(|it| it.name.clone()).collect()),
+            ("findings", findings.map(|it| it.id.clone()).collect()),
+        ];
+        for (what, names) in lists.iter().filter(|(_, names)| !names.is_empty()) {
+            writeln!(text, "    {what:<8} {}", names.join(", "))?;
+        }
+    }
+    Ok(())
 }
 
 /// The report for people.

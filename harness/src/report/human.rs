@@ -4,7 +4,7 @@
 mod details;
 mod grid;
 mod notes;
-mod style;
+pub(super) mod style;
 mod summary;
 mod table;
 mod tested;

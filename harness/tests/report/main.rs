@@ -1,11 +1,12 @@
-//! Reports as data: what each format makes of a document, old documents, hostile text, and the committed schemas.
-//! No machine is needed.
+//! Reports as data: what each format makes of a document, old documents, hostile text, the committed schemas, and what
+//! readers see of tables and findings. No machine is needed.
 
 mod compare;
 mod formats;
 mod golden;
 mod hostile;
 mod old_documents;
+mod readers;
 mod schema;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use schemars::{JsonSchema, schema_for};
-use setway_report::{ListReport, MutantsReport, RunReport};
+use setway_report::{ExplainReport, ListReport, MutantsReport, RunReport};
 
 use crate::golden;
 
@@ -18,4 +18,5 @@ fn committed_schemas_are_generated() {
     assert_committed::<RunReport>("setway.run-1.json");
     assert_committed::<ListReport>("setway.list-1.json");
     assert_committed::<MutantsReport>("setway.mutants-1.json");
+    assert_committed::<ExplainReport>("setway.explain-1.json");
 }

@@ -117,6 +117,25 @@ impl Premise {
         }
     }
 
+    /// What must hold, as a line of a manual page.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Premise::Caches => {
+                "caches can hold other data than memory; checks of data cannot fail without"
+            }
+            Premise::TrappedReads => "a read of a set/way encoding traps before it is UNDEFINED",
+            Premise::OnlyOwnEvictions => "hardware evicts and fills nothing of its own accord",
+            Premise::TvmTraps => "writes of VM registers trap once a set/way op has set TVM",
+            Premise::UncachedAlias => {
+                "stage 2 leaves memory attributes to stage 1, so that an alias leads past the caches"
+            }
+            Premise::FetchesThroughCaches => {
+                "instructions are fetched through the caches, at the point of unification"
+            }
+            Premise::GuestDebug => "a guest may debug itself by software step",
+        }
+    }
+
     /// The premise called `name`.
     pub fn by_name(name: &str) -> Option<Premise> {
         Self::ALL.into_iter().find(|premise| premise.name() == name)

@@ -184,22 +184,26 @@ impl Obligations {
         Ok(changed)
     }
 
+    /// What `case` owes; instruction sets that owe the same stand together.
+    pub fn groups(&self, case: &Case) -> Vec<(Vec<Isa>, &Obligation)> {
+        let mut groups: Vec<(Vec<Isa>, &Obligation)> = Vec::new();
+        for isa in case.isas.iter().map(|isa| Isa::from(*isa)) {
+            let Some(obligation) = self.of(case.id, isa) else {
+                continue;
+            };
+            match groups.iter_mut().find(|(_, same)| *same == obligation) {
+                Some((isas, _)) => isas.push(isa),
+                None => groups.push((vec![isa], obligation)),
+            }
+        }
+        groups
+    }
+
     /// The file of a rule; empty if nothing is known of its cases.
     pub(super) fn rendered(&self, rule: &str) -> String {
         let mut text = String::new();
         for case in CASES.iter().filter(|case| case.rule.id == rule) {
-            // Instruction sets that owe the same stand together.
-            let mut groups: Vec<(Vec<Isa>, &Obligation)> = Vec::new();
-            for isa in case.isas.iter().map(|isa| Isa::from(*isa)) {
-                let Some(obligation) = self.of(case.id, isa) else {
-                    continue;
-                };
-                match groups.iter_mut().find(|(_, same)| *same == obligation) {
-                    Some((isas, _)) => isas.push(isa),
-                    None => groups.push((vec![isa], obligation)),
-                }
-            }
-            for (isas, obligation) in groups {
+            for (isas, obligation) in self.groups(case) {
                 render(&mut text, case, &isas, obligation).expect("text grows as it needs");
             }
         }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{catalog::finding::SymptomCheck, evidence::observation::Counts};
+use crate::{
+    catalog::finding::{SymptomCheck, Upstream},
+    evidence::observation::Counts,
+};
 
 const LABEL: &str = "kvm-7.3";
 
@@ -60,7 +63,17 @@ fn finding(runs: Vec<Symptom>) -> Finding {
         happened: text(),
         evidence: text(),
         repeat: text(),
-        upstream: text(),
+        place: text(),
+        since: text(),
+        reference: text(),
+        reproducer: text(),
+        suggestion: text(),
+        upstream: Upstream {
+            list: text(),
+            area: text(),
+            known: text(),
+            fixed: None,
+        },
         runs,
     }
 }
