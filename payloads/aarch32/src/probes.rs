@@ -70,6 +70,10 @@ macro_rules! tables {
             "    probe   mcr p15, 0, r7, c7, c10, 2",
             "    probe   mcr p15, 0, r9, c13, c0, 1",
             "    probe   mrc p15, 0, r11, c0, c1, 4",
+            ".arch_extension virt",
+            concat!(".global ", $prefix, "hypercall"),
+            concat!($prefix, "hypercall:"),
+            "    probe   hvc #0",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -151,8 +155,8 @@ macro_rules! symbols {
 }
 
 symbols! {
-    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_refused a32_banks a32_conditions
-    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_banks t32_lengths t32_it
+    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_hypercall a32_refused a32_banks a32_conditions
+    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_hypercall t32_refused t32_banks t32_lengths t32_it
 }
 
 /// The transfer registers of the tables by Rt.
@@ -365,6 +369,13 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
                 each(tables.ends(tables.each_kind as usize + n * STRIDE, 4, text));
             }
+        }
+        ProbeSet::Hypercall => {
+            let table = match isa {
+                IsaName::T32 => &raw const t32_hypercall,
+                _ => &raw const a32_hypercall,
+            };
+            each(tables.ends(table as usize, 4, "HVC"));
         }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]

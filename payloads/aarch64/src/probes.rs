@@ -44,6 +44,9 @@ global_asm!(
     "    probe   dc csw, x7",
     "    probe   msr contextidr_el1, x9",
     "    probe   mrs xzr, id_aa64mmfr0_el1",
+    ".global probe_hypercall",
+    "probe_hypercall:",
+    "    probe   hvc #0",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -59,6 +62,7 @@ unsafe extern "C" {
     static probe_contextidr: u8;
     static probe_reads: u8;
     static probe_each_kind: u8;
+    static probe_hypercall: u8;
     static probe_refused: u8;
 }
 
@@ -150,6 +154,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 each(ends(&raw const probe_each_kind, n, text));
             }
         }
+        ProbeSet::Hypercall => each(ends(&raw const probe_hypercall, 0, "HVC")),
         ProbeSet::Refused => {
             for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {
                 let probe = undefined(&raw const probe_refused, n, text);

@@ -3,8 +3,10 @@
 pub mod bare;
 pub mod coherence;
 pub mod exact;
+pub mod psci;
 pub mod random;
 pub mod set_way;
+pub mod several;
 pub mod toggle;
 pub mod undef;
 pub mod vcpus;

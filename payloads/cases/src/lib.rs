@@ -20,10 +20,12 @@ pub mod random;
 mod rule;
 
 pub use arena::{Arena, Place, Plain};
-pub use bodies::bare::obey;
+pub use bodies::{bare::obey, several::hammer};
 pub use case::{Case, Premise, Setting};
 pub use catalogue::{CASES, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
-pub use isa::{Command, Isa, IsaName, NewValue, SECONDARY_CONTEXT, VmRegister};
+pub use isa::{
+    Call, Command, Found, Isa, IsaName, MAX_CPUS, NewValue, SECONDARY_CONTEXT, Start, VmRegister,
+};
 pub use probe::{Exit, Probe, ProbeSet, Registers};
 pub use rule::{Kind, RULES, Rule};

@@ -167,4 +167,6 @@ pub enum ProbeSet {
     /// An instruction that never traps, and then one of each kind that does: a set/way op, a write of a VM register, a
     /// read of an ID register.
     EachKind,
+    /// HVC, the conduit of a guest's calls.
+    Hypercall,
 }
