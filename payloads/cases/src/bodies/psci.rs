@@ -12,8 +12,8 @@ use crate::{
 use setway_architecture::registers::Sctlr;
 use smccc::psci::{
     PSCI_AFFINITY_INFO_32, PSCI_AFFINITY_INFO_64, PSCI_CPU_OFF, PSCI_CPU_ON_32, PSCI_CPU_ON_64,
-    PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64, PSCI_FEATURES, PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET,
-    PSCI_VERSION,
+    PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64, PSCI_FEATURES, PSCI_MIGRATE_INFO_TYPE,
+    PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET, PSCI_VERSION,
     error::{ALREADY_ON, INVALID_PARAMETERS, NOT_SUPPORTED},
 };
 
@@ -161,8 +161,9 @@ pub fn affinity<I: Isa>(cx: &mut Context<I>) {
 
 /// A function id of PSCI's range that no version has.
 const NO_FUNCTION: u32 = 0x8400_001f;
-/// CPU_OFF and PSCI_FEATURES as 64-bit calls, which they have no form for.
+/// Functions as 64-bit calls, which they have no form for.
 const CPU_OFF_64: u32 = PSCI_CPU_OFF | 1 << 30;
+const INFO_TYPE_64: u32 = PSCI_MIGRATE_INFO_TYPE | 1 << 30;
 const FEATURES_64: u32 = PSCI_FEATURES | 1 << 30;
 
 /// PSCI_FEATURES knows what is mandatory, in the forms that this instruction set has, and not what does not exist.
@@ -195,7 +196,7 @@ pub fn features<I: Isa>(cx: &mut Context<I>) {
     cx.measured("all calls", NOTHING);
 }
 
-/// Functions that do not exist, whole or in this form, among them one that would turn the CPU off.
+/// Functions that do not exist, whole or in this form.
 pub fn unknown<I: Isa>(cx: &mut Context<I>) {
     let none = [0; 3];
     I::mark();
@@ -203,8 +204,13 @@ pub fn unknown<I: Isa>(cx: &mut Context<I>) {
         cx,
         &[
             demand("function 0x8400001f", NO_FUNCTION, none, NOT_SUPPORTED),
-            demand("CPU_OFF, 64-bit", CPU_OFF_64, none, NOT_SUPPORTED),
             demand("PSCI_FEATURES, 64-bit", FEATURES_64, none, NOT_SUPPORTED),
+            demand(
+                "MIGRATE_INFO_TYPE, 64-bit",
+                INFO_TYPE_64,
+                none,
+                NOT_SUPPORTED,
+            ),
         ],
     );
     if I::NAME != IsaName::A64 {
@@ -253,7 +259,11 @@ pub fn kept<I: Isa>(cx: &mut Context<I>) {
         let simd = bits(&mut { simd });
         cx.register(format_args!("{name}: registers lost from 4 on"), 0, general);
         cx.register(format_args!("{name}: SIMD registers lost"), 0, simd);
-        cx.register(format_args!("{name}: stack pointer"), before.sp, after.sp);
+        // AArch32's is among the registers above.
+        if I::NAME == IsaName::A64 {
+            let name = format_args!("{name}: stack pointer");
+            cx.register(name, before.sp, after.sp);
+        }
     }
     I::mark();
     cx.measured("all calls", NOTHING);
@@ -287,8 +297,9 @@ pub fn state<I: Isa>(cx: &mut Context<I>, by: Call, again: bool) {
         });
     }
     // What the start itself costs is up to CPU 1's set-up, which no rule counts.
-    let own = cx.step("AFFINITY_INFO", NOTHING, || I::affinity_by_32_bit_call(0));
-    cx.state("this CPU is on", ON as u64, own.into());
+    cx.step("CONTEXTIDR write, CPU 0", NOTHING, || {
+        I::write_contextidr(1)
+    });
     let started = I::start(1, &how);
     cx.state("started", 1, u64::from(started));
     if !started {
