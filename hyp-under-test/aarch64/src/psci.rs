@@ -5,7 +5,7 @@ use crate::{
     trace::{COUNTERS, MARKS},
     vcpu::{self, Entry, Power, Vcpu},
 };
-use setway_policy::Mutant;
+use setway_policy::{Mutant, Policy};
 use setway_runtime::{board::MAX_CPUS, exclusive::SyncUnsafeCell};
 use smccc::{
     Smc,
@@ -41,9 +41,21 @@ fn exists(id: u32, aarch64: bool) -> bool {
     FUNCTIONS.contains(&id) && (aarch64 || !is_wide(id))
 }
 
+/// Whether a call of function `id` is answered.
+fn is_answered(policy: Policy, id: u32, aarch64: bool) -> bool {
+    match policy.mutant {
+        Some(Mutant::WideCallNarrowCaller) => exists(id, true),
+        Some(Mutant::CallFormIgnored) => exists(id, aarch64) || exists(id & !WIDE, aarch64),
+        _ => exists(id, aarch64),
+    }
+}
+
+/// The bit of a function's id that makes a call a 64-bit one (DEN0028).
+const WIDE: u32 = 1 << 30;
+
 /// Whether function `id` is a 64-bit form.
 fn is_wide(id: u32) -> bool {
-    id & 1 << 30 != 0
+    id & WIDE != 0
 }
 
 /// A call of the guest. HVC has been executed: the PC is past it already.
@@ -56,20 +68,24 @@ pub fn call(vcpu: &mut Vcpu) {
             vcpu.x[n] & 0xffff_ffff
         }
     };
-    let result = match id {
-        _ if !exists(id, vcpu.aarch64) => Err(Error::NotSupported),
+    let policy = vcpu.policy;
+    let answered = is_answered(policy, id, vcpu.aarch64);
+    let function = match policy.mutant {
+        Some(Mutant::CallFormIgnored) if !FUNCTIONS.contains(&id) => id & !WIDE,
+        _ => id,
+    };
+    let result = match function {
+        _ if !answered => unknown(policy),
         PSCI_VERSION => {
             MARKS.push(COUNTERS.totals());
             Ok(u32::from(VERSION).into())
         }
         PSCI_CPU_SUSPEND_32 | PSCI_CPU_SUSPEND_64 => cpu_suspend(arg(1)),
-        PSCI_CPU_ON_32 | PSCI_CPU_ON_64 => cpu_on(vcpu.aarch64, arg(1), arg(2), arg(3)),
+        PSCI_CPU_ON_32 | PSCI_CPU_ON_64 => cpu_on(vcpu, arg(1), arg(2), arg(3)),
         PSCI_CPU_OFF => Err(cpu_off(vcpu)),
-        PSCI_AFFINITY_INFO_32 | PSCI_AFFINITY_INFO_64 => vcpu::by_mpidr(arg(1))
-            .map(|index| vcpu::power(index) as u64)
-            .ok_or(Error::InvalidParameters),
+        PSCI_AFFINITY_INFO_32 | PSCI_AFFINITY_INFO_64 => affinity_info(policy, arg(1), arg(2)),
         PSCI_MIGRATE_INFO_TYPE => Ok(MigrateType::MigrationNotRequired as u64),
-        PSCI_FEATURES if exists(arg(1) as u32, vcpu.aarch64) => Ok(0),
+        PSCI_FEATURES => features(policy, arg(1) as u32, vcpu.aarch64),
         PSCI_SYSTEM_OFF => {
             report::ended();
             system_off()
@@ -80,7 +96,73 @@ pub fn call(vcpu: &mut Vcpu) {
         }
         _ => Err(Error::NotSupported),
     };
+    if policy.mutant.is_some() {
+        clobber(vcpu, function);
+    }
     vcpu.x[0] = result.unwrap_or_else(|error| i64::from(error) as u64);
+}
+
+/// The mutants that lose state in a call.
+#[cold]
+fn clobber(vcpu: &mut Vcpu, function: u32) {
+    match vcpu.policy.mutant {
+        Some(Mutant::CallClobbersX4) => vcpu.x[4] = 0,
+        Some(Mutant::CallClobbersSimd) => {
+            // SAFETY: not safe for the guest, which is the point.
+            unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }
+        }
+        Some(Mutant::CallerTvmCleared) if matches!(function, PSCI_CPU_ON_32 | PSCI_CPU_ON_64) => {
+            vcpu.state.tvm = false;
+            vcpu::load_hcr(vcpu);
+        }
+        _ => {}
+    }
+}
+
+/// A call of what does not exist.
+fn unknown(policy: Policy) -> Result<u64, Error> {
+    if policy.is(Mutant::UnknownCallZero) {
+        return Ok(0);
+    }
+    Err(Error::NotSupported)
+}
+
+/// Whether function `id` exists, and what options it has: none.
+fn features(policy: Policy, id: u32, aarch64: bool) -> Result<u64, Error> {
+    let known = match policy.mutant {
+        Some(Mutant::FeaturesAll) => true,
+        Some(Mutant::FeaturesNone) => false,
+        Some(Mutant::FeaturesWideMissing) => exists(id, false),
+        _ => exists(id, aarch64),
+    };
+    if known {
+        Ok(0)
+    } else {
+        Err(Error::NotSupported)
+    }
+}
+
+/// The vCPU that a caller calls `mpidr`.
+fn target(policy: Policy, mpidr: u64) -> Option<usize> {
+    let compared = match policy.mutant {
+        Some(Mutant::AffinityCut) => 0xff,
+        Some(Mutant::AffinityWithoutAff2) => 0xffff,
+        _ => !0,
+    };
+    vcpu::by_mpidr(mpidr & compared)
+}
+
+/// Whether a CPU is on. Of levels there is 0 alone, which is all that PSCI 1.0 demands.
+fn affinity_info(policy: Policy, mpidr: u64, level: u64) -> Result<u64, Error> {
+    if level != 0 && !policy.is(Mutant::AffinityLevelIgnored) {
+        return Err(Error::InvalidParameters);
+    }
+    match target(policy, mpidr) {
+        Some(_) if policy.is(Mutant::AffinityAlwaysOn) => Ok(Power::On as u64),
+        Some(index) => Ok(vcpu::power(index) as u64),
+        None if policy.is(Mutant::AffinityUnknownOff) => Ok(Power::Off as u64),
+        None => Err(Error::InvalidParameters),
+    }
 }
 
 /// The power states of CPU_SUSPEND: there is standby, from which a CPU may wake at once, and no
@@ -98,16 +180,34 @@ fn cpu_suspend(power_state: u64) -> Result<u64, Error> {
 static START_STACKS: SyncUnsafeCell<[aarch64_rt::Stack<1>; MAX_CPUS]> =
     SyncUnsafeCell::new([const { aarch64_rt::Stack::new() }; MAX_CPUS]);
 
-fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error> {
-    let index = vcpu::by_mpidr(mpidr).ok_or(Error::InvalidParameters)?;
-    if !vcpu::try_power(index, Power::Off, Power::Pending) {
-        return Err(match vcpu::power(index) {
-            Power::Pending => Error::OnPending,
-            _ => Error::AlreadyOn,
-        });
+fn cpu_on(caller: &Vcpu, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error> {
+    let (policy, aarch64) = (caller.policy, caller.aarch64);
+    let Some(index) = target(policy, mpidr) else {
+        return match policy.mutant {
+            Some(Mutant::CpuOnUnknownAccepted) => Ok(0),
+            _ => Err(Error::InvalidParameters),
+        };
+    };
+    if policy.is(Mutant::CpuOnTwoOnly) && index > 1 {
+        return Err(Error::InvalidParameters);
     }
+    if !vcpu::try_power(index, Power::Off, Power::Pending) {
+        return match policy.mutant {
+            Some(Mutant::CpuOnAlreadyAccepted) => Ok(0),
+            Some(Mutant::CpuOnAlreadyInvalid) => Err(Error::InvalidParameters),
+            _ => Err(match vcpu::power(index) {
+                Power::Pending => Error::OnPending,
+                _ => Error::AlreadyOn,
+            }),
+        };
+    }
+    let context = match policy.mutant {
+        Some(Mutant::ContextLost) => 0,
+        Some(Mutant::ContextCut) => context & 0xffff_ffff,
+        _ => context,
+    };
     // AArch32: bit 0 of the entry point chooses T32.
-    let t32 = !aarch64 && pc & 1 != 0;
+    let t32 = !aarch64 && pc & 1 != 0 && !policy.is(Mutant::CpuOnThumbIgnored);
     let pc = if aarch64 { pc } else { pc & !1 };
     let entry = Entry {
         aarch64,
@@ -142,6 +242,7 @@ fn cpu_on(aarch64: bool, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error
 
 /// Turns this CPU off. Returns only if the firmware does not.
 fn cpu_off(vcpu: &Vcpu) -> Error {
+    vcpu::keep(vcpu);
     vcpu::set_power(vcpu.index, Power::Off);
     let _ = smccc::psci::cpu_off::<Smc>();
     // If another vCPU has found it off meanwhile and made it pending, it is that vCPU's to say.

@@ -6,6 +6,7 @@ use crate::{
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
+use core::sync::atomic::{AtomicBool, Ordering};
 use setway_architecture::{
     maintenance::SetWayOp,
     translate,
@@ -127,8 +128,10 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     COUNTERS.vm_reg[place].add(1);
     let was = sysreg::sctlr();
     emulation::write_vm_reg(vcpu, &VM_REGS[place], esr);
-    let response = vcpu.policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
-    if response.flush {
+    let policy = vcpu.policy;
+    let response = policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
+    let missing = policy.is(Mutant::FlushMissingOnThird) && vcpu.index >= 2;
+    if response.flush && !missing {
         flush(vcpu);
     }
     EVENTS.push(Event::ToggleCache {
@@ -144,8 +147,17 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
 }
 
 fn flush(vcpu: &Vcpu) {
+    /// For a mutant: a vCPU flushes.
+    static BUSY: AtomicBool = AtomicBool::new(false);
+    let skips = vcpu.policy.is(Mutant::FlushSkippedIfBusy);
+    if skips && BUSY.swap(true, Ordering::Relaxed) {
+        return;
+    }
     COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
     COUNTERS.flushes.add(1);
+    if skips {
+        BUSY.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Executes a set/way op on this CPU. An invalidate of a guest must not lose what others have dirty.

@@ -9,7 +9,10 @@ use core::{
     mem::MaybeUninit,
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
-use setway_architecture::registers::{Hcr, Mpidr, Sctlr};
+use setway_architecture::{
+    registers::{Hcr, Mpidr, Sctlr},
+    trap::aarch32::psr,
+};
 use setway_policy::{Mutant, Policy, VcpuState};
 use setway_runtime::{board::MAX_CPUS, exclusive::SyncUnsafeCell, mrs, msr};
 
@@ -164,17 +167,21 @@ fn own_affinity() -> u64 {
 pub fn run(index: usize, entry: Entry) -> ! {
     let policy = policy();
     let mut state = policy.reset();
-    if policy.is(Mutant::SecondaryTvmClear) && own_affinity() != mpidr(0) {
+    let started = own_affinity() != mpidr(0);
+    if policy.is(Mutant::SecondaryTvmClear) && started {
         state.tvm = false;
     }
     let mut x = [0; 31];
     (x[0], x[1], x[2]) = (entry.x0, entry.x1, entry.x2);
-    let spsr = match (entry.aarch64, entry.t32) {
+    let mut spsr = match (entry.aarch64, entry.t32) {
         // EL1 with SP_EL1, all masked; Supervisor mode, all masked.
         (true, _) => 0x3c5,
         (false, false) => 0x1d3,
         (false, true) => 0x1f3,
     };
+    if started && policy.mutant.is_some() {
+        spsr = started_otherwise(policy, index, &entry, spsr);
+    }
     let vcpu = Vcpu {
         x,
         pc: entry.pc,
@@ -185,6 +192,9 @@ pub fn run(index: usize, entry: Entry) -> ! {
         policy,
     };
     reset_registers(&vcpu);
+    if started && policy.mutant.is_some() {
+        start_with_other_sctlr(&vcpu);
+    }
     set_power(index, Power::On);
     // SAFETY: in bounds, since `index` is a vCPU's. Each CPU runs its own vCPU only, and is not in it now: it has
     // been turned on and is still on the stack that it started on, so nobody uses this one.
@@ -195,6 +205,47 @@ pub fn run(index: usize, entry: Entry) -> ! {
         place
     };
     vectors::enter(InPlace(place))
+}
+
+/// SCTLR and PSTATE of each vCPU when it was last turned off, for the mutants that keep them; 0 if it was not.
+static KEPT: [[AtomicU64; 2]; MAX_CPUS] = [const { [const { AtomicU64::new(0) }; 2] }; MAX_CPUS];
+
+/// `vcpu` is about to be turned off.
+pub fn keep(vcpu: &Vcpu) {
+    for (kept, value) in KEPT[vcpu.index].iter().zip([mrs!("sctlr_el1"), vcpu.spsr]) {
+        kept.store(value, Ordering::Relaxed);
+    }
+}
+
+/// The PSTATE with which the mutants start vCPU `index` that start one otherwise than by `spsr`.
+#[cold]
+fn started_otherwise(policy: Policy, index: usize, entry: &Entry, spsr: u64) -> u64 {
+    /// AArch32's PSTATE.E, and AArch64's D.
+    const E_OR_D: u64 = 1 << 9;
+    let kept = KEPT[index][1].load(Ordering::Relaxed);
+    match policy.mutant {
+        // A, I and F stand at the same place in both states.
+        Some(Mutant::StartedUnmasked) => spsr & !(0b111 << 6),
+        Some(Mutant::StartedDebugUnmasked) if entry.aarch64 => spsr & !E_OR_D,
+        Some(Mutant::StartedAtSp0) if entry.aarch64 => spsr & !1,
+        Some(Mutant::StartedBigEndian) if !entry.aarch64 => spsr | E_OR_D,
+        // All but T, which the entry point gives.
+        Some(Mutant::StartedWithPstate) if kept != 0 => kept & !psr::T | spsr & psr::T,
+        _ => spsr,
+    }
+}
+
+/// Gives a vCPU the SCTLR with which the mutants start it that start one otherwise.
+#[cold]
+fn start_with_other_sctlr(vcpu: &Vcpu) {
+    let kept = Sctlr::from_bits_retain(KEPT[vcpu.index][0].load(Ordering::Relaxed));
+    let more = match vcpu.policy.mutant {
+        Some(Mutant::StartedWithCaches) => kept & (Sctlr::C | Sctlr::I),
+        Some(Mutant::StartedBigEndian) if vcpu.aarch64 => Sctlr::EE,
+        _ => return,
+    };
+    // SAFETY: the guest's own register, before the guest runs.
+    unsafe { msr!("sctlr_el1", mrs!("sctlr_el1") | more.bits()) }
 }
 
 /// Gives this CPU's EL1 and EL2 registers what the guest starts with.

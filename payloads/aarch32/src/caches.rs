@@ -60,11 +60,6 @@ pub fn set(m: bool, c: bool) {
     unsafe { set_caches(bits.bits() as u32) }
 }
 
-/// Whether SCTLR.M or SCTLR.C is set.
-pub fn any_on() -> bool {
-    sctlr().intersects(MC)
-}
-
 /// Whether SCTLR.M is set.
 pub fn mmu_is_on() -> bool {
     sctlr().contains(Sctlr::M)

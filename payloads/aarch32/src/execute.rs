@@ -4,8 +4,9 @@
 //! flags are set; it ends by an exception. Each exception mode's SP points at the registers in the
 //! CPU's [`Frame`], so the vector can save all of the User bank there without needing a register.
 
+use crate::cp15;
 use core::{arch::global_asm, cell::UnsafeCell, mem::offset_of};
-use setway_cases::{Exit, IsaName, Probe, Registers};
+use setway_cases::{Exit, IsaName, MAX_CPUS, Probe, Registers};
 
 /// Registers going in and out of a probe, and what the vector found.
 #[repr(C, align(16))]
@@ -30,7 +31,7 @@ const GPR: usize = offset_of!(Frame, gpr);
 const _: () = assert!(offset_of!(Frame, entry) + 8 == GPR);
 
 /// One frame for each CPU.
-struct Frames(UnsafeCell<[Frame; 2]>);
+struct Frames(UnsafeCell<[Frame; MAX_CPUS]>);
 
 // SAFETY: each CPU uses its own.
 unsafe impl Sync for Frames {}
@@ -48,7 +49,7 @@ static FRAMES: Frames = Frames(UnsafeCell::new(
             state: 0,
             simd: [[0; 2]; 16],
         }
-    }; 2],
+    }; MAX_CPUS],
 ));
 
 /// System mode, nothing masked.
@@ -118,8 +119,8 @@ unsafe extern "C" {
 /// `probe` must be one of [`probes::of`](crate::probes::of), with other flags at most, and what it does must not
 /// harm the payload.
 pub unsafe fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
-    let frame = FRAMES.0.get().cast::<Frame>();
-    // SAFETY: probes run on the boot CPU only, one at a time, and the frame is its own. A probe is
+    let frame = own_frame();
+    // SAFETY: probes run one at a time on a CPU, and the frame is its own. A probe is
     // code that ends in an exception whatever happens and touches no memory, and `execute` restores
     // everything that the procedure call standard asks for.
     let frame = unsafe {
@@ -146,13 +147,19 @@ pub unsafe fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
     }
 }
 
-/// Points this CPU, number `cpu`, at the vectors and its exception modes at its frame.
-pub fn install_vectors(cpu: usize) {
+/// The frame of this CPU: the CPUs that are used differ in the low bits of their affinity.
+fn own_frame() -> *mut Frame {
+    let frames = FRAMES.0.get().cast::<Frame>();
+    frames.wrapping_add(cp15::read!(MPIDR) as usize % MAX_CPUS)
+}
+
+/// Points this CPU at the vectors and its exception modes at its frame.
+pub fn install_vectors() {
+    let frame = own_frame();
     // SAFETY: the table below, and a frame that is this CPU's.
     unsafe {
-        let frame = FRAMES.0.get().cast::<Frame>().add(cpu % 2);
         set_mode_stacks((&raw mut (*frame).gpr).cast());
-        crate::cp15::write!("p15, 0, {}, c12, c0, 0", &raw const vectors as u32);
+        cp15::write!("p15, 0, {}, c12, c0, 0", &raw const vectors as u32);
         core::arch::asm!("isb", options(nostack));
     }
 }

@@ -7,9 +7,9 @@ use setway_architecture::{
     registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, FaultRegister, Isa, IsaName, NOTHING,
+    Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, StateRegister, VmRegister,
+    Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
 };
 use setway_runtime::secondary::{self as shared, PastCaches};
 
@@ -341,37 +341,56 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         unsafe { Arena::new(address as *mut u8, uncached as *mut u8, ARENA_SIZE) }
     }
 
-    fn start_secondary() -> bool {
-        secondary::start::<Self>()
+    fn disturb() {
+        // SAFETY: System mode has the same privilege, and gets the same stack; nothing raises an interrupt.
+        unsafe {
+            asm!(
+                "mov {sp}, sp",
+                "mov {lr}, lr",
+                "cpsie aif, #0x1f",
+                "mov sp, {sp}",
+                "mov lr, {lr}",
+                sp = out(reg) _,
+                lr = out(reg) _,
+                options(nostack),
+            );
+        }
     }
 
-    fn on_secondary(command: Command) {
-        shared::command::<Self>(command);
+    fn mpidr(cpu: usize) -> u64 {
+        shared::mpidr(cpu) as u64
     }
 
-    fn store_on_secondary(place: Place, value: u32) {
-        shared::store::<Self>(place, value);
+    fn start(cpu: usize, how: &Start) -> bool {
+        secondary::start::<Self>(cpu, how)
     }
 
-    fn start_secondary_by_32_bit_call() -> bool {
-        // There are no others.
-        Self::start_secondary()
+    fn found(cpu: usize) -> Found {
+        shared::found::<Self>(cpu)
     }
 
-    fn secondary_affinity_by_32_bit_call() -> u32 {
-        shared::affinity_by_32_bit_call()
+    fn give(cpu: usize, command: Command, value: u32) {
+        shared::give::<Self>(cpu, command, value);
     }
 
-    fn stop_secondary() -> bool {
-        shared::stop::<Self>()
+    fn wait_for(cpu: usize) -> u32 {
+        shared::wait_for::<Self>(cpu)
     }
 
-    fn secondary_started_with_caches() -> bool {
-        shared::started_with_caches::<Self>()
+    fn store_on(cpu: usize, place: Place, value: u32) {
+        shared::store::<Self>(cpu, place, value);
     }
 
-    fn secondary_context() -> u32 {
-        shared::context::<Self>()
+    fn load_on(cpu: usize, place: Place) -> u32 {
+        shared::load::<Self>(cpu, place)
+    }
+
+    fn stop(cpu: usize) -> bool {
+        shared::stop::<Self>(cpu)
+    }
+
+    fn affinity_by_32_bit_call(cpu: usize) -> u32 {
+        shared::affinity_by_32_bit_call(cpu)
     }
 }
 

@@ -29,7 +29,7 @@ use setway_runtime::{
 
 /// The main program; `dtb` is r2 of the Linux boot protocol.
 extern "C" fn main(dtb: u32) -> ! {
-    execute::install_vectors(0);
+    execute::install_vectors();
     // SAFETY: the Linux boot protocol has the device tree's address in r2.
     let board = match unsafe { Board::read(dtb as *const u8) } {
         Ok(board) => board,
@@ -37,7 +37,7 @@ extern "C" fn main(dtb: u32) -> ! {
     };
     psci::init(board.psci);
     if let Some(port) = board.console {
-        // SAFETY: the device tree says that it is there, and nobody else here knows of it. The second CPU writes
+        // SAFETY: the device tree says that it is there, and nobody else here knows of it. Another CPU writes
         // nothing unless it panics, and this one waits for it meanwhile.
         unsafe { console::init(port) }
     }

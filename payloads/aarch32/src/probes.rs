@@ -87,6 +87,9 @@ macro_rules! tables {
             "    .irp    rt, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr",
             "    probe   vmrs \\rt, mvfr0",
             "    .endr",
+            concat!(".global ", $prefix, "hypercall"),
+            concat!($prefix, "hypercall:"),
+            "    probe   hvc #0",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -214,6 +217,7 @@ symbols! {
     a32_id_mmfr0 a32_mvfr0 a32_banks a32_bank_pairs a32_bank_reads a32_bank_sps
     t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_lengths t32_it
     t32_id_mmfr0 t32_mvfr0 t32_banks t32_bank_pairs t32_bank_reads
+    a32_hypercall t32_hypercall
 }
 
 /// The transfer registers of the tables by Rt.
@@ -534,6 +538,13 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                     ..probe
                 });
             }
+        }
+        ProbeSet::Hypercall => {
+            let table = match isa {
+                IsaName::T32 => &raw const t32_hypercall,
+                _ => &raw const a32_hypercall,
+            };
+            each(tables.ends(table as usize, 4, "HVC"));
         }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]

@@ -66,11 +66,6 @@ pub fn set(m: bool, c: bool) {
     unsafe { set_caches(bits.bits()) }
 }
 
-/// Whether SCTLR_EL1.M or SCTLR_EL1.C is set.
-pub fn any_on() -> bool {
-    sctlr().intersects(MC)
-}
-
 /// Whether SCTLR_EL1.M is set.
 pub fn mmu_is_on() -> bool {
     sctlr().contains(Sctlr::M)

@@ -7,9 +7,9 @@ use setway_architecture::{
     registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, FaultRegister, Isa, IsaName, NOTHING,
+    Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, StateRegister, VmRegister,
+    Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
 };
 use setway_runtime::{
     mrs, msr,
@@ -219,36 +219,54 @@ impl Isa for A64 {
         unsafe { Arena::new(address as *mut u8, uncached as *mut u8, ARENA_SIZE) }
     }
 
-    fn start_secondary() -> bool {
-        secondary::start::<Self>()
+    fn disturb() {
+        // SAFETY: the stack stays where it is; nothing raises an interrupt.
+        unsafe {
+            asm!(
+                "mov {sp}, sp",
+                "msr sp_el0, {sp}",
+                "msr spsel, #0",
+                "msr daifclr, #15",
+                sp = out(reg) _,
+                options(nostack),
+            );
+        }
     }
 
-    fn start_secondary_by_32_bit_call() -> bool {
-        secondary::start_by_32_bit_call::<Self>()
+    fn mpidr(cpu: usize) -> u64 {
+        shared::mpidr(cpu) as u64
     }
 
-    fn secondary_affinity_by_32_bit_call() -> u32 {
-        shared::affinity_by_32_bit_call()
+    fn start(cpu: usize, how: &Start) -> bool {
+        secondary::start::<Self>(cpu, how)
     }
 
-    fn on_secondary(command: Command) {
-        shared::command::<Self>(command);
+    fn found(cpu: usize) -> Found {
+        shared::found::<Self>(cpu)
     }
 
-    fn store_on_secondary(place: Place, value: u32) {
-        shared::store::<Self>(place, value);
+    fn give(cpu: usize, command: Command, value: u32) {
+        shared::give::<Self>(cpu, command, value);
     }
 
-    fn stop_secondary() -> bool {
-        shared::stop::<Self>()
+    fn wait_for(cpu: usize) -> u32 {
+        shared::wait_for::<Self>(cpu)
     }
 
-    fn secondary_started_with_caches() -> bool {
-        shared::started_with_caches::<Self>()
+    fn store_on(cpu: usize, place: Place, value: u32) {
+        shared::store::<Self>(cpu, place, value);
     }
 
-    fn secondary_context() -> u32 {
-        shared::context::<Self>()
+    fn load_on(cpu: usize, place: Place) -> u32 {
+        shared::load::<Self>(cpu, place)
+    }
+
+    fn stop(cpu: usize) -> bool {
+        shared::stop::<Self>(cpu)
+    }
+
+    fn affinity_by_32_bit_call(cpu: usize) -> u32 {
+        shared::affinity_by_32_bit_call(cpu)
     }
 }
 

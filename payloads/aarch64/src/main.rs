@@ -35,7 +35,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     };
     psci::init(board.psci);
     if let Some(port) = board.console {
-        // SAFETY: the device tree says that it is there, and nobody else here knows of it. The second CPU writes
+        // SAFETY: the device tree says that it is there, and nobody else here knows of it. Another CPU writes
         // nothing unless it panics, and this one waits for it meanwhile.
         unsafe { console::init(port) }
     }

@@ -56,6 +56,9 @@ global_asm!(
     "    .irp    rt, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29, x30, xzr",
     "    probe   mrs \\rt, id_aa64mmfr0_el1",
     "    .endr",
+    ".global probe_hypercall",
+    "probe_hypercall:",
+    "    probe   hvc #0",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -72,6 +75,7 @@ unsafe extern "C" {
     static probe_reads: u8;
     static probe_each_kind: u8;
     static probe_id: u8;
+    static probe_hypercall: u8;
     static probe_refused: u8;
 }
 
@@ -188,6 +192,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 });
             }
         }
+        ProbeSet::Hypercall => each(ends(&raw const probe_hypercall, 0, "HVC")),
         ProbeSet::Refused => {
             for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {
                 let probe = undefined(&raw const probe_refused, n, text);

@@ -10,10 +10,10 @@ use crate::{
     bodies::{
         abort,
         bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, exact, random, set_way, state, toggle, undef, vcpus, vm_reg,
+        coherence, exact, psci, random, set_way, several, state, toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
-    isa::{IsaName, IsaName::*},
+    isa::{Call, IsaName, IsaName::*},
     rule,
 };
 use setway_architecture::maintenance::{SetWayOp, VaOp};
@@ -116,10 +116,25 @@ catalogue! {
     { id: "COH-CPUON/first", rule: COH_CPUON, run: |cx| coherence::started(cx, false), cpus: 2, premises: &[Caches] }
     { id: "COH-CPUON/again", rule: COH_CPUON, run: |cx| coherence::started(cx, true), cpus: 2, premises: &[Caches] }
 
+    { id: "COH-EACH/three", rule: COH_EACH, run: |cx| several::each_in_turn(cx, 2), cpus: 3, premises: &[Caches] }
+    { id: "COH-EACH/four", rule: COH_EACH, run: |cx| several::each_in_turn(cx, 3), cpus: 4, premises: &[Caches] }
+    { id: "COH-HAMMER", rule: COH_HAMMER, run: several::all_at_once, cpus: 4, premises: &[Caches] }
+
     { id: "CPU-RESET", rule: CPU_RESET, run: vcpus::reset, cpus: 2 }
     { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2 }
     { id: "CPU-TVM", rule: CPU_TVM, run: vcpus::own_tvm, cpus: 2 }
     { id: "CPU-CALL32", rule: CPU_CALL32, run: vcpus::wide_arguments, isas: &[A64], cpus: 2 }
+
+    { id: "CPU-OTHERS/armed", rule: CPU_OTHERS, run: several::armed_caller, cpus: 2 }
+    { id: "CPU-OTHERS/four", rule: CPU_OTHERS, run: several::one_after_another, cpus: 4 }
+    { id: "CPU-STATE/first", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, false), cpus: 2 }
+    { id: "CPU-STATE/again", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, true), cpus: 2 }
+    { id: "CPU-STATE/32-bit", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Narrow, false), isas: &[A64], cpus: 2 }
+    { id: "CPU-REFUSED", rule: CPU_REFUSED, run: psci::refused, cpus: 2 }
+    { id: "CPU-AFFINITY", rule: CPU_AFFINITY, run: psci::affinity, cpus: 3 }
+    { id: "CPU-FEATURES", rule: CPU_FEATURES, run: psci::features }
+    { id: "CPU-UNKNOWN", rule: CPU_UNKNOWN, run: psci::unknown }
+    { id: "CPU-KEPT", rule: CPU_KEPT, run: psci::kept }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }

@@ -6,7 +6,7 @@ use crate::{
 };
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, Clidr},
+    registers::{Ccsidr, Clidr, Sctlr},
 };
 
 /// An instruction set, by the manual's name.
@@ -110,13 +110,69 @@ impl NewValue {
     }
 }
 
-/// What a second CPU gets from CPU_ON for its first register.
+/// The most CPUs that a case uses, the boot CPU among them.
+pub const MAX_CPUS: usize = 4;
+
+/// What another CPU gets from CPU_ON for its first register.
 pub const SECONDARY_CONTEXT: u32 = 0x5e71_4a9d;
 
 /// An address at which none of the machines has memory or a device.
 pub const NOTHING: usize = 0xf000_0000;
 
-/// The commands to a second CPU.
+/// By which of its forms a function of PSCI is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// As wide as registers are.
+    Native,
+    /// By the 32-bit form.
+    Narrow,
+    /// By the 32-bit form, with ones in the upper halves of its registers, where they have one.
+    NarrowUnderOnes,
+}
+
+/// How another CPU is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The call.
+    pub call: Call,
+    /// What it gets for its first register.
+    pub context: u64,
+    /// What the caller does right before the call, once its own memory is clean.
+    pub before: fn(),
+}
+
+impl Start {
+    /// The way that says least.
+    pub const PLAIN: Start = Start {
+        call: Call::Native,
+        context: SECONDARY_CONTEXT as u64,
+        before: || {},
+    };
+}
+
+/// What a CPU found when it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Found {
+    /// x0 or r0.
+    pub context: u64,
+    /// SCTLR_EL1 or SCTLR.
+    pub sctlr: u64,
+    /// PSTATE as SPSR_EL1 or SPSR has it: exception level and stack pointer, or mode; the interrupt masks; in AArch32
+    /// the endianness and the instruction set.
+    pub pstate: u64,
+}
+
+impl Found {
+    /// Of a CPU that has not started.
+    pub const NOTHING: Found = Found {
+        context: 0,
+        sctlr: 0,
+        pstate: 0,
+    };
+}
+
+/// The commands to another CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Command {
@@ -138,6 +194,12 @@ pub enum Command {
     CleanAll = 8,
     /// DC CVAC of the words of the machine cases.
     CleanByVa = 9,
+    /// Load a word, which is the answer.
+    Fetch = 10,
+    /// The CPU's part of COH-HAMMER. The answer is the number of loads that were wrong.
+    Hammer = 11,
+    /// [`Isa::disturb`].
+    Disturb = 12,
 }
 
 /// An instruction set, and the payload around it.
@@ -221,32 +283,69 @@ pub trait Isa: Sized + 'static {
     /// The memory to do things to.
     fn arena() -> Arena;
 
-    /// Starts the second CPU by CPU_ON, and returns once it waits for commands; false if PSCI
+    /// Leaves as much of this CPU's state as it can as CPU_ON never gives it to a CPU: the other stack pointer or mode,
+    /// interrupts unmasked.
+    fn disturb();
+
+    /// MPIDR affinity of CPU `cpu`; the boot CPU is number 0.
+    fn mpidr(cpu: usize) -> u64;
+
+    /// Starts CPU `cpu`, from 1, by CPU_ON, and returns once it waits for commands; false if PSCI
     /// refused, or it does not reach its entry point.
-    fn start_secondary() -> bool;
+    fn start(cpu: usize, how: &Start) -> bool;
 
-    /// Starts the second CPU as [`start_secondary`](Self::start_secondary) does, by a 32-bit call with ones in the upper
-    /// halves of its registers, where registers have one.
-    fn start_secondary_by_32_bit_call() -> bool;
+    /// What CPU `cpu` found when it started.
+    fn found(cpu: usize) -> Found;
 
-    /// What AFFINITY_INFO says of the second CPU, by a 32-bit call with ones in the upper halves of its registers,
-    /// where registers have one.
-    fn secondary_affinity_by_32_bit_call() -> u32;
+    /// Gives CPU `cpu` a command with a value, of which few commands make use. It must have done the last one.
+    fn give(cpu: usize, command: Command, value: u32);
 
-    /// Has the second CPU do `command`, and returns when it has.
-    fn on_secondary(command: Command);
+    /// Waits until CPU `cpu` has done what it was given, and returns its answer.
+    fn wait_for(cpu: usize) -> u32;
 
-    /// Has the second CPU store `value` at `place`, and returns when it has.
-    fn store_on_secondary(place: Place, value: u32);
+    /// Has CPU `cpu` store `value` at `place`, and returns when it has.
+    fn store_on(cpu: usize, place: Place, value: u32);
 
-    /// Has the second CPU turn itself off by CPU_OFF, and returns once AFFINITY_INFO says that it is;
+    /// What CPU `cpu` loads from `place`.
+    fn load_on(cpu: usize, place: Place) -> u32;
+
+    /// Has CPU `cpu` turn itself off by CPU_OFF, and returns once AFFINITY_INFO says that it is;
     /// false if it never does.
-    fn stop_secondary() -> bool;
+    fn stop(cpu: usize) -> bool;
 
-    /// Whether the second CPU found M or C set when it started.
-    fn secondary_started_with_caches() -> bool;
+    /// What AFFINITY_INFO says of CPU `cpu`, by a 32-bit call with ones in the upper halves of its registers,
+    /// where registers have one.
+    fn affinity_by_32_bit_call(cpu: usize) -> u32;
 
-    /// What the second CPU found in its first register when it started: [`SECONDARY_CONTEXT`], where
-    /// CPU_ON is right.
-    fn secondary_context() -> u32;
+    /// Has CPU `cpu` do `command`, and returns when it has.
+    fn on(cpu: usize, command: Command) {
+        Self::give(cpu, command, 0);
+        Self::wait_for(cpu);
+    }
+
+    /// Whether CPU `cpu` found M or C set when it started.
+    fn started_with_caches(cpu: usize) -> bool {
+        let sctlr = Sctlr::from_bits_retain(Self::found(cpu).sctlr);
+        sctlr.intersects(Sctlr::M.union(Sctlr::C))
+    }
+
+    /// Starts CPU 1.
+    fn start_secondary() -> bool {
+        Self::start(1, &Start::PLAIN)
+    }
+
+    /// Has CPU 1 do `command`, and returns when it has.
+    fn on_secondary(command: Command) {
+        Self::on(1, command);
+    }
+
+    /// Has CPU 1 store `value` at `place`, and returns when it has.
+    fn store_on_secondary(place: Place, value: u32) {
+        Self::store_on(1, place, value);
+    }
+
+    /// Has CPU 1 turn itself off, as [`stop`](Self::stop) does.
+    fn stop_secondary() -> bool {
+        Self::stop(1)
+    }
 }

@@ -20,13 +20,13 @@ pub mod random;
 mod rule;
 
 pub use arena::{Arena, Place, Plain};
-pub use bodies::bare::obey;
+pub use bodies::{bare::obey, several::hammer};
 pub use case::{Case, Premise, Setting};
 pub use catalogue::{CASES, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
 pub use isa::{
-    Command, FaultRegister, Isa, IsaName, NOTHING, NewValue, SECONDARY_CONTEXT, StateRegister,
-    VmRegister,
+    Call, Command, FaultRegister, Found, Isa, IsaName, MAX_CPUS, NOTHING, NewValue,
+    SECONDARY_CONTEXT, Start, StateRegister, VmRegister,
 };
 pub use probe::{Exit, Probe, ProbeSet, Registers};
 pub use rule::{Kind, RULES, Rule};

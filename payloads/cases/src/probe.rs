@@ -182,4 +182,6 @@ pub enum ProbeSet {
     /// An instruction that never traps, and then one of each kind that leaves the guest: a set/way op, a write of a VM
     /// register, a read of an ID register, calls by HVC and SMC, a store to memory that was never touched.
     EachKind,
+    /// HVC, the conduit of a guest's calls.
+    Hypercall,
 }

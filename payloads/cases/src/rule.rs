@@ -119,6 +119,10 @@ rules! {
         "a flush reaches what other vCPUs have written", KVM_2015;
     COH_CPUON "COH-CPUON" Policy
         "what a vCPU writes between CPU_ON and turning its cache on is seen by all once the cache is on", "Linux commit 9d218a1fcf4c (KVM: flush VM pages before letting the guest enable caches)";
+    COH_EACH "COH-EACH" Policy
+        "each of several vCPUs that turns its cache off sees what all have stored", KVM_2015;
+    COH_HAMMER "COH-HAMMER" Policy
+        "data and counts stay right while four vCPUs issue set/way ops and toggle their caches at once", KVM_2015;
     CPU_RESET "CPU-RESET" Policy
         "a vCPU that CPU_ON starts has its caches off and TVM set", KVM_2015;
     CPU_RESTART "CPU-RESTART" Policy
@@ -127,6 +131,20 @@ rules! {
         "TVM is each vCPU's own", KVM_2015;
     CPU_CALL32 "CPU-CALL32" Policy
         "a 32-bit call ignores the upper halves of its argument registers", "DEN0028 (SMCCC), 3.1; Xen commit f4af571dd7";
+    CPU_OTHERS "CPU-OTHERS" Policy
+        "a vCPU that CPU_ON starts is watched whatever its caller's TVM is, and whichever others are on; the caller's stays", "Linux commit 3c1e71650833 (KVM: track the state of the caches): HCR is each vCPU's; vcpu_reset_hcr()";
+    CPU_STATE "CPU-STATE" Policy
+        "a vCPU that CPU_ON starts finds its context, the level or mode, masks, endianness and instruction set that PSCI gives it, and M, C and I clear", "DEN0022 (PSCI), CPU_ON, and initial core configuration";
+    CPU_REFUSED "CPU-REFUSED" Policy
+        "CPU_ON refuses a CPU that is on by ALREADY_ON and one that does not exist by INVALID_PARAMETERS, and disturbs none", "DEN0022 (PSCI), CPU_ON, return values";
+    CPU_AFFINITY "CPU-AFFINITY" Policy
+        "AFFINITY_INFO says which CPUs are on, and refuses what does not exist", "DEN0022 (PSCI), AFFINITY_INFO, return values";
+    CPU_FEATURES "CPU-FEATURES" Policy
+        "PSCI_FEATURES knows every mandatory function and none that does not exist", "DEN0022 (PSCI), PSCI_FEATURES, and the table of mandatory functions";
+    CPU_UNKNOWN "CPU-UNKNOWN" Policy
+        "a function that does not exist, or has no such form for its caller, is NOT_SUPPORTED and does nothing", "DEN0022 (PSCI), NOT_SUPPORTED; DEN0028 (SMCCC), unknown function identifier, and 64-bit calls from AArch32";
+    CPU_KEPT "CPU-KEPT" Policy
+        "a call changes no register but its four of results", "DEN0028 (SMCCC), 1.1: x4 to x17 (r4 to r14) are preserved, and SIMD and floating-point registers";
     MCH_NONE "MCH-NONE" Machine
         "what goes through the caches and what goes past them do not see each other's stores", "DDI 0487, mismatched memory attributes";
     MCH_SW "MCH-SW" Machine

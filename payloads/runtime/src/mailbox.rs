@@ -1,4 +1,4 @@
-//! How the boot CPU commands the second one.
+//! How the boot CPU commands another one.
 //!
 //! The two can disagree about whether memory is cacheable, so the mailbox is only ever accessed past
 //! the caches: through the non-cacheable mapping by a CPU whose MMU is on, directly by one whose MMU
@@ -7,7 +7,7 @@
 use crate::clock::Deadline;
 use core::arch::asm;
 use setway_architecture::maintenance::SetWayOp;
-use setway_cases::{Command, bare::Bare};
+use setway_cases::{Command, Found, bare::Bare};
 
 /// What the CPUs exchange; each field has one writer.
 #[repr(C, align(4096))]
@@ -17,12 +17,14 @@ pub struct Mailbox {
     command: u32,
     /// The same, once it is done.
     done: u32,
-    /// 1 if the second CPU found its M and C clear, 2 if not, 0 before it runs.
+    /// 1 once the other CPU runs, 0 before.
     started: u32,
-    /// What the second CPU found in its first register.
-    context: u32,
-    /// Where [`Command::Store`] stores, low word first, and what.
-    store: [u32; 3],
+    /// What the other CPU found when it started.
+    found: Found,
+    /// What a command needs: an address, low word first, and a value.
+    operands: [u32; 3],
+    /// What the last command has to say.
+    answer: u32,
 }
 
 impl Mailbox {
@@ -32,50 +34,54 @@ impl Mailbox {
             command: 0,
             done: 0,
             started: 0,
-            context: 0,
-            store: [0; 3],
+            found: Found::NOTHING,
+            operands: [0; 3],
+            answer: 0,
         }
     }
 
-    /// Has the second CPU store `value` at `at`, and waits until it has.
+    /// Gives the other CPU a command about an address and a value, of which most commands need neither.
     ///
     /// # Safety
     ///
-    /// As for [`Mailbox::command`], and `at` must be memory that nothing else uses.
-    pub unsafe fn store(mailbox: *mut Mailbox, at: *mut u32, value: u32) {
+    /// `mailbox` must be a non-cacheable address of the mailbox that the other CPU serves, and the last command must be
+    /// done. If `command` is [`Command::Store`] or [`Command::Fetch`], `at` must be memory that nothing else uses.
+    pub unsafe fn give(mailbox: *mut Mailbox, command: Command, at: *mut u32, value: u32) {
         let address = at as u64;
         let operands = [address as u32, (address >> 32) as u32, value];
-        // SAFETY: our caller's; the second CPU reads them only once it has the command.
+        // SAFETY: our caller's; this CPU is the only writer of both fields, and the other one reads the operands only
+        // once it has the command.
         unsafe {
-            (&raw mut (*mailbox).store).write_volatile(operands);
+            (&raw mut (*mailbox).operands).write_volatile(operands);
             barrier();
-            Self::command(mailbox, Command::Store);
+            let next = ((&raw const (*mailbox).command).read_volatile() >> 8) + 1;
+            (&raw mut (*mailbox).command).write_volatile(next << 8 | command as u32);
+            barrier();
         }
     }
 
-    /// Has the second CPU do `command`, and waits until it has.
+    /// Waits until the other CPU has done what it was given, and says what it answers.
     ///
     /// # Safety
     ///
-    /// `mailbox` must be a non-cacheable address of the mailbox that the second CPU serves.
-    pub unsafe fn command(mailbox: *mut Mailbox, command: Command) {
-        // SAFETY: our caller's, and this CPU is the only writer of `command`.
+    /// As for [`Mailbox::give`].
+    pub unsafe fn wait_for(mailbox: *mut Mailbox) -> u32 {
+        // SAFETY: our caller's; the other CPU writes its answer first.
         unsafe {
-            let next = ((&raw const (*mailbox).command).read_volatile() >> 8) + 1;
-            let word = next << 8 | command as u32;
-            (&raw mut (*mailbox).command).write_volatile(word);
-            barrier();
+            let word = (&raw const (*mailbox).command).read_volatile();
             while (&raw const (*mailbox).done).read_volatile() != word {
                 wait();
             }
+            barrier();
+            (&raw const (*mailbox).answer).read_volatile()
         }
     }
 
-    /// Waits until the second CPU runs, or `deadline` is over. Says whether it runs.
+    /// Waits until the other CPU runs, or `deadline` is over. Says whether it runs.
     ///
     /// # Safety
     ///
-    /// As for [`Mailbox::command`].
+    /// As for [`Mailbox::give`].
     pub unsafe fn runs(mailbox: *mut Mailbox, deadline: Deadline) -> bool {
         // SAFETY: our caller's.
         while unsafe { (&raw const (*mailbox).started).read_volatile() } == 0 {
@@ -87,50 +93,32 @@ impl Mailbox {
         true
     }
 
-    /// Waits until the second CPU runs, and says whether it found M or C set.
+    /// What the other CPU found when it started; nothing if it does not run.
     ///
     /// # Safety
     ///
-    /// As for [`Mailbox::command`].
-    pub unsafe fn started_with_caches(mailbox: *mut Mailbox) -> bool {
-        loop {
-            // SAFETY: our caller's.
-            match unsafe { (&raw const (*mailbox).started).read_volatile() } {
-                0 => wait(),
-                answer => return answer == 2,
-            }
-        }
+    /// As for [`Mailbox::give`].
+    pub unsafe fn found(mailbox: *mut Mailbox) -> Found {
+        // SAFETY: our caller's; the other CPU writes this field before it says that it runs.
+        unsafe { (&raw const (*mailbox).found).read_volatile() }
     }
 
-    /// Waits until the second CPU runs, and says what it found in its first register.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Mailbox::command`].
-    pub unsafe fn context(mailbox: *mut Mailbox) -> u32 {
-        // SAFETY: our caller's; the second CPU writes this field first.
-        unsafe {
-            Self::started_with_caches(mailbox);
-            (&raw const (*mailbox).context).read_volatile()
-        }
-    }
-
-    /// The second CPU's main program: obeys commands until one turns it off.
+    /// Another CPU's main program: obeys commands until one turns it off.
     ///
     /// # Safety
     ///
     /// `locate` must return the non-cacheable address of one and the same mailbox, whether this CPU's
     /// MMU is on or off, and this must be the only CPU that serves it.
-    pub unsafe fn serve<I: Bare>(locate: fn() -> *mut Mailbox, context: u32, caches_on: bool) {
-        // SAFETY: our caller's, and this CPU is the only writer of `context`, `started` and `done`.
+    pub unsafe fn serve<I: Bare>(locate: impl Fn() -> *mut Mailbox, found: Found) {
+        // SAFETY: our caller's, and this CPU is the only writer of `found`, `started` and `done`.
         unsafe {
-            (&raw mut (*locate()).context).write_volatile(context);
+            (&raw mut (*locate()).found).write_volatile(found);
             barrier();
-            (&raw mut (*locate()).started).write_volatile(if caches_on { 2 } else { 1 });
+            (&raw mut (*locate()).started).write_volatile(1);
         }
         let mut last = 0;
         loop {
-            // SAFETY: the mailbox that `locate` gives, whose `command` the first CPU alone writes.
+            // SAFETY: the mailbox that `locate` gives, whose `command` the boot CPU alone writes.
             let word = unsafe { (&raw const (*locate()).command).read_volatile() };
             if word == last {
                 wait();
@@ -138,14 +126,17 @@ impl Mailbox {
             }
             last = word;
             // SAFETY: the mailbox that `locate` gives; with the command came what it needs.
-            let [low, high, value] = unsafe { (&raw const (*locate()).store).read_volatile() };
+            let [low, high, value] = unsafe { (&raw const (*locate()).operands).read_volatile() };
             let at = (u64::from(high) << 32 | u64::from(low)) as usize as *mut u32;
-            // SAFETY: what `store` was called with, whose caller says so.
-            let goes_on = unsafe { obey::<I>(word & 0xff, at, value) };
-            barrier();
-            // SAFETY: the mailbox that `locate` gives, whose `done` this CPU alone writes.
-            unsafe { (&raw mut (*locate()).done).write_volatile(word) }
-            if !goes_on {
+            // SAFETY: what `give` was called with, whose caller says so.
+            let answer = unsafe { obey::<I>(word & 0xff, at, value) };
+            // SAFETY: the mailbox that `locate` gives, whose `answer` and `done` this CPU alone writes.
+            unsafe {
+                (&raw mut (*locate()).answer).write_volatile(answer.unwrap_or(0));
+                barrier();
+                (&raw mut (*locate()).done).write_volatile(word);
+            }
+            if answer.is_none() {
                 return;
             }
         }
@@ -158,15 +149,17 @@ impl Default for Mailbox {
     }
 }
 
-/// Does one command; returns whether there may be another.
+/// Does one command and returns its answer, if there may be another command.
 ///
 /// # Safety
 ///
-/// If `command` is [`Command::Store`], `at` must be aligned and writable, and nobody else may use it.
-unsafe fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> bool {
+/// If `command` is [`Command::Store`] or [`Command::Fetch`], `at` must be aligned memory, and nobody else may use it.
+unsafe fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> Option<u32> {
     match command {
         // SAFETY: the caller's.
         c if c == Command::Store as u32 => unsafe { at.write_volatile(value) },
+        // SAFETY: the caller's.
+        c if c == Command::Fetch as u32 => return Some(unsafe { at.read_volatile() }),
         c if c == Command::SetWay as u32 => {
             // SAFETY: the op cleans.
             unsafe { I::set_way(SetWayOp::Csw, 0) }
@@ -174,9 +167,11 @@ unsafe fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> bool {
         c if c == Command::Contextidr as u32 => I::write_contextidr(7),
         c if c == Command::CachesOn as u32 => I::set_caches(true, true),
         c if c == Command::CachesOff as u32 => I::set_caches(false, false),
-        _ => return setway_cases::obey::<I>(command),
+        c if c == Command::Hammer as u32 => return Some(setway_cases::hammer::<I>(value)),
+        c if c == Command::Disturb as u32 => I::disturb(),
+        _ => return setway_cases::obey::<I>(command).then_some(0),
     }
-    true
+    Some(0)
 }
 
 /// Lets other CPUs go first. `core::hint::spin_loop` is an ISB in A64, which a simulator that runs all

@@ -100,14 +100,21 @@ pub fn cpu_on(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
     return call!(cpu_on_32(mpidr as u32, entry as u32, context as u32));
 }
 
-/// A 32-bit call with three arguments. The upper halves of the registers, where they have one, are ones: no callee may
-/// look at them (DEN0028, 3.1). What it returns in the first register, bits 31:0.
-fn call_32(function: u32, arguments: [usize; 3]) -> u32 {
+/// What stands in the upper halves of a 32-bit call's registers, where they have one.
+const ONES: u64 = 0xffff_ffff << 32;
+
+/// A 32-bit call with three arguments. No callee may look at the `upper` halves of their registers (DEN0028, 3.1). What
+/// it returns in the first register, bits 31:0.
+#[cfg_attr(
+    target_arch = "arm",
+    expect(unused_variables, reason = "registers of AArch32 have no upper half")
+)]
+fn call_32(function: u32, arguments: [usize; 3], upper: u64) -> u32 {
     #[cfg(target_arch = "aarch64")]
     {
         let mut registers = [0; 17];
         for (register, argument) in registers.iter_mut().zip(arguments) {
-            *register = argument as u64 | 0xffff_ffff << 32;
+            *register = argument as u64 & 0xffff_ffff | upper;
         }
         call!(@ call64(function, registers))[0] as u32
     }
@@ -120,15 +127,24 @@ fn call_32(function: u32, arguments: [usize; 3]) -> u32 {
 
 /// As [`cpu_on`], by a 32-bit call.
 pub fn cpu_on_32(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
-    match call_32(psci::PSCI_CPU_ON_32, [mpidr, entry, context]) as i32 {
+    done(call_32(psci::PSCI_CPU_ON_32, [mpidr, entry, context], 0))
+}
+
+/// The same with ones in the upper halves of the registers, where they have one.
+pub fn cpu_on_32_under_ones(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
+    done(call_32(psci::PSCI_CPU_ON_32, [mpidr, entry, context], ONES))
+}
+
+fn done(result: u32) -> Result<(), Error> {
+    match result as i32 {
         0 => Ok(()),
         error => Err(error.into()),
     }
 }
 
-/// What AFFINITY_INFO says of the CPU `mpidr`, by a 32-bit call.
+/// What AFFINITY_INFO says of the CPU `mpidr`, by a 32-bit call with ones in the upper halves of its registers.
 pub fn affinity_info_32(mpidr: usize) -> u32 {
-    call_32(psci::PSCI_AFFINITY_INFO_32, [mpidr, 0, 0])
+    call_32(psci::PSCI_AFFINITY_INFO_32, [mpidr, 0, 0], ONES)
 }
 
 /// Whether the CPU `mpidr` is off.

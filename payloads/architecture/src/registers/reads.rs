@@ -33,6 +33,10 @@ const WITHOUT_EFFECT: &[&str] = &[
     // The same of AArch32, as EL2 reaches it.
     "dacr32_el2",
     "ifsr32_el2",
+    // PSTATE.
+    "currentel",
+    "daif",
+    "spsel",
     // Exceptions.
     "elr_el1",
     "elr_el2",

@@ -3,7 +3,7 @@
 use super::{FIRST_SET_WAY, NEXT_SET_WAY, NOTHING, TOGGLE, VM_REG, set_way::issue};
 use crate::{
     context::Context,
-    isa::{Command, Isa, SECONDARY_CONTEXT},
+    isa::{Call, Command, Isa, SECONDARY_CONTEXT, Start},
 };
 use setway_architecture::maintenance::SetWayOp;
 
@@ -30,12 +30,14 @@ pub fn restart<I: Isa>(cx: &mut Context<I>) {
 
 /// 32-bit calls take 32 bits of each argument, whatever stands above.
 pub fn wide_arguments<I: Isa>(cx: &mut Context<I>) {
-    let affinity = cx.step("AFFINITY_INFO", NOTHING, || {
-        I::secondary_affinity_by_32_bit_call()
-    });
+    let affinity = cx.step("AFFINITY_INFO", NOTHING, || I::affinity_by_32_bit_call(1));
     cx.state("AFFINITY_INFO: off", 1, affinity.into());
-    if started(cx, "", I::start_secondary_by_32_bit_call()) {
-        let affinity = I::secondary_affinity_by_32_bit_call();
+    let how = Start {
+        call: Call::NarrowUnderOnes,
+        ..Start::PLAIN
+    };
+    if started(cx, "", I::start(1, &how)) {
+        let affinity = I::affinity_by_32_bit_call(1);
         cx.state("AFFINITY_INFO: on", 0, affinity.into());
         stop(cx);
     }
@@ -65,12 +67,12 @@ fn started<I: Isa>(cx: &mut Context<I>, when: &str, started: bool) -> bool {
     cx.state(
         format_args!("{when}M or C set at start"),
         0,
-        u64::from(I::secondary_started_with_caches()),
+        u64::from(I::started_with_caches(1)),
     );
     cx.register(
         format_args!("{when}context at start"),
         SECONDARY_CONTEXT.into(),
-        u64::from(I::secondary_context()),
+        I::found(1).context & 0xffff_ffff,
     );
     true
 }

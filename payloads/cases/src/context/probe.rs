@@ -174,6 +174,11 @@ impl<I: Isa> Context<I> {
         End::of::<I>(probe, regs).exit
     }
 
+    /// Runs a probe from `regs`, and says what the registers hold at its end.
+    pub(crate) fn ended(&mut self, probe: &Probe, regs: &Registers) -> Registers {
+        End::of::<I>(probe, regs).regs
+    }
+
     /// Runs a probe from `regs` that is about the exception by which it ends, and checks that one by one.
     pub(crate) fn exception(&mut self, probe: &Probe, regs: &Registers) {
         let (want, got) = (End::expected(probe, regs), End::of::<I>(probe, regs));
