@@ -53,6 +53,7 @@ mod tests {
             rules: vec![Kind::Policy],
             differs: vec![row, second],
             lacks: Default::default(),
+            cost: Default::default(),
         };
         let expected = |id: &str, step| {
             let case = CASES.iter().find(|case| case.id == id).expect("a case");

@@ -138,6 +138,7 @@ impl Symptom {
             checks,
             steps,
             stale,
+            costs,
         } = &self.shows
         else {
             return false;
@@ -156,6 +157,7 @@ impl Symptom {
             | Failure::Missed { .. }
             | Failure::Lost { .. }
             | Failure::Half { .. } => false,
+            Failure::Cost { excess, .. } => costs.iter().any(|it| it == excess.name()),
         }
     }
 
@@ -165,6 +167,7 @@ impl Symptom {
             checks,
             steps,
             stale,
+            costs,
         } = &self.shows
         else {
             return false;
@@ -172,6 +175,11 @@ impl Symptom {
         let is_check = |name: &str, value: &str| {
             failures.iter().any(
                 |it| matches!(it, Failure::Check { name: own, got, .. } if own == name && got == value),
+            )
+        };
+        let is_costly = |name: &str| {
+            failures.iter().any(
+                |it| matches!(it, Failure::Cost { excess, .. } if excess.name() == name),
             )
         };
         let is_stale = failures
@@ -182,6 +190,7 @@ impl Symptom {
                 .iter()
                 .all(|step| failures.iter().any(|it| is_step(step, it)))
             && (!stale || is_stale)
+            && costs.iter().all(|name| is_costly(name))
     }
 }
 

@@ -183,7 +183,7 @@ fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) -> ! {
     psci::system_off()
 }
 
-/// The mutants that lose state in a trap.
+/// The mutants that lose state in a trap, or time.
 #[cold]
 fn clobber(vcpu: &mut Vcpu, policy: Policy) {
     match policy.mutant {
@@ -195,6 +195,7 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
             // SAFETY: not safe for the guest, which is the point.
             unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }
         }
+        Some(Mutant::TrapSlow) => (0..5_000).for_each(|_| core::hint::spin_loop()),
         _ => {}
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod coherence;
+pub mod cost;
 pub mod exact;
 pub mod random;
 pub mod set_way;

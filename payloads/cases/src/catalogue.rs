@@ -8,8 +8,8 @@ use crate::{
     Context,
     bare::*,
     bodies::{
-        bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, exact, random, set_way, toggle, undef, vcpus, vm_reg,
+        bare::{cost as timing, cpus, fetch, set_way as native, switch, va, walk},
+        coherence, cost, exact, random, set_way, toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{IsaName, IsaName::*},
@@ -114,6 +114,12 @@ catalogue! {
     { id: "CPU-TVM", rule: CPU_TVM, run: vcpus::own_tvm, cpus: 2 }
     { id: "CPU-CALL32", rule: CPU_CALL32, run: vcpus::wide_arguments, isas: &[A64], cpus: 2 }
 
+    { id: "COST-TRAP", rule: COST_TRAP, run: cost::traps, premises: &[CountedCost, TvmTraps] }
+    { id: "COST-FLUSH", rule: COST_FLUSH, run: cost::flushes, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/hand-over", rule: COST_SEQUENCE, run: cost::hand_over, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/pairs", rule: COST_SEQUENCE, run: set_way::pairs, premises: &[CountedCost] }
+
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/alias", rule: MCH_NONE, run: va::stored_past_a_line, setting: sees(STALE), premises: &[Caches] }
@@ -154,6 +160,6 @@ catalogue! {
     { id: "MCH-CPU/cvac", rule: MCH_CPU, run: cpus::cleaned_by_va_by_the_other, setting: sees(FRESH), cpus: 2, premises: &[Caches] }
 
     { id: "MCH-RANDOM", rule: MCH_RANDOM, run: random::programs, setting: NATIVE, hidden: true, premises: &[Caches] }
-    { id: "MCH-COST/compute", rule: MCH_COST, run: cost::compute, setting: NATIVE, hidden: true, premises: &[Caches] }
-    { id: "MCH-COST/memory", rule: MCH_COST, run: cost::memory, setting: NATIVE, hidden: true, premises: &[Caches] }
+    { id: "MCH-COST/compute", rule: MCH_COST, run: timing::compute, setting: NATIVE, hidden: true, premises: &[Caches] }
+    { id: "MCH-COST/memory", rule: MCH_COST, run: timing::memory, setting: NATIVE, hidden: true, premises: &[Caches] }
 }

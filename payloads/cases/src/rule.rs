@@ -37,6 +37,9 @@ impl Kind {
 
 const KVM_2015: &str = "Linux commit 3c1e71650833 (KVM: track the state of the caches)";
 
+/// What is granted was measured, of those that do it as well as it can be done.
+const MEASURED: &str = "runners/profiles/, [cost]: what each kind of hypervisor was measured to need, with slack";
+
 macro_rules! rules {
     ($($name:ident $id:literal $kind:ident $title:literal, $source:expr;)*) => {
         $(#[doc = $title]
@@ -119,6 +122,12 @@ rules! {
         "TVM is each vCPU's own", KVM_2015;
     CPU_CALL32 "CPU-CALL32" Policy
         "a 32-bit call ignores the upper halves of its argument registers", "DEN0028 (SMCCC), 3.1; Xen commit f4af571dd7";
+    COST_TRAP "COST-TRAP" Policy
+        "a trap that flushes nothing costs no more instructions than the profile grants", MEASURED;
+    COST_FLUSH "COST-FLUSH" Policy
+        "a flush maintains no line more often than once, and not much more than the guest has touched", KVM_2015;
+    COST_SEQUENCE "COST-SEQUENCE" Policy
+        "a sequence costs no more instructions than the profile grants to its traps, its flushes and their lines", MEASURED;
     MCH_NONE "MCH-NONE" Machine
         "what goes through the caches and what goes past them do not see each other's stores", "DDI 0487, mismatched memory attributes";
     MCH_SW "MCH-SW" Machine

@@ -4,7 +4,7 @@
 
 use setway_protocol::{Whereabouts, Word};
 use setway_report::{
-    CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice, Observed,
+    CacheModel, Check, Cost, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice, Observed,
     Ops, Place, Step, Trapped, Witnessed,
 };
 
@@ -34,6 +34,7 @@ fn step(step: &evidence::Step) -> Step {
         hypervisor,
         witnesses,
         maintained,
+        costs,
         span: _,
     } = step;
     Step {
@@ -43,6 +44,7 @@ fn step(step: &evidence::Step) -> Step {
         counted_inside: hypervisor.map(|Traps { set_way, vm_reg }| Trapped { set_way, vm_reg }),
         witnesses: witnesses.iter().map(witnessed).collect(),
         maintained: maintained.map(self::maintained),
+        costs: costs.iter().map(cost).collect(),
     }
 }
 
@@ -88,6 +90,26 @@ fn maintained(maintained: evidence::Maintained) -> Maintained {
         twice,
         dirty,
         missed,
+    }
+}
+
+fn cost(cost: &evidence::Cost) -> Cost {
+    let evidence::Cost {
+        after: _,
+        of,
+        traps,
+        least,
+        median,
+        most,
+        total,
+    } = *cost;
+    Cost {
+        of: of.to_string(),
+        traps,
+        least,
+        median,
+        most,
+        total,
     }
 }
 
@@ -149,6 +171,7 @@ fn cache_model(modelled: &evidence::Modelled) -> CacheModel {
         stale_reads,
         lost_writes,
         flushes,
+        costs: _,
         ops,
     } = modelled;
     CacheModel {
@@ -222,6 +245,7 @@ fn flush(flush: &evidence::Flush) -> Flush {
         last,
         missed,
         missed_at,
+        touched,
     } = *flush;
     Flush {
         after: after as u64,
@@ -240,6 +264,7 @@ fn flush(flush: &evidence::Flush) -> Flush {
         last,
         missed,
         missed_at,
+        touched,
     }
 }
 

@@ -212,10 +212,32 @@ pub static VM_REGS: [VmReg; 30] = {
     ]
 };
 
+/// The place in [`SET_WAY_OPS`] of each op, by the bits of its key in which the ops differ: bit 0 of the class, CRm\[3:2\]
+/// and op2\[2:1\]. A set/way loop traps tens of thousands of times, so no search is afforded. Where there is no op, the
+/// place is that of another.
+static SET_WAY_PLACES: [u8; 32] = {
+    let mut places = [0; 32];
+    let mut n = 0;
+    while n < SET_WAY_OPS.len() {
+        places[SET_WAY_OPS[n].key.place()] = n as u8;
+        n += 1;
+    }
+    places
+};
+
+impl Key {
+    /// An index into [`SET_WAY_PLACES`].
+    #[inline]
+    const fn place(self) -> usize {
+        (self.0 >> 26 & 1 | (self.0 >> 3 & 0b11) << 1 | (self.0 >> 18 & 0b11) << 3) as usize
+    }
+}
+
 /// The index in [`SET_WAY_OPS`] of the op that `key` names.
 #[inline]
 pub fn set_way_op(key: Key) -> Option<usize> {
-    SET_WAY_OPS.iter().position(|op| op.key == key)
+    let place = usize::from(SET_WAY_PLACES[key.place()]);
+    (SET_WAY_OPS[place].key == key).then_some(place)
 }
 
 /// The index in [`VM_REGS`] of the register that `key` names.
