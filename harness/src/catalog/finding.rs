@@ -153,7 +153,8 @@ impl Finding {
         if raw.stale && raw.checks.is_empty() {
             return Err("`stale` needs the checks that saw the old data".to_owned());
         }
-        let fails = !raw.checks.is_empty() || !raw.steps.is_empty() || raw.stale || !raw.cost.is_empty();
+        let fails =
+            !raw.checks.is_empty() || !raw.steps.is_empty() || raw.stale || !raw.cost.is_empty();
         let shows = match (raw.ends, fails) {
             (None, true) => {
                 for check in &raw.checks {

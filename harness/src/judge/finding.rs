@@ -178,9 +178,9 @@ impl Symptom {
             )
         };
         let is_costly = |name: &str| {
-            failures.iter().any(
-                |it| matches!(it, Failure::Cost { excess, .. } if excess.name() == name),
-            )
+            failures
+                .iter()
+                .any(|it| matches!(it, Failure::Cost { excess, .. } if excess.name() == name))
         };
         let is_stale = failures
             .iter()

@@ -38,7 +38,8 @@ impl Kind {
 const KVM_2015: &str = "Linux commit 3c1e71650833 (KVM: track the state of the caches)";
 
 /// What is granted was measured, of those that do it as well as it can be done.
-const MEASURED: &str = "runners/profiles/, [cost]: what each kind of hypervisor was measured to need, with slack";
+const MEASURED: &str =
+    "runners/profiles/, [cost]: what each kind of hypervisor was measured to need, with slack";
 
 macro_rules! rules {
     ($($name:ident $id:literal $kind:ident $title:literal, $source:expr;)*) => {

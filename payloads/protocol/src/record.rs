@@ -10,7 +10,8 @@ use crate::{
     Whereabouts,
     schema::write_field,
     word::{
-        Access, By, CacheType, Cause, CheckKind, GuestEnd, InstructionSet, Maintenance, OnOff, Op, Trap,
+        Access, By, CacheType, Cause, CheckKind, GuestEnd, InstructionSet, Maintenance, OnOff, Op,
+        Trap,
     },
 };
 

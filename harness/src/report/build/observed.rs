@@ -4,8 +4,8 @@
 
 use setway_protocol::{Whereabouts, Word};
 use setway_report::{
-    CacheModel, Check, Cost, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice, Observed,
-    Ops, Place, Step, Trapped, Witnessed,
+    CacheModel, Check, Cost, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice,
+    Observed, Ops, Place, Step, Trapped, Witnessed,
 };
 
 use crate::evidence::{

@@ -212,32 +212,60 @@ pub static VM_REGS: [VmReg; 30] = {
     ]
 };
 
-/// The place in [`SET_WAY_OPS`] of each op, by the bits of its key in which the ops differ: bit 0 of the class, CRm\[3:2\]
-/// and op2\[2:1\]. A set/way loop traps tens of thousands of times, so no search is afforded. Where there is no op, the
-/// place is that of another.
-static SET_WAY_PLACES: [u8; 32] = {
-    let mut places = [0; 32];
-    let mut n = 0;
-    while n < SET_WAY_OPS.len() {
-        places[SET_WAY_OPS[n].key.place()] = n as u8;
-        n += 1;
-    }
-    places
-};
-
-impl Key {
-    /// An index into [`SET_WAY_PLACES`].
-    #[inline]
-    const fn place(self) -> usize {
-        (self.0 >> 26 & 1 | (self.0 >> 3 & 0b11) << 1 | (self.0 >> 18 & 0b11) << 3) as usize
-    }
-}
-
 /// The index in [`SET_WAY_OPS`] of the op that `key` names.
 #[inline]
 pub fn set_way_op(key: Key) -> Option<usize> {
-    let place = usize::from(SET_WAY_PLACES[key.place()]);
-    (SET_WAY_OPS[place].key == key).then_some(place)
+    SET_WAY_OPS.iter().position(|op| op.key == key)
+}
+
+/// How ESR_EL2 reports one op: these bits of it are so.
+#[derive(Clone, Copy)]
+struct Pattern {
+    mask: u32,
+    bits: u32,
+    /// Its index in [`SET_WAY_OPS`].
+    op: u8,
+}
+
+/// The ops on data, by the bits in which their patterns differ: bit 26, which is 1 for AArch32, and CRm\[3:2\].
+static DATA_OPS: [Pattern; 8] = {
+    // No syndrome is like this one.
+    let nothing = Pattern {
+        mask: 0,
+        bits: 1,
+        op: 0,
+    };
+    let mut patterns = [nothing; 8];
+    let mut n = 0;
+    while n < SET_WAY_OPS.len() {
+        let SetWayTrap { key, tags, .. } = SET_WAY_OPS[n];
+        if !tags {
+            let mask = match Esr(key.0).class() {
+                ec::SYS64 => SYS64_MASK,
+                _ => CP15_RT_MASK,
+            };
+            patterns[place(key.0)] = Pattern {
+                mask: mask | 1,
+                bits: key.0,
+                op: n as u8,
+            };
+        }
+        n += 1;
+    }
+    patterns
+};
+
+#[inline(always)]
+const fn place(esr: u32) -> usize {
+    (esr >> 26 & 1 | (esr >> 3 & 0b11) << 1) as usize
+}
+
+/// The index in [`SET_WAY_OPS`] of the op on data that has trapped. A loop over a cache traps tens of thousands of times,
+/// so this searches for nothing.
+#[inline(always)]
+pub fn data_op(esr: Esr) -> Option<usize> {
+    let pattern = &DATA_OPS[place(esr.0)];
+    (esr.0 & pattern.mask == pattern.bits).then_some(pattern.op.into())
 }
 
 /// The index in [`VM_REGS`] of the register that `key` names.
