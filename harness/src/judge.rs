@@ -1,5 +1,6 @@
 //! From observation to verdict: a pure function, so that every verdict can be tested.
 
+pub mod cost;
 pub mod demand;
 pub mod excuse;
 pub mod expectation;
@@ -87,6 +88,11 @@ type Ground = fn(&Observation) -> Option<String>;
 /// Judges. What says more about the cause comes first: a crash explains a timeout, and either
 /// explains missing records; only a complete observation can show a rule kept or broken.
 pub fn judge(observation: &Observation) -> Judgement {
+    judge_with(observation, Vec::new())
+}
+
+/// Judges an observation that, if it is complete, also shows the failures `more`.
+pub fn judge_with(observation: &Observation, more: Vec<Failure>) -> Judgement {
     let grounds: [(Verdict, Ground); 3] = [
         (Verdict::Crash, crash),
         (Verdict::Timeout, timeout),
@@ -97,7 +103,9 @@ pub fn judge(observation: &Observation) -> Judgement {
             return Judgement::new(verdict, reason);
         }
     }
-    Judgement::failed(Failure::all(observation))
+    let mut failures = Failure::all(observation);
+    failures.extend(more);
+    Judgement::failed(failures)
 }
 
 fn crash(observation: &Observation) -> Option<String> {
@@ -202,6 +210,7 @@ pub(crate) mod tests {
                 others_allowed: 0,
                 span: 0..0,
                 maintained: None,
+                costs: Vec::new(),
             }],
             checks: vec![Check {
                 of: setway_protocol::word::CheckKind::Register,

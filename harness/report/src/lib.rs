@@ -21,7 +21,7 @@ pub use list::{Case, Finding, Hypervisor, ListReport, ListedMutant, Machine, Rul
 pub use mutants::{Kill, Mutant, MutantError, MutantsReport};
 pub use origin::{Artifact, Checkout, Host, Origin, Tool};
 pub use run::{
-    BuildIds, CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,
+    BuildIds, CacheModel, Check, Cost, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,
     Maintained, Notice, Observed, Ops, Place, RunReport, RunResult, Step, Target, Totals, Trapped,
     Witnessed,
 };

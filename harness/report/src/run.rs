@@ -12,7 +12,8 @@ use crate::{Artifact, Origin, Rule, Verdict};
 
 pub use cache_model::{CacheModel, Flush, Notice, Ops, Place};
 pub use observed::{
-    Check, Counts, CpuCache, HypervisorAccount, Maintained, Observed, Step, Trapped, Witnessed,
+    Check, Cost, Counts, CpuCache, HypervisorAccount, Maintained, Observed, Step, Trapped,
+    Witnessed,
 };
 pub use result::{BuildIds, KnownFinding, RunResult};
 

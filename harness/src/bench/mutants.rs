@@ -12,7 +12,7 @@ use std::{
 };
 
 use setway_cases::{CASES, Case, Premise};
-use setway_policy::Mutant;
+use setway_policy::{Mutant, Shows};
 
 use crate::{
     bench::{
@@ -82,13 +82,19 @@ enum Trial {
 }
 
 impl Trial {
-    /// What `outcome` says of a mutant; one that `spoils_data` is killed by data alone.
-    fn of(outcome: Outcome, spoils_data: bool) -> Self {
+    /// What `outcome` says of a mutant, and of what it `shows` in: one of data is killed by data alone, and one of cost
+    /// by cost.
+    fn of(outcome: Outcome, shows: Option<Shows>) -> Self {
+        let is_elsewhere = match shows {
+            Some(Shows::Data) => !outcome.has_wrong_data(),
+            Some(Shows::Cost) => !outcome.has_excess(),
+            _ => false,
+        };
         if !outcome.judgement.verdict.is_bad() {
             Trial::Lives
         } else if outcome.is_our_error() {
             Trial::Error(outcome.judgement)
-        } else if spoils_data && !outcome.has_wrong_data() {
+        } else if is_elsewhere {
             Trial::Lives
         } else {
             Trial::Killed(outcome.judgement)
@@ -100,7 +106,7 @@ impl Trial {
 /// all there is to count; and those that compare data, with caches.
 pub fn runs(bench: &Bench) -> Vec<Run> {
     let all = Run::all();
-    let with_caches = all.iter().filter(|run| run.case.needs(Premise::Caches));
+    let with_caches = all.iter().filter(|run| run.case.needs_cache_model());
     let with_caches = with_caches.flat_map(|run| run.each(None));
     let with_caches: Vec<Run> = match bench.without_model() {
         None => with_caches.collect(),
@@ -115,24 +121,24 @@ pub fn judged(bench: &Bench, chosen: Vec<Mutant>) -> Vec<Mutant> {
     let caches = bench.without_model().is_none();
     chosen
         .into_iter()
-        .filter(|mutant| caches || !mutant.spoils_data())
+        .filter(|mutant| caches || !mutant.needs_cache_model())
         .collect()
 }
 
 /// Whether `run`, one of `runs`, can say anything about the mutant called `name`.
 fn concerns(run: &Run, name: &str, runs: &[Run]) -> bool {
-    match (spoils_data(Some(name)), run.caches) {
-        (true, caches) => caches.is_some() && run.case.needs(Premise::Caches),
-        (false, None) => true,
+    match (shows(Some(name)), run.caches) {
+        (Some(Shows::Data), caches) => caches.is_some() && run.case.needs(Premise::Caches),
+        (Some(Shows::Cost), caches) => caches.is_some() && run.case.needs(Premise::CountedCost),
+        (_, None) => true,
         // The user may have asked for caches everywhere.
-        (false, Some(_)) => runs.iter().all(|run| run.caches.is_some()),
+        (_, Some(_)) => runs.iter().all(|run| run.caches.is_some()),
     }
 }
 
-/// Whether the mutant called `name` must be found by data.
-fn spoils_data(name: Option<&str>) -> bool {
-    name.and_then(Mutant::by_name)
-        .is_some_and(Mutant::spoils_data)
+/// What is wrong with the mutant called `name`.
+fn shows(name: Option<&str>) -> Option<Shows> {
+    name.and_then(Mutant::by_name).map(Mutant::shows)
 }
 
 /// Runs all of `mutants` against all of `runs`.
@@ -180,7 +186,7 @@ pub fn full(
             } else {
                 outcome
             };
-            Trial::of(outcome, spoils_data(run.mutant))
+            Trial::of(outcome, shows(run.mutant))
         })
     };
     let done = |_: &(Run, Limits), _: &Trial| progress.done(Verdict::Pass);
@@ -214,7 +220,7 @@ pub fn full(
     let kills = |case: &Case| {
         let killers = fates.iter().flat_map(|fate| &fate.killers);
         let mut own = killers.filter(|(run, _)| run.case.id == case.id);
-        own.any(|(run, _)| !(case.needs(Premise::Caches) && caches) || run.caches.is_some())
+        own.any(|(run, _)| !(case.needs_cache_model() && caches) || run.caches.is_some())
     };
     let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
     let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
@@ -316,7 +322,7 @@ impl<'a> Hunter<'a> {
         let rest = runs.iter().filter(|run| !known(run));
         first.chain(rest).find_map(|run| {
             let mutated = run.with_mutant(Some(mutant));
-            match Trial::of(self.bench.run(&mutated), spoils_data(Some(mutant))) {
+            match Trial::of(self.bench.run(&mutated), shows(Some(mutant))) {
                 Trial::Lives => None,
                 Trial::Killed(judgement) => self.is_green(run).then_some((mutated, judgement)),
                 Trial::Error(judgement) => {

@@ -79,6 +79,8 @@ pub enum Shows {
         steps: Vec<SymptomStep>,
         /// Loads of the guest see data that is not the newest.
         stale: bool,
+        /// What costs more than is granted, by name, in whatever steps.
+        costs: Vec<String>,
     },
     /// The run ends without being judged, for a reason that contains this text.
     End(EndKind, String),
@@ -208,7 +210,8 @@ impl Finding {
         if raw.stale && raw.checks.is_empty() {
             return Err("`stale` needs the checks that saw the old data".to_owned());
         }
-        let fails = !raw.checks.is_empty() || !raw.steps.is_empty() || raw.stale;
+        let fails =
+            !raw.checks.is_empty() || !raw.steps.is_empty() || raw.stale || !raw.cost.is_empty();
         let shows = match (raw.ends, fails) {
             (None, true) => {
                 for check in &raw.checks {
@@ -229,6 +232,7 @@ impl Finding {
                     checks: raw.checks,
                     steps: raw.steps,
                     stale: raw.stale,
+                    costs: raw.cost,
                 }
             }
             (Some(end), false) => {

@@ -105,6 +105,9 @@ impl Machine {
         if case.needs(Premise::Caches) && !caches {
             return Some("needs the cache model: without it no data can go stale");
         }
+        if case.needs(Premise::CountedCost) && !caches {
+            return Some("needs the cache model: without it nobody counts what maintenance costs");
+        }
         if case.needs(Premise::TrappedReads) && !self.trapped_reads {
             return Some("needs trapped reads: here the CPU decides before the hypervisor can");
         }

@@ -30,7 +30,12 @@ pub struct Profile {
     pub other_traps: Option<OtherTraps>,
     /// The premises that do not hold, by name, and why. Cases that need one say nothing about it.
     pub lacks: BTreeMap<String, String>,
+    /// What maintenance may cost, by the name of the hypervisor: it is measured, so that each has bounds of its own.
+    pub cost: BTreeMap<String, Grant>,
 }
+
+/// Bounds of what maintenance may cost.
+pub type Grant = raw::Grant;
 
 /// Counts that differ.
 pub type Difference = raw::Difference;
@@ -71,6 +76,7 @@ impl Profile {
                 .into_iter()
                 .map(|(name, why)| (name.into_inner(), why))
                 .collect(),
+            cost: raw.cost,
         }
     }
 

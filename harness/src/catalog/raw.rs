@@ -145,6 +145,27 @@ pub struct Profile {
     /// Premises that do not hold, by name, and why.
     #[serde(default)]
     pub lacks: BTreeMap<Spanned<String>, String>,
+    /// What maintenance may cost, by the hypervisor's name.
+    #[serde(default)]
+    pub cost: BTreeMap<String, Grant>,
+}
+
+/// A `[cost.HYPERVISOR]` of a profile: bounds, in instructions that the guest waits for unless it says otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Grant {
+    /// For a set/way op that flushes nothing.
+    pub set_way: u64,
+    /// For a write of a VM register that flushes nothing.
+    pub vm_register: u64,
+    /// For a trap that flushes, besides what its ops may cost.
+    pub flush: u64,
+    /// For each op by VA of a flush.
+    pub op: u64,
+    /// How many times the lines that the guest has touched a flush may cover, whole blocks of 2 MiB taken as touched.
+    pub reach: u64,
+    /// Where these figures come from.
+    pub why: String,
 }
 
 /// `[other_traps]` of a profile.
@@ -295,6 +316,9 @@ pub struct Symptom {
     /// `true` if loads of the guest see data that is not the newest.
     #[serde(default)]
     pub stale: bool,
+    /// What costs more than is granted, by the names of [`crate::judge::cost::NAMES`].
+    #[serde(default)]
+    pub cost: Vec<String>,
     /// How the run ends, if there is nothing to judge.
     pub ends: Option<SymptomEnd>,
 }

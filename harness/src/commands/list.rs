@@ -55,7 +55,7 @@ fn case(case: &setway_cases::Case) -> Case {
         rule: case.rule.id.to_owned(),
         isas: names(isas),
         vcpus: case.cpus,
-        needs_cache_model: case.needs(Premise::Caches),
+        needs_cache_model: case.needs_cache_model(),
         needs_trapped_reads: case.needs(Premise::TrappedReads),
         premises: premises.collect(),
     }

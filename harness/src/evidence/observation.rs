@@ -3,6 +3,7 @@
 //! Steps are counted twice, from QEMU's log and by the hypervisor, and both accounts are kept. What is
 //! missing or contradictory is kept as well; [`crate::judge`] says what that means.
 
+mod cost;
 mod gap;
 mod gather;
 mod modelled;
@@ -21,6 +22,7 @@ use super::{
     witness::{self, WitnessId},
 };
 
+pub use cost::Cost;
 pub use gap::Gap;
 pub use modelled::{Flush, Modelled, Notice, Ops, Place};
 
@@ -56,6 +58,8 @@ pub struct Step {
     pub others: BTreeMap<String, u64>,
     /// How many of those there may be.
     pub others_allowed: u64,
+    /// What the guest waited for in it, as the cache model counted it, by the kind of trap.
+    pub costs: Vec<Cost>,
     /// The numbers of its first trap in the exception log and of the one after its last; empty without a log.
     pub span: std::ops::Range<usize>,
 }
@@ -80,6 +84,7 @@ impl Step {
             maintained: None,
             others: BTreeMap::new(),
             others_allowed: u64::MAX,
+            costs: Vec::new(),
             span: 0..0,
         }
     }

@@ -61,6 +61,7 @@ mod tests {
             differs: vec![row, second],
             other_traps: None,
             lacks: Default::default(),
+            cost: Default::default(),
         };
         let expected = |id: &str, step| {
             let case = CASES.iter().find(|case| case.id == id).expect("a case");

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use setway_protocol::word::Access;
 
+use super::cost::Excess;
 use crate::evidence::observation::{Counts, MayBeStale, Observation};
 
 /// One thing that is not as the rule demands.
@@ -81,6 +82,15 @@ pub enum Failure {
         clean: u64,
         /// Those that only invalidate: what the guest stored is gone.
         invalidate: u64,
+    },
+    /// What a step costs its guest is more than the hypervisor's profile grants, or was not counted as a whole.
+    Cost {
+        /// The step's place.
+        n: usize,
+        /// What the guest did.
+        name: String,
+        /// What it costs.
+        excess: Excess,
     },
     /// A flush left lines dirty that the guest had dirtied.
     Missed {
@@ -238,6 +248,7 @@ impl fmt::Display for Failure {
                 f,
                 "the flush at the exit of {pc:#x} should clean and invalidate: of {ops} ops {clean} only clean and {invalidate} only invalidate"
             ),
+            Failure::Cost { n, name, excess } => write!(f, "step {n} ({name}): {excess}"),
             Failure::Missed { pc, lines, at } => write!(
                 f,
                 "the flush at the exit of {pc:#x} left {lines} lines dirty that the guest had dirtied, the first at {at:#x}"

@@ -138,6 +138,7 @@ impl Symptom {
             checks,
             steps,
             stale,
+            costs,
         } = &self.shows
         else {
             return false;
@@ -157,6 +158,7 @@ impl Symptom {
             | Failure::Missed { .. }
             | Failure::Lost { .. }
             | Failure::Half { .. } => false,
+            Failure::Cost { excess, .. } => costs.iter().any(|it| it == excess.name()),
         }
     }
 
@@ -166,6 +168,7 @@ impl Symptom {
             checks,
             steps,
             stale,
+            costs,
         } = &self.shows
         else {
             return false;
@@ -175,6 +178,11 @@ impl Symptom {
                 |it| matches!(it, Failure::Check { name: own, got, .. } if own == name && got == value),
             )
         };
+        let is_costly = |name: &str| {
+            failures
+                .iter()
+                .any(|it| matches!(it, Failure::Cost { excess, .. } if excess.name() == name))
+        };
         let is_stale = failures
             .iter()
             .any(|it| matches!(it, Failure::Stale { .. }));
@@ -183,6 +191,7 @@ impl Symptom {
                 .iter()
                 .all(|step| failures.iter().any(|it| is_step(step, it)))
             && (!stale || is_stale)
+            && costs.iter().all(|name| is_costly(name))
     }
 }
 

@@ -8,10 +8,11 @@ use setway_cases::{CASES, Premise};
 use setway_protocol::word::CheckKind;
 
 use super::{
-    Judgement, Verdict, demand, excuse,
+    Judgement, Verdict, cost, demand, excuse,
     expectation::{Comparison, Expectation},
+    failure::Failure,
     finding::{self, Known},
-    geometry, judge,
+    geometry, judge_with,
     obligation::{self, Reported},
     premise,
 };
@@ -87,7 +88,9 @@ impl Court<'_> {
             step.expected = demand::expected(&target.profile, run.case, &step.name, step.expected);
             step.others_allowed = demand::other_traps(&target.profile, run.case);
         }
-        let mut judgement = judge(&observation).owing(&debts);
+        let grant = target.profile.cost.get(&target.hypervisor.name);
+        let costly = cost::failures(run.case, grant, &observation);
+        let mut judgement = judge_with(&observation, costly).owing(&debts);
         let meets_rule = judgement.verdict == Verdict::Pass;
         let mut comparison = None;
         // A defect that makes no difference must survive, so nothing else is asked of a mutant.
@@ -106,7 +109,9 @@ impl Court<'_> {
                 judgement = finding::gone(self.findings, &label, run).unwrap_or(judgement);
             }
         }
-        let undecided = premise::missing(&target.machine, run, &observation);
+        let unbounded = run.case.needs(Premise::CountedCost) && grant.is_none();
+        let undecided = premise::missing(&target.machine, run, &observation)
+            .or_else(|| unbounded.then_some(cost::UNBOUNDED));
         Outcome {
             run: *run,
             judgement,
@@ -148,6 +153,12 @@ impl Outcome {
         let mut checks = self.observation.iter().flat_map(|it| &it.checks);
         let wrong = checks.any(|check| check.of == CheckKind::Data && !check.holds());
         self.run.case.needs(Premise::Caches) && wrong
+    }
+
+    /// Whether maintenance cost the guest more than is granted.
+    pub fn has_excess(&self) -> bool {
+        let mut failures = self.judgement.failures.iter();
+        failures.any(|failure| matches!(failure, Failure::Cost { .. }))
     }
 
     /// Whether it is red for a reason that is not the hypervisor's: it could not be made, or the

@@ -7,7 +7,7 @@ mod symbols;
 
 use std::{fmt::Debug, path::Path, time::Duration};
 
-use setway_cases::{Premise, RULES};
+use setway_cases::RULES;
 use setway_report::{
     Artifact, BuildIds, KnownFinding, Origin, RUN_SCHEMA, Rule, RunReport, RunResult, Target,
     Totals,
@@ -176,7 +176,7 @@ impl Part<'_> {
             traps: observation.map(|it| it.traps.clone()).unwrap_or_default(),
             duration_ms: milliseconds(outcome.duration),
             lost_boots: outcome.lost_boots,
-            needs_cache_model: run.case.needs(Premise::Caches) && run.caches.is_none(),
+            needs_cache_model: run.case.needs_cache_model() && run.caches.is_none(),
             caches: run.caches.map(|caches| caches.to_string()),
             undecided: outcome.undecided().map(str::to_owned),
             notes: self.notes(outcome),

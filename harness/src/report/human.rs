@@ -1,6 +1,7 @@
 //! The report that people read: a table of verdicts, then each red run in detail, then what qualifies the verdicts,
 //! then the sums.
 
+mod cost;
 mod details;
 mod grid;
 mod notes;

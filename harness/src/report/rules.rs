@@ -24,8 +24,10 @@ const FAMILIES: &[(&str, &str)] = &[
     ("VMR", "trapped writes of VM registers"),
     ("EXA", "what a trapped instruction leaves behind"),
     ("UND", "injected UNDEFs"),
+    ("ABT", "aborts that are the guest's own doing"),
     ("COH", "data, where caches are not coherent"),
     ("CPU", "vCPUs that start, stop and call"),
+    ("COST", "what traps, flushes and sequences of them may cost"),
     ("MCH", "the machine itself, without a hypervisor"),
 ];
 

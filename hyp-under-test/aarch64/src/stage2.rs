@@ -256,6 +256,9 @@ fn prepare(policy: Policy, memory: Range<u64>) {
 pub fn flush(policy: Policy, vcpu: usize) -> u64 {
     let memory = guest_memory();
     let locked = Locked::new();
+    if policy.is(Mutant::FlushWholeMemory) {
+        return clean_range(memory);
+    }
     let flush = Flush { policy, vcpu };
     let mut lines = 0;
     let mut ipa = memory.start;
@@ -335,6 +338,11 @@ impl Flush {
                     core::arch::asm!("dc ivac, {}", in(reg) line, options(nostack, preserves_flags))
                 }
             }),
+            Some(Mutant::FlushTwice) => clean_range(start..end) + clean_range(start..end),
+            Some(Mutant::FlushQuarterLines) => (start..end)
+                .step_by(line_size() as usize / 4)
+                .map(clean_line)
+                .count() as u64,
             Some(Mutant::FlushMissesFirstLine) => {
                 start += line_size();
                 clean_range(start..end)
@@ -358,8 +366,12 @@ fn each_line(range: Range<u64>, op: impl Fn(u64)) -> u64 {
 
 /// Cleans and invalidates `range` by VA to the point of coherency. Returns the number of lines.
 pub fn clean_range(range: Range<u64>) -> u64 {
-    each_line(range, |line| {
-        // SAFETY: memory that is mapped write-back at its physical address; no data changes.
-        unsafe { core::arch::asm!("dc civac, {}", in(reg) line, options(nostack, preserves_flags)) }
-    })
+    each_line(range, clean_line)
+}
+
+/// Cleans and invalidates the line of an address by VA to the point of coherency.
+#[inline]
+fn clean_line(at: u64) {
+    // SAFETY: memory that is mapped write-back at its physical address; no data changes.
+    unsafe { core::arch::asm!("dc civac, {}", in(reg) at, options(nostack, preserves_flags)) }
 }

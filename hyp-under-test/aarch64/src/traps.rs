@@ -13,22 +13,52 @@ use setway_architecture::{
     trap::{
         aarch32::{self, psr},
         esr::{Esr, ec},
-        sysreg::{Backing, Key, SET_WAY_OPS, VM_REGS, set_way_op, vm_reg},
+        sysreg::{Backing, Key, SET_WAY_OPS, VM_REGS, data_op, set_way_op, vm_reg},
     },
 };
-use setway_policy::{Mutant, Policy};
+use setway_policy::{Mutant, Policy, SetWayResponse};
 use setway_runtime::mrs;
 
 /// A synchronous exception of the guest. Called by the vector, with this CPU's vCPU.
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
+    let esr = Esr(mrs!("esr_el2") as u32);
+    if !count_set_way(vcpu, esr) {
+        handle(vcpu, esr);
+    }
+}
+
+/// Handles a set/way op for which there is nothing to do but count and step: all but the first of a loop that has tens of
+/// thousands. Returns whether it was one. The mutants take the long way.
+#[inline(always)]
+fn count_set_way(vcpu: &mut Vcpu, esr: Esr) -> bool {
+    let nothing = SetWayResponse {
+        flush: false,
+        execute: false,
+        state: vcpu.state,
+    };
+    if vcpu.policy.mutant.is_some() || Policy::default().set_way(vcpu.state) != nothing {
+        return false;
+    }
+    let counter = data_op(esr).and_then(|op| COUNTERS.set_way.get(op));
+    let Some(counter) = counter.filter(|_| aarch32::is_unconditional(esr, vcpu.spsr)) else {
+        return false;
+    };
+    counter.add(1);
+    vcpu.pc += esr.length();
+    vcpu.spsr = aarch32::step(vcpu.spsr);
+    true
+}
+
+/// Handles any of them. It is a function of its own, so that the set/way op that costs nothing saves no registers for it.
+#[inline(never)]
+fn handle(vcpu: &mut Vcpu, esr: Esr) {
     let before = vcpu.state;
-    handle(vcpu);
+    dispatch(vcpu, esr);
     vcpu::after_trap(vcpu, before);
 }
 
 #[inline]
-fn handle(vcpu: &mut Vcpu) {
-    let esr = Esr(mrs!("esr_el2") as u32);
+fn dispatch(vcpu: &mut Vcpu, esr: Esr) {
     match esr.class() {
         ec::SYS64 | ec::CP15_RT | ec::CP15_RRT => register_access(vcpu, esr),
         ec::VMRS => vmrs(vcpu, esr),
@@ -238,7 +268,7 @@ fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) -> ! {
     psci::system_off()
 }
 
-/// The mutants that lose state in a trap.
+/// The mutants that lose state in a trap, or time.
 #[cold]
 fn clobber(vcpu: &mut Vcpu, policy: Policy) {
     match policy.mutant {
@@ -250,6 +280,7 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
             // SAFETY: not safe for the guest, which is the point.
             unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }
         }
+        Some(Mutant::TrapSlow) => (0..5_000).for_each(|_| core::hint::spin_loop()),
         _ => {}
     }
 }

@@ -57,6 +57,8 @@ pub enum Shows {
     Data,
     /// Counts, and data where caches are not coherent: either kills the mutant.
     CountsAndData,
+    /// The instructions or the lines that maintenance costs: neither counts nor data differ.
+    Cost,
 }
 
 impl Shows {
@@ -67,6 +69,7 @@ impl Shows {
             Shows::State => "state",
             Shows::Data => "data",
             Shows::CountsAndData => "counts and data",
+            Shows::Cost => "cost",
         }
     }
 }
@@ -111,6 +114,11 @@ macro_rules! mutants {
                 matches!(self.shows(), Shows::Data)
             }
 
+            /// Whether only the cache model shows it: by data, or by what it counts.
+            pub const fn needs_cache_model(self) -> bool {
+                matches!(self.shows(), Shows::Data | Shows::Cost)
+            }
+
             /// The mutant called `name`.
             pub fn by_name(name: &str) -> Option<Mutant> {
                 Self::ALL
@@ -142,6 +150,7 @@ mutants! {
     SimdClobbered: "simd-clobbered", Traps, State, "the hypervisor uses v8 in every set/way trap without saving it";
     XzrIsX30: "xzr-is-x30", Emulation, State, "a transfer from XZR takes the value of x30";
     BankedRtIgnored: "banked-rt-ignored", Emulation, State, "the transfer register is taken as one of the user bank's";
+    TrapSlow: "trap-slow", Traps, Cost, "every set/way trap spends ten thousand instructions more";
     UndefAdvancesPc: "undef-advances-pc", Emulation, State, "an injected UNDEF is delivered and the PC then advanced by 4";
     UndefWrongVector: "undef-wrong-vector", Emulation, State, "an injected UNDEF goes to the vector of a lower exception level (AArch32: to SVC's)";
     UndefInterruptsOpen: "undef-interrupts-open", Emulation, State, "an injected UNDEF arrives with interrupts unmasked";
@@ -191,6 +200,9 @@ mutants! {
     FlushMissesOthers: "flush-misses-others", Stage2, Data, "a flush skips what another vCPU was the first to touch";
     CleanWithoutInvalidate: "clean-without-invalidate", Stage2, Data, "a flush cleans and does not invalidate";
     InvalidateWithoutClean: "invalidate-without-clean", Stage2, Data, "a flush invalidates and does not clean";
+    FlushTwice: "flush-twice", Stage2, Cost, "a flush cleans and invalidates every line two times";
+    FlushQuarterLines: "flush-quarter-lines", Stage2, Cost, "a flush takes lines for a quarter of their size, and so maintains each four times";
+    FlushWholeMemory: "flush-whole-memory", Stage2, Cost, "a flush goes over all of the guest's memory, mapped or not";
     PassThrough: "pass-through", Policy, Data, "nothing traps: set/way ops do what the hardware does";
     PassThroughNoSwio: "pass-through-no-swio", Policy, Data, "nothing traps, and SWIO is clear as well";
     Before2015: "before-2015", Policy, Data, "set/way ops are executed on this CPU, and nothing else is done (KVM's policy until 2015)";

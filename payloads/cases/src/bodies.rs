@@ -3,6 +3,7 @@
 pub mod abort;
 pub mod bare;
 pub mod coherence;
+pub mod cost;
 pub mod exact;
 pub mod psci;
 pub mod random;

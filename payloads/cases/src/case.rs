@@ -44,6 +44,11 @@ impl Case {
         self.premises.contains(&premise)
     }
 
+    /// Whether it says nothing, or less, without the cache model.
+    pub fn needs_cache_model(&self) -> bool {
+        self.needs(Premise::Caches) || self.needs(Premise::CountedCost)
+    }
+
     /// Whether it is a guest's, under a hypervisor.
     pub const fn is_guest(&self) -> bool {
         matches!(self.setting, Setting::Guest)
@@ -90,11 +95,14 @@ pub enum Premise {
     FetchesThroughCaches,
     /// A guest may debug itself by software step.
     GuestDebug,
+    /// Somebody outside counts what is executed and what is maintained: the cache model. Bounds on that cannot be
+    /// broken without.
+    CountedCost,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 7] = [
+    pub const ALL: [Premise; 8] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -102,6 +110,7 @@ impl Premise {
         Premise::UncachedAlias,
         Premise::FetchesThroughCaches,
         Premise::GuestDebug,
+        Premise::CountedCost,
     ];
 
     /// The word for it in data files.
@@ -114,6 +123,7 @@ impl Premise {
             Premise::UncachedAlias => "uncached-alias",
             Premise::FetchesThroughCaches => "fetches-through-caches",
             Premise::GuestDebug => "guest-debug",
+            Premise::CountedCost => "counted-cost",
         }
     }
 
@@ -133,6 +143,7 @@ impl Premise {
                 "instructions are fetched through the caches, at the point of unification"
             }
             Premise::GuestDebug => "a guest may debug itself by software step",
+            Premise::CountedCost => "the cache model counts what is executed and maintained",
         }
     }
 

@@ -9,8 +9,9 @@ use crate::{
     bare::*,
     bodies::{
         abort,
-        bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, exact, psci, random, set_way, several, state, toggle, undef, vcpus, vm_reg,
+        bare::{cost as timing, cpus, fetch, set_way as native, switch, va, walk},
+        coherence, cost, exact, psci, random, set_way, several, state, toggle, undef, vcpus,
+        vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{Call, IsaName, IsaName::*},
@@ -135,6 +136,11 @@ catalogue! {
     { id: "CPU-FEATURES", rule: CPU_FEATURES, run: psci::features }
     { id: "CPU-UNKNOWN", rule: CPU_UNKNOWN, run: psci::unknown }
     { id: "CPU-KEPT", rule: CPU_KEPT, run: psci::kept }
+    { id: "COST-TRAP", rule: COST_TRAP, run: cost::traps, premises: &[CountedCost, TvmTraps] }
+    { id: "COST-FLUSH", rule: COST_FLUSH, run: cost::flushes, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/hand-over", rule: COST_SEQUENCE, run: cost::hand_over, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/pairs", rule: COST_SEQUENCE, run: set_way::pairs, premises: &[CountedCost] }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }
@@ -176,6 +182,6 @@ catalogue! {
     { id: "MCH-CPU/cvac", rule: MCH_CPU, run: cpus::cleaned_by_va_by_the_other, setting: sees(FRESH), cpus: 2, premises: &[Caches] }
 
     { id: "MCH-RANDOM", rule: MCH_RANDOM, run: random::programs, setting: NATIVE, hidden: true, premises: &[Caches] }
-    { id: "MCH-COST/compute", rule: MCH_COST, run: cost::compute, setting: NATIVE, hidden: true, premises: &[Caches] }
-    { id: "MCH-COST/memory", rule: MCH_COST, run: cost::memory, setting: NATIVE, hidden: true, premises: &[Caches] }
+    { id: "MCH-COST/compute", rule: MCH_COST, run: timing::compute, setting: NATIVE, hidden: true, premises: &[Caches] }
+    { id: "MCH-COST/memory", rule: MCH_COST, run: timing::memory, setting: NATIVE, hidden: true, premises: &[Caches] }
 }

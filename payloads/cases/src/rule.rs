@@ -37,6 +37,10 @@ impl Kind {
 
 const KVM_2015: &str = "Linux commit 3c1e71650833 (KVM: track the state of the caches)";
 
+/// What is granted was measured, of those that do it as well as it can be done.
+const MEASURED: &str =
+    "runners/profiles/, [cost]: what each kind of hypervisor was measured to need, with slack";
+
 macro_rules! rules {
     ($($name:ident $id:literal $kind:ident $title:literal, $source:expr;)*) => {
         $(#[doc = $title]
@@ -145,6 +149,12 @@ rules! {
         "a function that does not exist, or has no such form for its caller, is NOT_SUPPORTED and does nothing", "DEN0022 (PSCI), NOT_SUPPORTED; DEN0028 (SMCCC), unknown function identifier, and 64-bit calls from AArch32";
     CPU_KEPT "CPU-KEPT" Policy
         "a call changes no register but its four of results", "DEN0028 (SMCCC), 1.1: x4 to x17 (r4 to r14) are preserved, and SIMD and floating-point registers";
+    COST_TRAP "COST-TRAP" Policy
+        "a trap that flushes nothing costs no more instructions than the profile grants", MEASURED;
+    COST_FLUSH "COST-FLUSH" Policy
+        "a flush maintains no line more often than once, and not much more than the guest has touched", KVM_2015;
+    COST_SEQUENCE "COST-SEQUENCE" Policy
+        "a sequence costs no more instructions than the profile grants to its traps, its flushes and their lines", MEASURED;
     MCH_NONE "MCH-NONE" Machine
         "what goes through the caches and what goes past them do not see each other's stores", "DDI 0487, mismatched memory attributes";
     MCH_SW "MCH-SW" Machine

@@ -11,6 +11,7 @@ use crate::{
     schema::write_field,
     word::{
         Access, By, CacheType, Cause, CheckKind, GuestEnd, InstructionSet, Maintenance, OnOff, Op,
+        Trap,
     },
 };
 
@@ -280,6 +281,25 @@ records! {
         missed: u64,
         /// The physical address of the first of these.
         missed_at: Option<Hex>,
+        /// Lines of all blocks of 2 MiB in which guests had accessed data by then.
+        touched: Option<u64>,
+    }
+
+    /// How many instructions a CPU executed between what its guest trapped for and the guest's next instruction, at
+    /// any exception level, by the kind of trap; all since the guest's last call.
+    Cost = "cost" by [Model] {
+        /// What trapped.
+        of: Trap,
+        /// How often.
+        traps: u64,
+        /// The least of the counts.
+        least: u64,
+        /// The median.
+        median: u64,
+        /// The most.
+        most: u64,
+        /// All of them together.
+        total: u64,
     }
 
     /// Ops that were executed and did not trap.

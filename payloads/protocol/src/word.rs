@@ -105,6 +105,18 @@ words! {
         CleanInvalidate = "clean-invalidate",
     }
 
+    /// What a guest trapped for, and whether its hypervisor maintained anything by VA before it went on.
+    Trap {
+        /// An op by set/way, without maintenance.
+        SetWay = "set-way",
+        /// An op by set/way, with maintenance.
+        SetWayFlush = "set-way-flush",
+        /// A write of a VM register, without maintenance.
+        VmRegister = "vm-register",
+        /// A write of a VM register, with maintenance: it has turned the cache on or off.
+        Toggle = "toggle",
+    }
+
     /// What a guest was about to execute when its hypervisor maintained something.
     Cause {
         /// An op by set/way.

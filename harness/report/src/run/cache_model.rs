@@ -105,6 +105,10 @@ pub struct Flush {
     pub missed: u64,
     /// The physical address of the first of these; 0 if there is none.
     pub missed_at: u64,
+    /// Lines of all blocks of 2 MiB in which the guest had accessed data by then; absent in documents older than the
+    /// field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<u64>,
 }
 
 /// How often a maintenance op was executed.

@@ -66,6 +66,29 @@ pub struct Step {
     /// The hypervisor's maintenance by VA for it, as the cache model saw it; absent without the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintained: Option<Maintained>,
+    /// What the guest waited for, by the kind of trap; empty without the cache model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<Cost>,
+}
+
+/// How many instructions were executed, at any exception level, between traps of one kind and what the guest executed
+/// next.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Cost {
+    /// `set-way` or `vm-register` for traps after which nothing was maintained by VA, `set-way-flush` or `toggle` for
+    /// those after which something was.
+    pub of: String,
+    /// How many traps there were.
+    pub traps: u64,
+    /// The least number of instructions.
+    pub least: u64,
+    /// The median.
+    pub median: u64,
+    /// The greatest.
+    pub most: u64,
+    /// All of them together.
+    pub total: u64,
 }
 
 /// What one witness counted for a step.

@@ -121,6 +121,8 @@ impl Observation {
                 hear(&witness, &mut steps, &mut gaps);
                 for (step, span) in steps.iter_mut().zip(spans) {
                     step.maintained = Some(modelled.maintained_in(span));
+                    let costs = modelled.costs.iter().filter(|cost| cost.is_in(span));
+                    step.costs = costs.cloned().collect();
                 }
             }
             modelled

@@ -8,7 +8,7 @@ use setway_protocol::{
     word::{Access, By, Cause, Maintenance, Op},
 };
 
-use super::{Gap, Maintained};
+use super::{Cost, Gap, Maintained};
 use crate::{
     catalog::isa::Isa,
     evidence::{exception_log::UPPER_HALF, transcript::Records},
@@ -27,6 +27,8 @@ pub struct Modelled {
     pub lost_writes: u64,
     /// What the hypervisor maintained by VA, each time that its guest waited for it.
     pub flushes: Vec<Flush>,
+    /// What the guest waited for, each time that it called.
+    pub costs: Vec<Cost>,
     /// Ops that were executed and did not trap.
     pub ops: Vec<Ops>,
 }
@@ -105,6 +107,8 @@ pub struct Flush {
     pub missed: u64,
     /// The first of these.
     pub missed_at: u64,
+    /// Lines of all blocks of 2 MiB in which the guest had accessed data by then, if that is known.
+    pub touched: Option<u64>,
 }
 
 impl Modelled {
@@ -118,12 +122,17 @@ impl Modelled {
 }
 
 impl Modelled {
-    /// What was maintained by flushes that answered traps within `span`. A flush is recorded when the guest goes on,
-    /// and so after the trap that it answers.
-    pub fn maintained_in(&self, span: &Range<usize>) -> Maintained {
-        let flushes = self.flushes.iter().filter(|flush| {
+    /// The flushes that answered traps within `span`. A flush is recorded when the guest goes on, and so after the trap
+    /// that it answers.
+    pub fn flushes_in(&self, span: &Range<usize>) -> impl Iterator<Item = &Flush> {
+        self.flushes.iter().filter(|flush| {
             flush.is_of_the_policy() && flush.after > span.start && flush.after <= span.end
-        });
+        })
+    }
+
+    /// What was maintained by flushes that answered traps within `span`.
+    pub fn maintained_in(&self, span: &Range<usize>) -> Maintained {
+        let flushes = self.flushes_in(span);
         let mut sum = Maintained::default();
         for flush in flushes {
             sum.flushes += 1;
@@ -228,6 +237,7 @@ impl Flush {
             last: flush.last.0,
             missed: flush.missed,
             missed_at: flush.missed_at.map_or(0, |at| at.0),
+            touched: flush.touched,
         }
     }
 }
@@ -279,6 +289,7 @@ pub(super) fn gather(records: &Records) -> Modelled {
         let after = record.after;
         match &record.message {
             Message::Flush(flush) => modelled.flushes.push(Flush::of(flush, after)),
+            Message::Cost(cost) => modelled.costs.push(Cost::of(cost, after)),
             Message::Stale(stale) => modelled.stale.push(Notice::stale(stale, after)),
             Message::Lost(lost) => modelled.lost.push(Notice::lost(lost, after)),
             Message::Ops(ops) => modelled.ops.push(Ops {

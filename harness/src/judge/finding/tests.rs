@@ -48,6 +48,7 @@ fn symptom(checks: &[(&str, &str)], sometimes: bool) -> Symptom {
             checks: checks.collect(),
             steps: Vec::new(),
             stale: false,
+            costs: Vec::new(),
         },
     }
 }
@@ -196,6 +197,7 @@ fn a_step_is_named_with_what_is_observed() {
                 flush,
             }],
             stale: false,
+            costs: Vec::new(),
         };
         finding(vec![symptom])
     };

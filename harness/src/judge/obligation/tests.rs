@@ -17,6 +17,7 @@ fn step(name: &str, set_way: u64, flush: u64) -> Step {
         observed: expected,
         hypervisor: None,
         maintained: None,
+        costs: Vec::new(),
         witnesses: Vec::new(),
         others: BTreeMap::new(),
         others_allowed: 0,

@@ -4,8 +4,8 @@
 
 use setway_protocol::{Whereabouts, Word};
 use setway_report::{
-    CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice, Observed,
-    Ops, Place, Step, Trapped, Witnessed,
+    CacheModel, Check, Cost, Counts, CpuCache, Flush, HypervisorAccount, Maintained, Notice,
+    Observed, Ops, Place, Step, Trapped, Witnessed,
 };
 
 use crate::evidence::{
@@ -36,6 +36,7 @@ fn step(step: &evidence::Step) -> Step {
         maintained,
         others: _,
         others_allowed: _,
+        costs,
         span: _,
     } = step;
     Step {
@@ -45,6 +46,7 @@ fn step(step: &evidence::Step) -> Step {
         counted_inside: hypervisor.map(|Traps { set_way, vm_reg }| Trapped { set_way, vm_reg }),
         witnesses: witnesses.iter().map(witnessed).collect(),
         maintained: maintained.map(self::maintained),
+        costs: costs.iter().map(cost).collect(),
     }
 }
 
@@ -90,6 +92,26 @@ fn maintained(maintained: evidence::Maintained) -> Maintained {
         twice,
         dirty,
         missed,
+    }
+}
+
+fn cost(cost: &evidence::Cost) -> Cost {
+    let evidence::Cost {
+        after: _,
+        of,
+        traps,
+        least,
+        median,
+        most,
+        total,
+    } = *cost;
+    Cost {
+        of: of.to_string(),
+        traps,
+        least,
+        median,
+        most,
+        total,
     }
 }
 
@@ -151,6 +173,7 @@ fn cache_model(modelled: &evidence::Modelled) -> CacheModel {
         stale_reads,
         lost_writes,
         flushes,
+        costs: _,
         ops,
     } = modelled;
     CacheModel {
@@ -224,6 +247,7 @@ fn flush(flush: &evidence::Flush) -> Flush {
         last,
         missed,
         missed_at,
+        touched,
     } = *flush;
     Flush {
         after: after as u64,
@@ -242,6 +266,7 @@ fn flush(flush: &evidence::Flush) -> Flush {
         last,
         missed,
         missed_at,
+        touched,
     }
 }
 

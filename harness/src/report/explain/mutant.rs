@@ -16,6 +16,7 @@ pub const fn killed_by(shows: Shows) -> &'static str {
             "data: the guest loads old data; counts that are wrong as well do not kill it"
         }
         Shows::CountsAndData => "counts and data: either kills it",
+        Shows::Cost => "cost: maintenance takes more instructions or lines than it may",
     }
 }
 

@@ -9,7 +9,7 @@ use anstyle::Style;
 use setway_report::{Artifact, RunReport, RunResult, Step, Target, Totals, Verdict, Witnessed};
 
 use super::{
-    notes,
+    cost, notes,
     style::{BOLD, plural, style},
     tested,
 };
@@ -62,6 +62,7 @@ fn sums(
         )?;
     }
     counted(text, target, &results)?;
+    cost::write(text, &results)?;
     writeln!(text, "{}", caches_used(target, &results))?;
     let own = target.artifacts.iter().filter(|it| !shared.contains(it));
     tested::hashes(text, &own.collect::<Vec<_>>())?;

@@ -83,6 +83,15 @@ pub const fn condition_holds(cond: u32, spsr: u64) -> bool {
     }
 }
 
+/// The condition AL.
+const ALWAYS: u32 = 0b1110;
+
+/// Whether it shows at a glance that a trapped instruction passes its condition.
+#[inline(always)]
+pub const fn is_unconditional(esr: Esr, spsr: u64) -> bool {
+    spsr & psr::AARCH32 == 0 || matches!(esr.condition(), Some(ALWAYS))
+}
+
 /// Whether a trapped instruction passes its condition. Most CPUs do not trap one that fails; the
 /// architecture lets them (DDI 0487, ESR_EL2, ISS.COND).
 pub const fn passes(esr: Esr, spsr: u64) -> bool {

@@ -218,6 +218,56 @@ pub fn set_way_op(key: Key) -> Option<usize> {
     SET_WAY_OPS.iter().position(|op| op.key == key)
 }
 
+/// How ESR_EL2 reports one op: these bits of it are so.
+#[derive(Clone, Copy)]
+struct Pattern {
+    mask: u32,
+    bits: u32,
+    /// Its index in [`SET_WAY_OPS`].
+    op: u8,
+}
+
+/// The ops on data, by the bits in which their patterns differ: bit 26, which is 1 for AArch32, and CRm\[3:2\].
+static DATA_OPS: [Pattern; 8] = {
+    // No syndrome is like this one.
+    let nothing = Pattern {
+        mask: 0,
+        bits: 1,
+        op: 0,
+    };
+    let mut patterns = [nothing; 8];
+    let mut n = 0;
+    while n < SET_WAY_OPS.len() {
+        let SetWayTrap { key, tags, .. } = SET_WAY_OPS[n];
+        if !tags {
+            let mask = match Esr(key.0).class() {
+                ec::SYS64 => SYS64_MASK,
+                _ => CP15_RT_MASK,
+            };
+            patterns[place(key.0)] = Pattern {
+                mask: mask | 1,
+                bits: key.0,
+                op: n as u8,
+            };
+        }
+        n += 1;
+    }
+    patterns
+};
+
+#[inline(always)]
+const fn place(esr: u32) -> usize {
+    (esr >> 26 & 1 | (esr >> 3 & 0b11) << 1) as usize
+}
+
+/// The index in [`SET_WAY_OPS`] of the op on data that has trapped. A loop over a cache traps tens of thousands of times,
+/// so this searches for nothing.
+#[inline(always)]
+pub fn data_op(esr: Esr) -> Option<usize> {
+    let pattern = &DATA_OPS[place(esr.0)];
+    (esr.0 & pattern.mask == pattern.bits).then_some(pattern.op.into())
+}
+
 /// The index in [`VM_REGS`] of the register that `key` names.
 #[inline]
 pub fn vm_reg(key: Key) -> Option<usize> {

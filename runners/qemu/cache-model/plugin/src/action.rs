@@ -14,6 +14,7 @@ use setway_protocol::boundary;
 
 use crate::{
     arming::Arming,
+    cost,
     cpus::{Cpus, pieces},
     maintenance,
     options::{Arm, Options},
@@ -63,6 +64,7 @@ impl Action<'_> {
         }
         self.refresh();
         self.note_guest();
+        self.note_cost();
         if !matches!(self.site.instruction, Instruction::Memory(_)) {
             self.stage.unsteady();
         }
@@ -101,6 +103,7 @@ impl Action<'_> {
             let Some((offset, path)) = self.locate(piece) else {
                 continue;
             };
+            self.note_touched(offset);
             let actor = self.actor();
             self.stage
                 .before_access(actor, path, offset, piece.len, access.load);
@@ -138,6 +141,7 @@ impl Action<'_> {
         self.note_guest();
         let actor = self.actor();
         for stored in stored.iter().filter(|stored| stored.len != 0) {
+            self.note_touched(stored.offset);
             self.stage.store(actor, stored);
             self.count_store();
             self.remember(stored.address, stored.offset, stored.path);
@@ -294,6 +298,33 @@ impl Action<'_> {
                 self.report.guest_goes_on(self.cpu, model, ram);
             }
             self.report.guest_at(self.cpu, self.site);
+        }
+    }
+
+    /// What a guest waits for begins with an instruction that may trap, ends when EL2 returns to it, and is reported
+    /// when the guest calls.
+    #[inline]
+    fn note_cost(&mut self) {
+        let instruction = self.site.instruction;
+        if self.is_guest() {
+            self.report.costs.guest_before(self.cpu, instruction);
+            if instruction == Instruction::Call {
+                self.report.costs();
+            }
+        } else if instruction == Instruction::ExceptionReturn
+            && self.site.state.el == 2
+            && cost::is_counting()
+            && self.cpus.enters_guest(self.site.state)
+        {
+            let flushed = self.report.has_flush(self.cpu);
+            self.report.costs.guest_goes_on(self.cpu, flushed);
+        }
+    }
+
+    #[inline]
+    fn note_touched(&mut self, offset: u64) {
+        if self.is_guest() {
+            self.report.touched.add(offset);
         }
     }
 

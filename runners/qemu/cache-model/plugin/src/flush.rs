@@ -7,6 +7,7 @@ use setway_protocol::{Hex, record, word::Cause};
 use crate::{
     ram::Ram,
     site::{Site, is_guest},
+    touched::Touched,
 };
 
 /// What was maintained on one CPU since its guest has exited, so far.
@@ -46,7 +47,13 @@ impl Flush {
     }
 
     /// The guest goes on: this was all of it.
-    pub fn record(self, cpu: usize, model: &mut Model, ram: &Ram) -> record::Flush {
+    pub fn record(
+        self,
+        cpu: usize,
+        touched: &Touched,
+        model: &mut Model,
+        ram: &Ram,
+    ) -> record::Flush {
         let size = model.line_size() as u64;
         let ops = self.at.len() as u64;
         let mut lines = self.at;
@@ -85,6 +92,7 @@ impl Flush {
             last: Hex(ram.address(last.1)),
             missed: missed.len() as u64,
             missed_at: missed.first().map(|at| Hex(ram.address(*at))),
+            touched: Some(touched.bytes() / size),
         }
     }
 }

@@ -4,6 +4,7 @@ use setway_architecture::decode::Instruction;
 
 use crate::{
     api::{self, AfterStore, Before, Block, Instead, Plugin},
+    cost::{self, Length},
     shared::Shared,
     site::{self, ALWAYS, ItState, Site},
     state::State,
@@ -45,6 +46,7 @@ fn instrument(watch: &mut Watch, block: &Block<'_>) {
     if !watch.is_armed() {
         return;
     }
+    block.before::<ExecutesBlock>(watch.length(state.el, block.count()));
     let start = watch.sites.block(block.address(), state);
     let right = watch.fetched(start, &block.bytes());
     let mut it = ItState::default();
@@ -108,6 +110,20 @@ impl Before for Executes {
     #[inline]
     fn call(cpu: usize, site: &'static Site) {
         WATCH.with(|watch| watch.before(cpu, site));
+    }
+}
+
+/// A block is about to be executed.
+struct ExecutesBlock;
+
+impl Before for ExecutesBlock {
+    type Data = Length;
+
+    #[inline]
+    fn call(cpu: usize, block: &'static Length) {
+        if cost::is_counting() {
+            WATCH.with(|watch| watch.executes(cpu, block));
+        }
     }
 }
 

@@ -12,10 +12,12 @@ use setway_protocol::{
 
 use crate::{
     api,
+    cost::Costs,
     flush::Flush,
     options::Options,
     ram::Ram,
     site::{Site, Sites},
+    touched::Touched,
     words,
 };
 
@@ -26,6 +28,10 @@ pub struct Report {
     /// It has begun, and not ended yet. Nothing else is recorded.
     is_open: bool,
     flushes: Vec<Flush>,
+    /// What guests waited for.
+    pub costs: Costs,
+    /// What memory they touched.
+    pub touched: Touched,
     stale: HashMap<(u32, u32, Where), u64>,
     lost: HashMap<(u32, u32), u64>,
     by_va: BTreeMap<(bool, word::Op), u64>,
@@ -51,6 +57,8 @@ impl Report {
             writer: RecordWriter::new(),
             is_open: false,
             flushes: vec![Flush::default(); cpus],
+            costs: Costs::new(cpus),
+            touched: Touched::default(),
             stale: HashMap::new(),
             lost: HashMap::new(),
             by_va: BTreeMap::new(),
@@ -62,9 +70,13 @@ impl Report {
 
     /// Begins, by saying what is modelled. Nothing is left of what was before.
     pub fn begin(&mut self, options: &Options) {
+        let cpus = self.flushes.len();
+        let mut costs = std::mem::replace(&mut self.costs, Costs::new(cpus));
+        costs.restart();
         *self = Self {
             is_open: true,
-            ..Self::new(self.flushes.len())
+            costs,
+            ..Self::new(cpus)
         };
         let caches = &options.caches;
         self.write(&ModelBegin {
@@ -195,7 +207,17 @@ impl Report {
     /// The guest runs again on `cpu`: what its hypervisor maintained meanwhile was one flush.
     pub fn guest_goes_on(&mut self, cpu: usize, model: &mut Model, ram: &Ram) {
         let flush = std::mem::take(&mut self.flushes[cpu]);
-        self.write(&flush.record(cpu, model, ram));
+        let record = flush.record(cpu, &self.touched, model, ram);
+        self.write(&record);
+    }
+
+    /// A guest calls its hypervisor, or ends: says what it has waited for since it did so last.
+    pub fn costs(&mut self) {
+        for cost in self.costs.take() {
+            if self.is_open {
+                self.write(&cost);
+            }
+        }
     }
 
     /// The end, with what was only counted, if there was a begin.
@@ -203,6 +225,7 @@ impl Report {
         if !self.is_open {
             return;
         }
+        self.costs();
         for (by, counts) in [
             (By::Va, self.by_va.clone()),
             (By::SetWay, self.set_way.clone()),

@@ -3,6 +3,7 @@
 use crate::{
     action::Action,
     arming::Arming,
+    cost::Length,
     cpus::Cpus,
     options::{Arm, Options},
     ram::Ram,
@@ -104,6 +105,18 @@ impl Watch {
         if let Some(action) = self.action(0, site) {
             action.fetch_again();
         }
+    }
+
+    /// A block is about to be executed. `cpu` is the CPU's number by QEMU's word.
+    #[inline]
+    pub fn executes(&mut self, cpu: usize, block: &Length) {
+        let cpu = self.cpus.current(cpu);
+        self.report.costs.executes(cpu, block);
+    }
+
+    /// What is to be known of a block when it is executed.
+    pub fn length(&mut self, el: u8, instructions: usize) -> &'static Length {
+        self.report.costs.length(el, instructions)
     }
 
     /// What the current CPU does at `site`. `None` if nothing is watched yet.

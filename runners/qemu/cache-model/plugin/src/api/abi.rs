@@ -54,6 +54,8 @@ pub struct Descriptor {
     pub is_readonly: bool,
 }
 
+/// The callback uses no registers (`QEMU_PLUGIN_CB_NO_REGS`).
+pub const NO_REGS: c_int = 0;
 /// The callback reads registers (`QEMU_PLUGIN_CB_R_REGS`).
 pub const R_REGS: c_int = 1;
 /// The callback reads and writes registers and may set the PC (`QEMU_PLUGIN_CB_RW_REGS_PC`).
@@ -69,6 +71,12 @@ pub type OnMemory = extern "C" fn(vcpu: c_uint, info: u32, address: u64, data: *
 
 unsafe extern "C" {
     pub fn qemu_plugin_register_atexit_cb(id: Id, cb: OnExit, data: *mut c_void);
+    pub fn qemu_plugin_register_vcpu_tb_exec_cb(
+        tb: *mut Tb,
+        cb: OnExecute,
+        flags: c_int,
+        data: *mut c_void,
+    );
     pub fn qemu_plugin_register_vcpu_insn_exec_cb(
         insn: *mut Insn,
         cb: OnExecute,

@@ -51,7 +51,21 @@ impl<'cb> Block<'cb> {
         Some(self.instruction(self.count().checked_sub(1)?))
     }
 
-    fn count(&self) -> usize {
+    /// Has `C` called each time before it is executed; it may read no registers.
+    pub fn before<C: Before>(&self, data: &'static C::Data) {
+        // SAFETY: as in `address`; `enter_before` takes the pointer for what it is.
+        unsafe {
+            abi::qemu_plugin_register_vcpu_tb_exec_cb(
+                self.tb,
+                enter_before::<C>,
+                abi::NO_REGS,
+                untyped(data),
+            )
+        }
+    }
+
+    /// How many instructions it has.
+    pub fn count(&self) -> usize {
         // SAFETY: as in `address`.
         unsafe { abi::qemu_plugin_tb_n_insns(self.tb) }
     }
