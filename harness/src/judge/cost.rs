@@ -10,7 +10,7 @@ use setway_cases::{Case, Premise};
 
 use super::failure::Failure;
 use crate::{
-    catalog::profile::Grant,
+    catalog::{finding::COSTS, profile::Grant},
     evidence::observation::{Cost, Flush, Observation, Step},
 };
 
@@ -46,16 +46,6 @@ pub struct Figures {
     pub granted: u64,
 }
 
-/// The names by which findings call them.
-pub const NAMES: [&str; 6] = [
-    "set-way",
-    "vm-register",
-    "flushes",
-    "again",
-    "reach",
-    "uncounted",
-];
-
 impl Excess {
     /// The name by which findings call it.
     pub fn name(&self) -> &'static str {
@@ -67,7 +57,7 @@ impl Excess {
             Excess::Reach(_) => 4,
             Excess::Uncounted(_) => 5,
         };
-        NAMES[place]
+        COSTS[place]
     }
 
     fn figures(&self) -> Figures {
