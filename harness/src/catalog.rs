@@ -26,6 +26,7 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
+use setway_cases::Premise;
 
 use self::{
     finding::{Finding, Shows},
@@ -311,9 +312,18 @@ impl Catalog {
     fn never_fails(&self, finding: &Finding) -> Vec<String> {
         let mut complaints = Vec::new();
         for symptom in &finding.runs {
-            let Shows::Failures { checks, steps, .. } = &symptom.shows else {
+            let Shows::Failures {
+                checks,
+                steps,
+                costs,
+                ..
+            } = &symptom.shows
+            else {
                 continue;
             };
+            if !costs.is_empty() && !symptom.case.needs(Premise::CountedCost) {
+                complaints.push(format!("{} is not held to any cost", symptom.case.id));
+            }
             for isa in &symptom.isas {
                 let Some(owed) = self.obligations.of(symptom.case.id, *isa) else {
                     continue;

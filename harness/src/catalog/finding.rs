@@ -68,6 +68,16 @@ pub struct Symptom {
     pub shows: Shows,
 }
 
+/// What can cost more than a profile grants, by the names that findings use.
+pub const COSTS: [&str; 6] = [
+    "set-way",
+    "vm-register",
+    "flushes",
+    "again",
+    "reach",
+    "uncounted",
+];
+
 /// What of a run shows a finding.
 #[derive(Clone, Debug)]
 pub enum Shows {
@@ -228,6 +238,11 @@ impl Finding {
                 if let Some(step) = raw.steps.iter().find(silent) {
                     return Err(format!("step `{}` has no count", step.name));
                 }
+                let is_known = |name: &&String| COSTS.contains(&name.as_str());
+                if let Some(name) = raw.cost.iter().find(|it| !is_known(it)) {
+                    let known = COSTS.join(", ");
+                    return Err(format!("`{name}` is no cost; there are {known}"));
+                }
                 Shows::Failures {
                     checks: raw.checks,
                     steps: raw.steps,
@@ -384,6 +399,7 @@ mod tests {
             (r#"check = [{ name = "x", got = "*" }]"#, "not a value"),
             (r#"step = [{ name = "x" }]"#, "no count"),
             ("stale = true", "needs the checks"),
+            (r#"cost = ["x"]"#, "is no cost"),
             (
                 "sometimes = true\nunless = \"other\"\ncheck = [{ name = \"x\", got = \"0x0\" }]",
                 "do not go together",

@@ -316,7 +316,7 @@ pub struct Symptom {
     /// `true` if loads of the guest see data that is not the newest.
     #[serde(default)]
     pub stale: bool,
-    /// What costs more than is granted, by the names of [`crate::judge::cost::NAMES`].
+    /// What costs more than is granted, by the names of [`super::finding::COSTS`].
     #[serde(default)]
     pub cost: Vec<String>,
     /// How the run ends, if there is nothing to judge.

@@ -10,7 +10,7 @@ use setway_cases::{Case, Premise};
 
 use super::failure::Failure;
 use crate::{
-    catalog::profile::Grant,
+    catalog::{finding::COSTS, profile::Grant},
     evidence::observation::{Cost, Flush, Observation, Step},
 };
 
@@ -46,16 +46,6 @@ pub struct Figures {
     pub granted: u64,
 }
 
-/// The names by which findings call them.
-pub const NAMES: [&str; 6] = [
-    "set-way",
-    "vm-register",
-    "flushes",
-    "again",
-    "reach",
-    "uncounted",
-];
-
 impl Excess {
     /// The name by which findings call it.
     pub fn name(&self) -> &'static str {
@@ -67,7 +57,7 @@ impl Excess {
             Excess::Reach(_) => 4,
             Excess::Uncounted(_) => 5,
         };
-        NAMES[place]
+        COSTS[place]
     }
 
     fn figures(&self) -> Figures {
@@ -184,10 +174,12 @@ fn of_step(grant: &Grant, step: &Step, flushes: &[&Flush]) -> Vec<Excess> {
         (traps + cost.traps, total + cost.total)
     });
     let ops: u64 = flushes.iter().map(|flush| flush.ops).sum();
-    all.push(Excess::Flushes(Figures {
-        observed,
-        granted: traps * grant.flush + ops * grant.op,
-    }));
+    if traps >= ENOUGH {
+        all.push(Excess::Flushes(Figures {
+            observed,
+            granted: traps * grant.flush + ops * grant.op,
+        }));
+    }
     for flush in flushes {
         all.push(Excess::Again(Figures {
             observed: flush.twice,
@@ -259,20 +251,20 @@ mod tests {
         }
     }
 
-    /// The names of what exceeds the bounds in a step of nine ops, of which one flushes, and eight writes.
+    /// The names of what exceeds the bounds in a step of 16 ops, of which half flush, and eight writes.
     fn excess(change: impl Fn(&mut Step, &mut Flush)) -> Vec<&'static str> {
         let mut observation = passing();
         observation.steps.truncate(1);
         let step = &mut observation.steps[0];
         step.span = 0..2;
         step.observed = Counts {
-            set_way: 9,
+            set_way: 16,
             vm_reg: 8,
             flush: Some(1),
         };
         step.costs = vec![
             cost(Trap::SetWay, 8, 800),
-            cost(Trap::SetWayFlush, 1, 1500),
+            cost(Trap::SetWayFlush, 8, 8500),
             cost(Trap::VmRegister, 8, 1600),
         ];
         let mut one = flush(100, 0);
@@ -304,7 +296,7 @@ mod tests {
     fn a_few_slow_traps_may_be_the_hosts_doing() {
         let few = |step: &mut Step, _: &mut Flush| {
             step.costs[0] = cost(Trap::SetWay, 7, 7000);
-            step.observed.set_way = 8;
+            step.observed.set_way = 15;
         };
         assert!(excess(few).is_empty());
     }

@@ -95,8 +95,7 @@ pub enum Premise {
     FetchesThroughCaches,
     /// A guest may debug itself by software step.
     GuestDebug,
-    /// Somebody outside counts what is executed and what is maintained: the cache model. Bounds on that cannot be
-    /// broken without.
+    /// The cache model counts what is executed and what is maintained. Bounds on that cannot be broken without.
     CountedCost,
 }
 
