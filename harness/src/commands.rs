@@ -5,6 +5,7 @@ mod doctor;
 mod error;
 mod list;
 mod mutants;
+mod patches;
 mod qemu;
 mod replay;
 mod report;
@@ -41,6 +42,9 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
         Command::Run(args) => run::run(&workspace, &load()?, &args),
         Command::Replay(args) => replay::replay(&workspace, &load()?, &args),
         Command::List(args) => list::list(&load()?, &args),
+        Command::Mutants(args) if !args.patch.is_empty() => {
+            patches::patches(&workspace, &load()?, &args)
+        }
         Command::Mutants(args) => mutants::mutants(&workspace, &load()?, &args),
         // It has to say what is wrong with the data files, so it goes on without them.
         Command::Doctor => doctor::doctor(&workspace),

@@ -16,7 +16,7 @@ mod run;
 mod verdict;
 
 pub use list::{Case, Finding, Hypervisor, ListReport, ListedMutant, Machine, Rule};
-pub use mutants::{Kill, Mutant, MutantError, MutantsReport};
+pub use mutants::{Kill, Mutant, MutantError, MutantsReport, Patch, PatchFate};
 pub use origin::{Artifact, Checkout, Host, Origin, Tool};
 pub use run::{
     BuildIds, CacheModel, Check, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,
