@@ -91,11 +91,11 @@ Exit code 0 only if every mutant is killed, every case that was asked kills one,
 for another reason than its mutant.
 
 Examples:
-  setway mutants                every mutant, and every case, in a minute or two
+  setway mutants                every mutant, and every case, in a minute
   setway mutants tvm            the mutants with tvm in their name
   setway mutants tvm --all      all cases that kill those
-  setway mutants --all          the whole matrix, in a quarter of an hour or more
-  setway mutants tvm --bless    remember what kills those, for the next time
+  setway mutants --all          the whole matrix, in a quarter of an hour
+  setway mutants tvm --bless    remember what kills those
 
 --patch tries a defect of your own. Each FILE is one: a unified diff, by `git diff` or `diff -u`, of \
 what the reference hypervisor is made of (hyp-under-test/, and payloads/ architecture, protocol and \

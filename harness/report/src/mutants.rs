@@ -48,6 +48,8 @@ pub struct Patch {
     pub fate: PatchFate,
     /// Why it survived or was not judged; `None` if it was killed.
     pub reason: Option<String>,
+    /// What to do about that; `None` if there is nothing to do.
+    pub next: Option<String>,
     /// The runs that killed it: the first one found, unless all were asked for.
     pub kills: Vec<Kill>,
 }

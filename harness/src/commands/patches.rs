@@ -150,9 +150,10 @@ impl Trial<'_> {
             kill
         };
         let workers = self.args.engine.workers();
-        let hunt = match self.args.all {
-            true => self.hunter.all_kills(prey, workers, around),
-            false => self.hunter.first_of_all(prey, workers, around),
+        let hunt = if self.args.all {
+            self.hunter.all_kills(prey, workers, around)
+        } else {
+            self.hunter.first_of_all(prey, workers, around)
         };
         progress.finish();
         Ok(hunt.map_err(bench::Error::from)?)
@@ -170,7 +171,7 @@ impl Trial<'_> {
             .map(|(run, why)| (run, "cannot be judged", why));
         let open = failed.or(blamed).map(|(run, what, why)| {
             let why = why.reason.as_deref().unwrap_or_default();
-            format!("{} {what}: {why}\n  next: `setway run` without the patch must be green; then try again", run.label())
+            format!("{} {what}: {why}\n  next: make `setway run` green without the patch, and try again", run.label())
         });
         let (fate, reason) = match (hunt.kills.is_empty(), open) {
             (false, _) => (PatchFate::Killed, None),
@@ -192,11 +193,20 @@ fn not_judged(file: &Path, touched: Vec<String>, error: patch::Error) -> Patch {
 }
 
 fn patch(file: &Path, touched: Vec<String>, fate: PatchFate, reason: Option<String>) -> Patch {
+    // What to do next is a field of its own, for programs.
+    let parts = reason
+        .as_deref()
+        .map(|it| match it.split_once("\n  next: ") {
+            Some((reason, next)) => (reason.to_owned(), Some(next.to_owned())),
+            None => (it.to_owned(), None),
+        });
+    let (reason, next) = parts.unzip();
     Patch {
         file: file.display().to_string(),
         touched,
         fate,
         reason,
+        next: next.flatten(),
         kills: Vec::new(),
     }
 }
@@ -230,6 +240,9 @@ fn write(text: &mut String, report: &MutantsReport) -> fmt::Result {
             PatchFate::Killed => {}
             PatchFate::Survived => writeln!(text, "  SURVIVED: {reason}")?,
             PatchFate::NotJudged => writeln!(text, "  NOT JUDGED: {reason}")?,
+        }
+        if let Some(next) = &patch.next {
+            writeln!(text, "  next: {next}")?;
         }
     }
     if let Some(reason) = &report.without_cache_model {

@@ -34,7 +34,7 @@ impl Sign {
         }
     }
 
-    /// What `outcome` shows; nothing if it is not red.
+    /// What `outcome` shows. A run that is not red shows none.
     pub fn of(outcome: &Outcome) -> BTreeSet<Sign> {
         let judgement = &outcome.judgement;
         let mut signs = match judgement.verdict {

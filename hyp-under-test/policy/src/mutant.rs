@@ -57,7 +57,7 @@ impl Site {
     }
 }
 
-/// What is wrong where the mistake shows, and so what kills the mutant.
+/// What is wrong where the mistake shows, and so the kind of evidence that kills the mutant; no other does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     /// How often the guest traps, or its memory is flushed.

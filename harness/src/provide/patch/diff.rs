@@ -23,9 +23,10 @@ pub type Edits = BTreeMap<PathBuf, Option<String>>;
 /// If it is no diff, does not apply, or changes what the hypervisor is not made of.
 pub fn edits(workspace: &Workspace, text: &str) -> Result<Edits, Error> {
     let is_git = text.lines().any(|line| line.starts_with("diff --git "));
-    let options = match is_git {
-        true => ParseOptions::gitdiff(),
-        false => ParseOptions::unidiff(),
+    let options = if is_git {
+        ParseOptions::gitdiff()
+    } else {
+        ParseOptions::unidiff()
     };
     let mut tree = Tree {
         root: workspace.root(),

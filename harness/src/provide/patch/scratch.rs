@@ -122,7 +122,8 @@ fn folders(workspace: &Workspace) -> Result<BTreeSet<String>, Error> {
     Ok(tops.map(str::to_owned).collect())
 }
 
-/// Copies a file, or a directory with all below except `without` and what begins with a dot; nothing if it is not there.
+/// Copies a file, or a directory with all below except `without` and what begins with a dot. What is not there is left
+/// out.
 fn copy(from: &Path, to: &Path, without: &Path) -> Result<(), Error> {
     if from == without {
         return Ok(());
