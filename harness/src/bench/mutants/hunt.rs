@@ -8,7 +8,7 @@ use std::{
 };
 
 use setway_cases::{Case, Premise};
-use setway_policy::{Mutant, Shows, Site};
+use setway_policy::{Mutant, Site};
 
 use super::{
     Kill, Trial, concerns, demanded,
@@ -164,9 +164,7 @@ impl<'a> Hunter<'a> {
                 rests.any(|rest| rest.starts_with(['.', '/']))
             };
             let is_new = before != Some(mutant.name());
-            // Such a mutant is killed by nearly every case, so it says little about this one.
-            let is_coarse = mutant.shows() == Shows::CountsAndData;
-            (is_new, !any(case.id), !any(case.rule.id), is_coarse)
+            (is_new, !any(case.id), !any(case.rule.id))
         });
         mutants
     }
@@ -298,7 +296,7 @@ impl<'a> Chase<'a> {
         match Trial::of(outcome, self.prey.by) {
             Trial::Lives => None,
             Trial::Killed(kill) => match self.hunter.why_red(run) {
-                None => return Some(kill),
+                None => Some(kill),
                 Some(judgement) => {
                     self.hunt().red.push((*run, judgement));
                     None

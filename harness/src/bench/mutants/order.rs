@@ -68,3 +68,29 @@ pub fn cost(run: &Run, owed: Option<&Obligations>) -> u64 {
     let caches = 1 + u64::from(run.caches.is_some());
     (BOOT * u64::from(run.case.cpus) + traps.sum::<u64>()) * caches
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_before_comes_first_and_what_is_dear_last() {
+        let ids = ["SW-LOOP", "SW-PAIR", "CPU-TVM", "EXA-ZR"];
+        let all = Run::all();
+        let runs = all.iter().filter(|run| ids.contains(&run.case.id));
+        let kills: Kills = toml::from_str("[mutants]\ntvm-shared = ['CPU-TVM.a32']").expect("TOML");
+        let hint = Hint {
+            killers: &["EXA-ZR.a64".to_owned()],
+            sites: &[Site::Vcpu],
+        };
+        let workspace = crate::workspace::Workspace::find().expect("tests run in a checkout");
+        let catalog = crate::catalog::Catalog::load(&workspace).expect("sound files");
+        let ordered = ordered(runs, &hint, &kills, Some(&catalog.obligations));
+        let labels: Vec<String> = ordered.iter().map(|run| run.label()).collect();
+        let place = |label: &str| labels.iter().position(|it| it == label).expect("a run");
+        assert_eq!(labels[..2], ["EXA-ZR.a64", "CPU-TVM.a32"]);
+        assert!(place("SW-PAIR.a64") < place("SW-LOOP.a64"));
+        assert!(place("SW-LOOP.a64") < place("SW-PAIR.a32"));
+        assert!(place("SW-PAIR.t32") < place("SW-LOOP.a32"));
+    }
+}
