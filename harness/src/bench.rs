@@ -42,7 +42,7 @@ use crate::{
         tape::{self, LastLine, Limits},
     },
     plan::Run,
-    provide::linux_system,
+    provide::{build::Image, linux_system},
     workspace::Workspace,
 };
 
@@ -147,6 +147,22 @@ impl Bench {
             failures: Mutex::default(),
         };
         Ok((bench, runs))
+    }
+
+    /// The same with `image` in place of the one of its name.
+    #[must_use]
+    pub fn with_image(&self, image: Image) -> Self {
+        Self {
+            workspace: self.workspace.clone(),
+            boot: self.boot.with_image(image),
+            limits: self.limits,
+            logs: self.logs.clone(),
+            keep: self.keep,
+            expectations: self.expectations,
+            obligations: self.obligations.clone(),
+            findings: self.findings.clone(),
+            failures: Mutex::default(),
+        }
     }
 
     /// What is tested, and on what.

@@ -95,14 +95,32 @@ Examples:
   setway run --bless                  accept what is observed";
 
 const MUTANTS_EXAMPLES: &str = "\
-Exit code 0 only if every mutant is killed, no run goes wrong for another reason than its mutant \
-and, in the full matrix (neither FILTER nor --quick), every case passes without a defect and every \
-case that can fail on this machine kills a mutant.
+Each mutant is tried with the likeliest and cheapest case first, until one kills it by the kind of \
+evidence that it must show in (`setway list`). Without FILTER, each case that can fail on this \
+machine is then shown to kill a mutant.
+
+Exit code 0 only if every mutant is killed, every case that was asked kills one, and no run is red \
+for another reason than its mutant.
 
 Examples:
-  setway mutants                every mutant against every case
-  setway mutants --quick        each mutant until a first case kills it
-  setway mutants tvm            the mutants with tvm in their name";
+  setway mutants                every mutant, and every case, in a minute
+  setway mutants tvm            the mutants with tvm in their name
+  setway mutants tvm --all      all cases that kill those
+  setway mutants --all          the whole matrix, in a quarter of an hour
+  setway mutants tvm --bless    remember what kills those
+
+--patch tries a defect of your own. Each FILE is one: a unified diff, by `git diff` or `diff -u`, of \
+what the reference hypervisor is made of (hyp-under-test/, and payloads/ architecture, protocol and \
+runtime). It is applied to a scratch copy of this checkout; the checkout stays as it is. Only the \
+hypervisor is built from the copy, and the guests stay those of the checkout, so a defect in what both \
+share changes the hypervisor alone. Any evidence kills, until one does; with --all, all that do are named.
+
+A patch SURVIVED if all runs pass with it. It is NOT JUDGED if it does not apply or build, changes \
+anything else, or leaves the image's bytes as they were. The exit code is 0 only if all are killed.
+
+  setway mutants --patch skip.diff
+  setway mutants --patch my-defects/ --all
+  setway mutants --patch a.diff b.diff --format json";
 
 /// Options that choose what runs are made on.
 #[derive(Debug, Args)]
@@ -220,8 +238,11 @@ pub struct MutantsArgs {
     /// A mutant's name, or a part of one.
     #[arg(value_name = "FILTER")]
     pub filters: Vec<String>,
-    /// Stop at the first case that kills a mutant.
+    /// Try every case, and not only until a first one kills.
     #[arg(long)]
+    pub all: bool,
+    /// As without --all.
+    #[arg(long, hide = true, conflicts_with = "all")]
     pub quick: bool,
     /// What runs are made on.
     #[command(flatten)]
@@ -229,8 +250,11 @@ pub struct MutantsArgs {
     /// How to report.
     #[arg(long, default_value = "human")]
     pub format: ListFormat,
-    /// Record which cases kill which mutant, for --quick to try first.
-    #[arg(long, conflicts_with_all = ["quick", "filters"])]
+    /// Try patches of the reference hypervisor in place of mutants: unified diffs, or directories of *.diff and *.patch.
+    #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["filters", "bless"])]
+    pub patch: Vec<PathBuf>,
+    /// Record what kills these mutants in `expectations/kills.toml`, to be tried first.
+    #[arg(long)]
     pub bless: bool,
 }
 

@@ -7,6 +7,7 @@ mod explain;
 mod finding;
 mod list;
 mod mutants;
+mod patches;
 mod qemu;
 mod replay;
 mod report;
@@ -45,6 +46,9 @@ pub fn dispatch(cli: Cli) -> Result<bool, Error> {
         Command::List(args) => list::list(&load()?, &args),
         Command::Explain(args) => explain::explain(&load()?, &args),
         Command::Finding(command) => finding::finding(&load()?, &command),
+        Command::Mutants(args) if !args.patch.is_empty() => {
+            patches::patches(&workspace, &load()?, &args)
+        }
         Command::Mutants(args) => mutants::mutants(&workspace, &load()?, &args),
         // It has to say what is wrong with the data files, so it goes on without them.
         Command::Doctor => doctor::doctor(&workspace),

@@ -10,6 +10,7 @@ pub mod geometry;
 pub mod obligation;
 pub mod outcome;
 pub mod premise;
+pub mod sign;
 
 use self::{failure::Failure, obligation::Debt};
 use crate::{

@@ -8,6 +8,7 @@ pub mod device_tree;
 pub mod initramfs;
 pub mod linux_system;
 pub mod package;
+pub mod patch;
 pub mod qemu;
 pub mod rust;
 pub mod sha256;

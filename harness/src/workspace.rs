@@ -7,6 +7,7 @@ pub mod cache;
 pub mod crates;
 pub mod fnv;
 pub mod lock;
+pub mod passing;
 pub mod process;
 pub mod sources;
 
@@ -160,7 +161,6 @@ impl Workspace {
     }
 
     /// This checkout, with products in `target`.
-    #[cfg(test)]
     pub fn with_target(self, target: impl Into<PathBuf>) -> Self {
         Self {
             target: target.into(),

@@ -1,20 +1,30 @@
-//! The suite as tests: one per case and ISA, one per mutant, one per misbehaviour of a payload.
+//! The suite as tests: one per case and ISA, one per mutant, one per case that it can fail, one per misbehaviour of a
+//! payload, and a patch of the hypervisor.
 //!
 //! They run on the same engine as `setway run`.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZero,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use libtest_mimic::{Failed, Trial};
 use setway::{
     bench::{
         Bench,
-        mutants::{self, Hunter},
+        mutants::{
+            self,
+            hunt::{Hunt, Hunter, Prey},
+        },
     },
     catalog::{hypervisor, source},
-    judge::{Verdict, expectation},
+    judge::{Verdict, expectation, sign::Sign},
     plan::Run,
+    provide::patch::{self, diff, scratch::Scratch},
 };
-use setway_policy::Mutant;
+use setway_cases::{CASES, Case};
+use setway_policy::{Mutant, Site};
 use setway_testing::{SharedBench, details, misbehaving, prepare, workspace};
 
 fn main() {
@@ -31,15 +41,19 @@ fn main() {
             find_killer(*mutant)
         })
     });
+    let cases = CASES.iter().filter(|case| case.is_guest());
+    let cases =
+        cases.map(|case| Trial::test(format!("cases::{}", case.id), move || find_mutant(case)));
     let misbehaviours = MISBEHAVIOURS.iter().map(|it| {
         Trial::test(format!("{}::{}", it.under.runner(), it.name), || {
             judge_misbehaviour(it)
         })
     });
     let none = Trial::test("mutants::none_survives", none_survives);
+    let patch = Trial::test("patches::one_is_killed", patch_is_killed);
     let strays = Trial::test("expectations::belong_to_runs", expectations_belong_to_runs);
-    let trials = runs.chain(mutants).chain(misbehaviours);
-    setway_testing::run(trials.chain([none, strays]));
+    let trials = runs.chain(mutants).chain(cases).chain(misbehaviours);
+    setway_testing::run(trials.chain([none, patch, strays]));
 }
 
 /// The reference hypervisor and everything else that runs share, prepared once.
@@ -77,21 +91,96 @@ fn insta_agrees(run: &Run, observed: String) {
     settings.bind(|| insta::assert_snapshot!(run.with_caches(None).file_stem(), observed));
 }
 
-fn find_killer(mutant: Mutant) -> Result<(), Failed> {
+/// What looks for kills, and has asked once which runs are green without a defect.
+fn hunter() -> Result<&'static Hunter<'static>, Failed> {
+    static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
+    static HUNTER: OnceLock<Hunter> = OnceLock::new();
+    if let Some(hunter) = HUNTER.get() {
+        return Ok(hunter);
+    }
     let bench = reference()?;
-    if mutants::judged(bench, vec![mutant]).is_empty() {
+    let runs = RUNS.get_or_init(|| mutants::runs(bench));
+    let hunter = Hunter::new(bench, runs)?;
+    Ok(HUNTER.get_or_init(|| hunter))
+}
+
+/// Fails if a run says nothing about a defect, for a reason that is not the defect's.
+fn without_errors(hunt: Hunt) -> Result<Hunt, Failed> {
+    match hunt.errors.iter().chain(&hunt.red).next() {
+        None => Ok(hunt),
+        Some((run, judgement)) => {
+            let reason = judgement.reason.as_deref().unwrap_or_default();
+            Err(format!("{} cannot be judged: {reason}", run.label()).into())
+        }
+    }
+}
+
+fn find_killer(mutant: Mutant) -> Result<(), Failed> {
+    if mutants::judged(reference()?, vec![mutant]).is_empty() {
         return Ok(());
     }
-    let runs = mutants::runs(bench);
-    let hunter = Hunter::new(bench, &runs)?;
-    let kill = hunter.first_kill(mutant.name());
-    if let Some((run, judgement)) = hunter.errors().first() {
-        let reason = judgement.reason.as_deref().unwrap_or_default();
-        return Err(format!("{} cannot be judged: {reason}", run.label()).into());
+    let hunt = without_errors(hunter()?.mutant(mutant.name()))?;
+    if !hunt.kills.is_empty() {
+        return Ok(());
     }
-    match kill {
+    let (shows, defect) = (mutant.shows().name(), mutant.defect());
+    Err(format!("no case shows in {shows} that {defect}").into())
+}
+
+/// A case that never fails shows nothing.
+fn find_mutant(case: &Case) -> Result<(), Failed> {
+    let bench = reference()?;
+    if mutants::is_blind(bench, case) {
+        return Ok(());
+    }
+    let mutants = mutants::judged(bench, Mutant::ALL.to_vec());
+    let (hunt, mutant) = hunter()?.proof(case, &mutants);
+    without_errors(hunt)?;
+    match mutant {
         Some(_) => Ok(()),
-        None => Err(format!("no case notices that {}", mutant.defect()).into()),
+        None => Err(format!("{} kills no mutant", case.id).into()),
+    }
+}
+
+/// The source of the hypervisor's flushes, with a change, as a patch.
+fn changed(from: &str, to: &str) -> Result<String, Failed> {
+    let path = format!("hyp-under-test/{}", Site::Stage2.file());
+    let text = std::fs::read_to_string(workspace().root().join(&path))?;
+    if text.matches(from).count() != 1 {
+        return Err(format!("{path} should have `{from}` once").into());
+    }
+    let new = text.replace(from, to);
+    let (a, b) = (format!("a/{path}"), format!("b/{path}"));
+    let diff = similar::TextDiff::from_lines(&text, &new);
+    Ok(diff.unified_diff().header(&a, &b).to_string())
+}
+
+/// From the text of a patch to what kills it; and one that changes no code is refused.
+fn patch_is_killed() -> Result<(), Failed> {
+    const FLUSH: &str = "_ => clean_range(start..end),";
+    let comment = changed(FLUSH, &format!("{FLUSH} // all of it"))?;
+    let defect = changed(FLUSH, "_ => clean_range(start + line_size()..end),")?;
+    let mut scratch = Scratch::new(workspace())?;
+    match scratch.build(&diff::edits(workspace(), &comment)?) {
+        Err(patch::Error::SameImage) => {}
+        other => return Err(format!("a comment makes another image: {other:?}").into()),
+    }
+    let image = scratch.build(&diff::edits(workspace(), &defect)?)?;
+    let sound = reference()?;
+    if sound.without_model().is_some() {
+        return Ok(());
+    }
+    let bench = sound.with_image(image);
+    let prey = Prey {
+        bench: &bench,
+        mutant: None,
+        by: &[Sign::Data],
+        sites: &[Site::Stage2],
+    };
+    let hunt = hunter()?.first_of_all(&prey, NonZero::<usize>::MIN, |_, make| make())?;
+    match without_errors(hunt)?.kills.first() {
+        Some(_) => Ok(()),
+        None => Err("no case sees that a flush begins one line late".into()),
     }
 }
 
@@ -100,12 +189,13 @@ fn none_survives() -> Result<(), Failed> {
     let mut runs = Run::all();
     runs.retain(|run| ["SW-REPEAT", "TGL-MC/11-00"].contains(&run.case.id));
     let hunter = Hunter::new(reference()?, &runs)?;
-    match hunter.first_kill("none") {
-        Some((run, judgement)) => Err(format!(
+    let hunt = without_errors(hunter.mutant("none"))?;
+    match hunt.kills.into_iter().next() {
+        Some(kill) => Err(format!(
             "{} is {} under no defect at all: {}",
-            run.label(),
-            judgement.verdict,
-            judgement.reason.unwrap_or_default()
+            kill.run.label(),
+            kill.judgement.verdict,
+            kill.judgement.reason.unwrap_or_default()
         )
         .into()),
         None => Ok(()),

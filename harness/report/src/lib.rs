@@ -18,7 +18,7 @@ mod verdict;
 
 pub use explain::{Entry, ExplainReport, Page, Passage, Section};
 pub use list::{Case, Finding, Hypervisor, ListReport, ListedMutant, Machine, Rule};
-pub use mutants::{Kill, Mutant, MutantError, MutantsReport};
+pub use mutants::{Kill, Mutant, MutantError, MutantsReport, Patch, PatchFate};
 pub use origin::{Artifact, Checkout, Host, Origin, Tool};
 pub use run::{
     BuildIds, CacheModel, Check, Cost, Counts, CpuCache, Flush, HypervisorAccount, KnownFinding,

@@ -1,48 +1,59 @@
-//! Proof that the suite can fail: every mutant against every case.
+//! Proof that the suite can fail: no mutant survives it, and each case kills one.
 //!
-//! A case kills a mutant if it is red under it, blames the hypervisor for that, and is green under the
-//! hypervisor without a defect. An error of Setway's own kills nothing and is reported apart.
+//! A run kills a mutant if it is red under it, blames the hypervisor for that by the kind of evidence that the mutant
+//! must show in, and is green under the hypervisor without a defect. An error of Setway's own kills nothing and is
+//! reported apart.
 
-use std::{
-    collections::HashMap,
-    io,
-    num::NonZero,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
-};
+pub mod hunt;
+pub mod kills;
+pub mod matrix;
+pub mod order;
+
+use std::{collections::BTreeSet, num::NonZero};
 
 use setway_cases::{CASES, Case, Premise};
 use setway_policy::{Mutant, Shows};
 
+use self::hunt::Hunter;
 use crate::{
-    bench::{
-        self, Bench, Worker,
-        pool::{self, NoThread},
-    },
-    catalog::{kills::Kills, source::Mistakes},
+    bench::{self, Bench, pool},
     evidence::capture::{End, Limit},
-    judge::{Judgement, Verdict, outcome::Outcome},
-    lab::tape::Limits,
+    judge::{Judgement, Verdict, outcome::Outcome, sign::Sign},
     plan::Run,
     report::progress::Progress,
-    workspace::Workspace,
 };
 
-/// How much slower than without a defect a run may be before it counts as hanging, and the least
-/// time that it is given.
-const SLOWER: u32 = 20;
-const LEAST: Duration = Duration::from_secs(1);
-
-/// How many of its killers are remembered for a mutant.
-const REMEMBERED: usize = 2;
+/// A red run that speaks against a hypervisor.
+#[derive(Clone, Debug)]
+pub struct Kill {
+    /// The run, with its mutant.
+    pub run: Run,
+    /// What it said.
+    pub judgement: Judgement,
+    /// The kinds of evidence in that.
+    pub signs: BTreeSet<Sign>,
+}
 
 /// What became of one mutant.
 #[derive(Clone, Debug)]
 pub struct Fate {
     /// The mutant.
     pub mutant: Mutant,
-    /// The runs that killed it, with what they said, in the order of the catalogue.
-    pub killers: Vec<(Run, Judgement)>,
+    /// The runs that killed it, in the order of the catalogue; the first one found if no others were sought.
+    pub killers: Vec<Kill>,
+    /// Runs that noticed it by another kind of evidence than it must show in, which does not kill it.
+    pub otherwise: Vec<Kill>,
+}
+
+impl Fate {
+    /// The mutant lives.
+    fn new(mutant: Mutant) -> Self {
+        Self {
+            mutant,
+            killers: Vec::new(),
+            otherwise: Vec::new(),
+        }
+    }
 }
 
 /// What became of all.
@@ -58,6 +69,10 @@ pub struct Matrix {
     pub idle: Vec<&'static Case>,
     /// Cases whose checks cannot fail on this machine.
     pub not_judged: Vec<&'static Case>,
+    /// For each other case a run that kills, without its mutant, and the mutant.
+    pub proofs: Vec<(Run, Mutant)>,
+    /// Whether every mutant met every run.
+    pub is_whole: bool,
 }
 
 impl Matrix {
@@ -70,35 +85,50 @@ impl Matrix {
     }
 }
 
-/// What a run says about a mutant.
+/// What a run says about a defect.
 #[derive(Clone, Debug)]
 enum Trial {
     /// It passes.
     Lives,
     /// It blames the hypervisor.
-    Killed(Judgement),
+    Killed(Kill),
+    /// It blames the hypervisor by another kind of evidence than has to show the defect.
+    Otherwise(Kill),
     /// It went wrong for another reason.
-    Error(Judgement),
+    Error(Run, Judgement),
 }
 
 impl Trial {
-    /// What `outcome` says of a mutant, and of what it `shows` in: one of data is killed by data alone, and one of cost
-    /// by cost.
-    fn of(outcome: Outcome, shows: Option<Shows>) -> Self {
-        let is_elsewhere = match shows {
-            Some(Shows::Data) => !outcome.has_wrong_data(),
-            Some(Shows::Cost) => !outcome.has_excess(),
-            _ => false,
-        };
+    /// What `outcome` says of a defect that has to show in one of `by`.
+    fn of(outcome: Outcome, by: &[Sign]) -> Self {
         if !outcome.judgement.verdict.is_bad() {
-            Trial::Lives
-        } else if outcome.is_our_error() {
-            Trial::Error(outcome.judgement)
-        } else if is_elsewhere {
-            Trial::Lives
-        } else {
-            Trial::Killed(outcome.judgement)
+            return Trial::Lives;
         }
+        if outcome.is_our_error() {
+            return Trial::Error(outcome.run, outcome.judgement);
+        }
+        let kill = Kill {
+            signs: Sign::of(&outcome),
+            run: outcome.run,
+            judgement: outcome.judgement,
+        };
+        if kill.signs.iter().any(|sign| by.contains(sign)) {
+            Trial::Killed(kill)
+        } else {
+            Trial::Otherwise(kill)
+        }
+    }
+}
+
+/// The kinds of evidence of which one has to show `mutant`; any if it is none of the table.
+pub fn demanded(mutant: Option<Mutant>) -> &'static [Sign] {
+    match mutant.map(Mutant::shows) {
+        None => &Sign::ALL,
+        Some(Shows::Counts) => &[Sign::Counts],
+        Some(Shows::State) => &[Sign::State],
+        Some(Shows::Data) => &[Sign::Data],
+        Some(Shows::CountsAndData) => &[Sign::Counts, Sign::Data, Sign::Maintenance],
+        Some(Shows::Cost) => &[Sign::Cost],
     }
 }
 
@@ -125,9 +155,9 @@ pub fn judged(bench: &Bench, chosen: Vec<Mutant>) -> Vec<Mutant> {
         .collect()
 }
 
-/// Whether `run`, one of `runs`, can say anything about the mutant called `name`.
-fn concerns(run: &Run, name: &str, runs: &[Run]) -> bool {
-    match (shows(Some(name)), run.caches) {
+/// Whether `run`, one of `runs`, can say anything about `mutant`.
+fn concerns(run: &Run, mutant: Option<Mutant>, runs: &[Run]) -> bool {
+    match (mutant.map(Mutant::shows), run.caches) {
         (Some(Shows::Data), caches) => caches.is_some() && run.case.needs(Premise::Caches),
         (Some(Shows::Cost), caches) => caches.is_some() && run.case.needs(Premise::CountedCost),
         (_, None) => true,
@@ -136,243 +166,104 @@ fn concerns(run: &Run, name: &str, runs: &[Run]) -> bool {
     }
 }
 
-/// What is wrong with the mutant called `name`.
-fn shows(name: Option<&str>) -> Option<Shows> {
-    name.and_then(Mutant::by_name).map(Mutant::shows)
-}
-
-/// Runs all of `mutants` against all of `runs`.
-///
-/// # Errors
-///
-/// If there is no thread for them.
-pub fn full(
-    bench: &Bench,
-    mutants: &[Mutant],
-    runs: &[Run],
-    workers: NonZero<usize>,
-) -> Result<Matrix, NoThread> {
-    let progress = Progress::start(runs.len() * (mutants.len() + 1));
-    let whole = |run: &Run| progress.during(&run.label(), || bench.run(run));
-    let done = |_: &Run, outcome: &Outcome| progress.done(outcome.judgement.verdict);
-    let baseline = pool::map(runs, workers, whole, done)?;
-    let (green, red): (Vec<_>, Vec<_>) = baseline
-        .into_iter()
-        .partition(|outcome| outcome.judgement.verdict == Verdict::Pass);
-    let red = red
-        .into_iter()
-        .map(|outcome| (outcome.run, outcome.judgement))
-        .collect();
-
-    let trials = |mutant: &Mutant| {
-        let concerned = green
-            .iter()
-            .filter(|sound| concerns(&sound.run, mutant.name(), runs));
-        let mutated = concerned.map(|sound| {
-            (
-                sound.run.with_mutant(Some(mutant.name())),
-                patience(bench, sound),
-            )
-        });
-        mutated.collect::<Vec<(Run, Limits)>>()
-    };
-    let mutated_runs: Vec<(Run, Limits)> = mutants.iter().flat_map(trials).collect();
-    let mutated = |(run, limits): &(Run, Limits)| {
-        progress.during(&run.file_stem(), || {
-            let outcome = bench.run_on(&mut Worker::default(), run, *limits);
-            // That it was slow may be this machine's fault: only the full time proves a hang.
-            let outcome = if ran_out_of_time(&outcome) {
-                bench.run(run)
-            } else {
-                outcome
-            };
-            Trial::of(outcome, shows(run.mutant))
-        })
-    };
-    let done = |_: &(Run, Limits), _: &Trial| progress.done(Verdict::Pass);
-    let judged = pool::map(&mutated_runs, workers, mutated, done)?;
-    let mut judged = mutated_runs.iter().map(|(run, _)| *run).zip(judged);
-    progress.finish();
-
-    let mut errors = Vec::new();
-    let fates: Vec<Fate> = mutants
-        .iter()
-        .map(|mutant| {
-            let mut killers = Vec::new();
-            let own = mutated_runs
-                .iter()
-                .filter(|(run, _)| run.mutant == Some(mutant.name()));
-            for (run, trial) in judged.by_ref().take(own.count()) {
-                match trial {
-                    Trial::Lives => {}
-                    Trial::Killed(judgement) => killers.push((run, judgement)),
-                    Trial::Error(judgement) => errors.push((run, judgement)),
-                }
-            }
-            Fate {
-                mutant: *mutant,
-                killers,
-            }
-        })
-        .collect();
-    // A case that compares data has to kill by data, if there are caches to spoil it.
-    let caches = bench.without_model().is_none();
-    let kills = |case: &Case| {
-        let killers = fates.iter().flat_map(|fate| &fate.killers);
-        let mut own = killers.filter(|(run, _)| run.case.id == case.id);
-        own.any(|(run, _)| !(case.needs_cache_model() && caches) || run.caches.is_some())
-    };
-    let run = |case: &&Case| runs.iter().any(|run| run.case.id == case.id);
-    let lazy = CASES.iter().filter(run).filter(|case| !kills(case));
-    let (not_judged, idle) = lazy.partition(|case| {
-        bench
-            .target()
-            .machine
-            .missing_premise(case, caches)
-            .is_some()
-    });
-    Ok(Matrix {
-        fates,
-        red,
-        errors,
-        idle,
-        not_judged,
-    })
-}
-
 fn ran_out_of_time(outcome: &Outcome) -> bool {
     let end = outcome.observation.as_ref().map(|it| &it.end);
     outcome.judgement.verdict == Verdict::Timeout
         && matches!(end, Some(End::Stopped(Limit::Time(_))))
 }
 
-/// How long a mutated run may take. Many defects make a guest hang, so waiting as long as for an
-/// unknown hypervisor would take hours; how long this run takes without a defect is known.
-fn patience(bench: &Bench, sound: &Outcome) -> Limits {
-    let time = (sound.duration * SLOWER).clamp(LEAST.min(bench.limits.time), bench.limits.time);
-    Limits {
-        time,
-        ..bench.limits
-    }
+/// The cases of `runs` that nothing of `proofs` proves: those whose checks cannot fail on this machine, and the others.
+fn idle(
+    bench: &Bench,
+    runs: &[Run],
+    proofs: &[(Run, Mutant)],
+) -> (Vec<&'static Case>, Vec<&'static Case>) {
+    let proven: BTreeSet<&str> = proofs.iter().map(|(run, _)| run.case.id).collect();
+    let run: BTreeSet<&str> = runs.iter().map(|run| run.case.id).collect();
+    let idle = CASES.iter();
+    let idle = idle.filter(|case| run.contains(case.id) && !proven.contains(case.id));
+    idle.partition(|case| is_blind(bench, case))
 }
 
-/// Runs each of `mutants` until a first run kills it, trying remembered killers first.
+/// Whether the checks of `case` cannot fail on the machine of `bench`.
+pub fn is_blind(bench: &Bench, case: &Case) -> bool {
+    let caches = bench.without_model().is_none();
+    let machine = &bench.target().machine;
+    machine.missing_premise(case, caches).is_some()
+}
+
+/// Runs each of `mutants` until a first run kills it and, if `with_cases`, each case that has not killed one thereby
+/// until it does.
 ///
 /// # Errors
 ///
 /// If the file of remembered killers cannot be used, or there is no thread.
-pub fn quick(
+pub fn hunted(
     bench: &Bench,
     mutants: &[Mutant],
     runs: &[Run],
     workers: NonZero<usize>,
+    with_cases: bool,
 ) -> Result<Matrix, bench::Error> {
     let hunter = Hunter::new(bench, runs)?;
     let progress = Progress::start(mutants.len());
-    let hunt = |mutant: &Mutant| {
-        let killer = progress.during(mutant.name(), || hunter.first_kill(mutant.name()));
-        Fate {
-            mutant: *mutant,
-            killers: killer.into_iter().collect(),
-        }
-    };
-    let fates = pool::map(mutants, workers, hunt, |_, _| progress.done(Verdict::Pass))?;
+    let hunt = |mutant: &Mutant| progress.during(mutant.name(), || hunter.mutant(mutant.name()));
+    let hunts = pool::map(mutants, workers, hunt, |_, _| progress.done(Verdict::Pass))?;
     progress.finish();
-    Ok(Matrix {
-        fates,
+    let mut matrix = Matrix {
+        fates: Vec::new(),
         red: Vec::new(),
-        errors: hunter.into_errors(),
+        errors: Vec::new(),
         idle: Vec::new(),
         not_judged: Vec::new(),
-    })
-}
-
-/// Looks for one kill, and knows what it has learned about the hypervisor without a defect.
-#[derive(Debug)]
-pub struct Hunter<'a> {
-    bench: &'a Bench,
-    runs: &'a [Run],
-    remembered: Kills,
-    green: Mutex<HashMap<String, Arc<OnceLock<bool>>>>,
-    errors: Mutex<Vec<(Run, Judgement)>>,
-}
-
-impl<'a> Hunter<'a> {
-    /// A hunter that tries `runs`.
-    pub fn new(bench: &'a Bench, runs: &'a [Run]) -> Result<Self, Mistakes> {
-        Ok(Self {
-            bench,
-            runs,
-            remembered: Kills::read(&bench.workspace)?,
-            green: Mutex::default(),
-            errors: Mutex::default(),
-        })
+        proofs: Vec::new(),
+        is_whole: false,
+    };
+    for (mutant, hunt) in mutants.iter().zip(hunts) {
+        matrix.note(hunt.red, hunt.errors);
+        for kill in hunt.kills.iter().filter(|kill| hunter.is_proof(kill)) {
+            matrix.prove(kill, *mutant);
+        }
+        matrix.fates.push(Fate {
+            mutant: *mutant,
+            killers: hunt.kills,
+            otherwise: hunt.otherwise,
+        });
     }
-
-    /// The first run that kills the mutant called `mutant`.
-    pub fn first_kill(&self, mutant: &'static str) -> Option<(Run, Judgement)> {
-        let remembered = self.remembered.of(mutant);
-        let known = |run: &&&Run| remembered.contains(&run.label());
-        let runs = self
-            .runs
-            .iter()
-            .filter(|run| concerns(run, mutant, self.runs));
-        let runs: Vec<&Run> = runs.collect();
-        let first = runs.iter().filter(known);
-        let rest = runs.iter().filter(|run| !known(run));
-        first.chain(rest).find_map(|run| {
-            let mutated = run.with_mutant(Some(mutant));
-            match Trial::of(self.bench.run(&mutated), shows(Some(mutant))) {
-                Trial::Lives => None,
-                Trial::Killed(judgement) => self.is_green(run).then_some((mutated, judgement)),
-                Trial::Error(judgement) => {
-                    self.errors().push((mutated, judgement));
-                    None
-                }
+    if with_cases {
+        let (_, idle) = idle(bench, runs, &matrix.proofs);
+        let progress = Progress::start(idle.len());
+        let prove = |case: &&Case| progress.during(case.id, || hunter.proof(case, mutants));
+        let proofs = pool::map(&idle, workers, prove, |_, _| progress.done(Verdict::Pass))?;
+        progress.finish();
+        for (hunt, mutant) in proofs {
+            matrix.note(hunt.red, hunt.errors);
+            if let (Some(kill), Some(mutant)) = (hunt.kills.first(), mutant) {
+                matrix.prove(kill, mutant);
             }
-        })
+        }
+        (matrix.not_judged, matrix.idle) = self::idle(bench, runs, &matrix.proofs);
     }
-
-    /// Runs that went wrong so far for a reason that is not the mutant's.
-    pub fn errors(&self) -> MutexGuard<'_, Vec<(Run, Judgement)>> {
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn into_errors(self) -> Vec<(Run, Judgement)> {
-        let errors = self.errors.into_inner();
-        errors.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a run passes without a defect; asked once.
-    fn is_green(&self, run: &Run) -> bool {
-        let cell = {
-            let mut green = self.green.lock().unwrap_or_else(PoisonError::into_inner);
-            green.entry(run.label()).or_default().clone()
-        };
-        *cell.get_or_init(|| self.bench.run(run).judgement.verdict == Verdict::Pass)
-    }
+    Ok(matrix)
 }
 
-/// Remembers the killers of `matrix` for [`quick`]. Those that a rule's own words condemn come
-/// before those that crash or hang, which cost more time.
-///
-/// # Errors
-///
-/// If the file cannot be written.
-pub fn remember(workspace: &Workspace, matrix: &Matrix) -> io::Result<()> {
-    let mut text = String::from(
-        "# Which runs kill a mutant, for `mutants --quick` and `cargo test` to try first.\n\
-         # Written by `setway mutants --bless`.\n",
-    );
-    for fate in &matrix.fates {
-        let mut killers: Vec<_> = fate.killers.iter().collect();
-        killers.sort_by_key(|(_, judgement)| judgement.verdict != Verdict::Fail);
-        let labels: Vec<_> = killers
-            .iter()
-            .take(REMEMBERED)
-            .map(|(run, _)| format!("\"{}\"", run.label()))
-            .collect();
-        text += &format!("{} = [{}]\n", fate.mutant.name(), labels.join(", "));
+impl Matrix {
+    /// Takes down what says nothing about a mutant.
+    fn note(&mut self, red: Vec<(Run, Judgement)>, errors: Vec<(Run, Judgement)>) {
+        for (run, judgement) in red {
+            let label = run.label();
+            if !self.red.iter().any(|(known, _)| known.label() == label) {
+                self.red.push((run, judgement));
+            }
+        }
+        self.errors.extend(errors);
     }
-    fs_err::write(Kills::path(workspace), text)
+
+    /// Takes down that the case of `kill` killed `mutant`, unless it is known to kill.
+    fn prove(&mut self, kill: &Kill, mutant: Mutant) {
+        let id = kill.run.case.id;
+        if !self.proofs.iter().any(|(run, _)| run.case.id == id) {
+            self.proofs.push((kill.run.with_mutant(None), mutant));
+        }
+    }
 }

@@ -74,6 +74,31 @@ pub fn map_with<T: Sync, R: Send, S: Default>(
     started.map(|()| results.into_iter().flatten().collect())
 }
 
+/// The first of `items` for which `work` finds something, on `workers` threads. Which one that is does not depend on who
+/// is first, as long as `work` does not: what was begun before it is waited for.
+///
+/// # Errors
+///
+/// As [`map`].
+pub fn find<T: Sync, R: Send>(
+    items: &[T],
+    workers: NonZero<usize>,
+    work: impl Fn(&T) -> Option<R> + Sync,
+) -> Result<Option<R>, NoThread> {
+    let first = AtomicUsize::new(usize::MAX);
+    let numbered: Vec<(usize, &T)> = items.iter().enumerate().collect();
+    let attempt = |(n, item): &(usize, &T)| {
+        if first.load(Ordering::Relaxed) < *n {
+            return None;
+        }
+        let found = work(item)?;
+        first.fetch_min(*n, Ordering::Relaxed);
+        Some(found)
+    };
+    let found = map(&numbered, workers, attempt, |_, _| ())?;
+    Ok(found.into_iter().flatten().next())
+}
+
 fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
@@ -96,5 +121,24 @@ mod tests {
         let results = map(&items, workers, work, |_, _| reported += 1).expect("threads");
         assert_eq!(results, (0..20).map(|item| item * 2).collect::<Vec<_>>());
         assert_eq!(reported, 20);
+    }
+
+    #[test]
+    fn what_is_found_is_the_first_and_nothing_is_begun_after_it() {
+        let items: Vec<u64> = (0..1000).collect();
+        let workers = NonZero::new(4).expect("four is not zero");
+        let tried = AtomicUsize::new(0);
+        let work = |item: &u64| {
+            tried.fetch_add(1, Ordering::Relaxed);
+            // The later one is found sooner.
+            thread::sleep(Duration::from_millis(u64::from(*item == 20) * 30 + 1));
+            [20, 21].contains(item).then_some(*item)
+        };
+        assert_eq!(find(&items, workers, work).expect("threads"), Some(20));
+        assert!(tried.load(Ordering::Relaxed) < 30);
+        assert_eq!(
+            find(&items, workers, |_| None::<u64>).expect("threads"),
+            None
+        );
     }
 }

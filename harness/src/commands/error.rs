@@ -10,7 +10,7 @@ use crate::{
     judge::obligation::Conflict,
     lab::recording,
     plan::NoMatch,
-    provide,
+    provide::{self, patch},
     report::{self, document, explain},
     workspace,
 };
@@ -50,6 +50,9 @@ pub enum Error {
     /// The bench is not ready.
     #[error(transparent)]
     Bench(#[from] bench::Error),
+    /// Patches cannot be tried.
+    #[error(transparent)]
+    Patch(#[from] patch::Error),
     /// Something cannot be had.
     #[error(transparent)]
     Provide(#[from] provide::Error),

@@ -3,12 +3,12 @@
 use std::fmt::{self, Write as _};
 
 use setway_policy::Mutant;
-use setway_report::{Kill, MUTANTS_SCHEMA, MutantError, MutantsReport};
+use setway_report::{MUTANTS_SCHEMA, MutantError, MutantsReport};
 
 use crate::{
     bench::{
         self, Bench,
-        mutants::{self, Matrix},
+        mutants::{self, Kill, Matrix, kills::Kills, matrix, order},
     },
     catalog::{Catalog, Unknown, hypervisor},
     cli::{ListFormat, MutantsArgs},
@@ -38,20 +38,23 @@ pub fn mutants(
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
 
     let workers = args.engine.workers();
-    let mut matrix = if args.quick {
-        mutants::quick(&bench, &chosen, &runs, workers)?
+    // Only all mutants together can say that a case kills none.
+    let is_everything = args.filters.is_empty();
+    let mut matrix = if args.all {
+        matrix::whole(&bench, &chosen, &runs, workers).map_err(bench::Error::from)?
     } else {
-        mutants::full(&bench, &chosen, &runs, workers).map_err(bench::Error::from)?
+        mutants::hunted(&bench, &chosen, &runs, workers, is_everything)?
     };
-    if !args.filters.is_empty() {
-        // Only all mutants together can say that a case kills none.
+    if !is_everything {
         matrix.idle.clear();
         matrix.not_judged.clear();
     }
     if args.bless {
-        mutants::remember(workspace, &matrix)?;
+        let mut kills = Kills::read(workspace)?;
+        kills.learn(&matrix, |run| order::cost(run, bench.obligations.as_ref()));
+        kills.write(workspace)?;
     }
-    let report = report(&matrix, args.quick, bench.without_model());
+    let report = report(&matrix, bench.without_model());
     super::print(&match args.format {
         ListFormat::Json => document::to_text(&report)?,
         ListFormat::Human => human(&report),
@@ -80,17 +83,18 @@ fn select(filters: &[String]) -> Result<Vec<Mutant>, Unknown> {
 }
 
 /// The kill matrix as a report.
-fn report(matrix: &Matrix, quick: bool, without_model: Option<&str>) -> MutantsReport {
+fn report(matrix: &Matrix, without_model: Option<&str>) -> MutantsReport {
     let ids = |cases: &[&'static setway_cases::Case]| {
         let ids = cases.iter().map(|case| case.id.to_owned());
         ids.collect()
     };
-    let labels = |runs: &[(Run, Judgement)]| runs.iter().map(|(run, _)| run.label()).collect();
     let mutants = matrix.fates.iter().map(|fate| setway_report::Mutant {
         name: fate.mutant.name().to_owned(),
         defect: fate.mutant.defect().to_owned(),
-        killed_by: labels(&fate.killers),
+        shows: fate.mutant.shows().name().to_owned(),
+        killed_by: fate.killers.iter().map(|kill| kill.run.label()).collect(),
         kills: fate.killers.iter().map(kill).collect(),
+        otherwise: fate.otherwise.iter().map(kill).collect(),
     });
     let errors = matrix.errors.iter().map(|(run, judgement)| MutantError {
         mutant: run.mutant_name().to_owned(),
@@ -103,22 +107,34 @@ fn report(matrix: &Matrix, quick: bool, without_model: Option<&str>) -> MutantsR
         survivors: matrix.survivors().map(|it| it.name().to_owned()).collect(),
         idle_cases: ids(&matrix.idle),
         not_judged_cases: ids(&matrix.not_judged),
-        red_without_defect: labels(&matrix.red),
-        red: matrix.red.iter().map(kill).collect(),
+        red_without_defect: matrix.red.iter().map(|(run, _)| run.label()).collect(),
+        red: matrix.red.iter().map(red).collect(),
         errors: errors.collect(),
-        quick,
+        quick: !matrix.is_whole,
         without_cache_model: without_model.map(str::to_owned),
+        patches: Vec::new(),
     }
 }
 
-fn kill((run, judgement): &(Run, Judgement)) -> Kill {
-    Kill {
+/// A run that kills, as reports have it.
+pub(super) fn kill(kill: &Kill) -> setway_report::Kill {
+    let signs = kill.signs.iter().map(|sign| sign.name().to_owned());
+    setway_report::Kill {
+        signs: signs.collect(),
+        ..red(&(kill.run, kill.judgement.clone()))
+    }
+}
+
+fn red((run, judgement): &(Run, Judgement)) -> setway_report::Kill {
+    setway_report::Kill {
         run: run.label(),
         case: run.case.id.to_owned(),
+        rule: run.case.rule.id.to_owned(),
         isa: run.isa.name().to_owned(),
         caches: run.caches.map(|caches| caches.to_string()),
         verdict: judgement.verdict,
         reason: judgement.reason.clone(),
+        signs: Vec::new(),
     }
 }
 
@@ -134,7 +150,7 @@ fn write(text: &mut String, report: &MutantsReport) -> fmt::Result {
     for mutant in &report.mutants {
         writeln!(text, "{}: {}", mutant.name, mutant.defect)?;
         match mutant.kills.first() {
-            None => writeln!(text, "  SURVIVES")?,
+            None => survives(text, mutant)?,
             Some(kill) if report.quick => {
                 let reason = kill.reason.as_deref().unwrap_or_default();
                 writeln!(text, "  killed by {}: {}: {reason}", kill.run, kill.verdict)?;
@@ -182,8 +198,26 @@ fn write(text: &mut String, report: &MutantsReport) -> fmt::Result {
     writeln!(text, "\n{killed} of {all} mutants killed")
 }
 
+/// That nothing killed a mutant, and what noticed it all the same.
+fn survives(text: &mut String, mutant: &setway_report::Mutant) -> fmt::Result {
+    writeln!(text, "  SURVIVES")?;
+    let Some(kill) = mutant.otherwise.first() else {
+        return Ok(());
+    };
+    let reason = kill.reason.as_deref().unwrap_or_default();
+    writeln!(
+        text,
+        "  it must show in {}, and {} runs show it in something else, as {} does in {}: {}: {reason}",
+        mutant.shows,
+        mutant.otherwise.len(),
+        kill.run,
+        kill.signs.join(" and "),
+        kill.verdict
+    )
+}
+
 /// The killers of one mutant, one line per case.
-fn killers(text: &mut String, kills: &[Kill]) -> fmt::Result {
+fn killers(text: &mut String, kills: &[setway_report::Kill]) -> fmt::Result {
     for case in kills.chunk_by(|a, b| a.case == b.case) {
         let verdicts = case.iter().map(|kill| match &kill.caches {
             Some(caches) => format!("{} [{caches}] {}", kill.isa, kill.verdict),

@@ -15,7 +15,7 @@ use crate::{
     provide::{
         self,
         build::{
-            Images,
+            Image, Images,
             plugin::{self, Plugin},
         },
         linux_system,
@@ -69,7 +69,7 @@ pub enum Error {
 }
 
 /// All that boots of a target are made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Boot {
     /// The hypervisor and the machine.
     pub target: Target,
@@ -153,6 +153,16 @@ impl Boot {
             agent,
             model,
         })
+    }
+
+    /// The same with `image` in place of the one of its name.
+    #[must_use]
+    pub fn with_image(&self, image: Image) -> Self {
+        let images = self.images.clone().with(image);
+        Self {
+            images,
+            ..self.clone()
+        }
     }
 
     /// MiB of memory of the machine.

@@ -156,6 +156,13 @@ impl Images {
         self.by_name.get(name)
     }
 
+    /// The same images with `image` in place of the one of its name.
+    #[must_use]
+    pub fn with(mut self, image: Image) -> Self {
+        self.by_name.insert(image.recipe.name, image);
+        self
+    }
+
     /// All images that were built, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Image> {
         self.by_name.values()

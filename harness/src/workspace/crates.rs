@@ -125,6 +125,11 @@ impl Crates {
         Ok(all)
     }
 
+    /// The directories of all crates, relative to the checkout.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        self.by_name.values().map(|found| found.dir.as_str())
+    }
+
     /// The directory of `package`, relative to the checkout; `None` if the workspace has no such package.
     pub fn directory(&self, package: &str) -> Option<&str> {
         self.by_name.get(package).map(|found| found.dir.as_str())

@@ -168,7 +168,7 @@ fn bind_to_this_thread(command: &mut Command, inherited: Vec<RawFd>) {
     unsafe { command.pre_exec(prepare) };
 }
 
-/// On SIGINT, SIGTERM and SIGHUP kills every child and ends with the shell's code for SIGINT.
+/// On SIGINT, SIGTERM and SIGHUP kills every child, removes every [passing](super::passing) directory, and ends with the shell's code for SIGINT.
 pub fn die_on_signals() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
         let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,6 +176,7 @@ pub fn die_on_signals() -> Result<(), ctrlc::Error> {
             // An error means that nobody is left to kill.
             let _ = kill_process_group(group, Signal::KILL);
         }
+        super::passing::remove_all();
         // The lock is still held: no new child can start before the process is gone.
         std::process::exit(130);
     })

@@ -43,9 +43,21 @@ impl Site {
             Site::Psci => "psci",
         }
     }
+
+    /// The file where it is, relative to `hyp-under-test`.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Site::Policy => "policy/src/lib.rs",
+            Site::Emulation => "aarch64/src/emulation.rs",
+            Site::Stage2 => "aarch64/src/stage2.rs",
+            Site::Traps => "aarch64/src/traps.rs",
+            Site::Vcpu => "aarch64/src/vcpu.rs",
+            Site::Psci => "aarch64/src/psci.rs",
+        }
+    }
 }
 
-/// What is wrong where the mistake shows, and so what kills the mutant.
+/// What is wrong where the mistake shows, and so the kind of evidence that kills the mutant; no other does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     /// How often the guest traps, or its memory is flushed.

@@ -2,22 +2,10 @@
 use setway_policy::{Mutant, Site};
 use std::{fs, path::Path};
 
-/// The file in which a mistake of this site is made.
-fn file(site: Site) -> &'static str {
-    match site {
-        Site::Policy => "policy/src/lib.rs",
-        Site::Emulation => "aarch64/src/emulation.rs",
-        Site::Stage2 => "aarch64/src/stage2.rs",
-        Site::Traps => "aarch64/src/traps.rs",
-        Site::Vcpu => "aarch64/src/vcpu.rs",
-        Site::Psci => "aarch64/src/psci.rs",
-    }
-}
-
-/// The contents of that file without comments.
+/// The contents of the file of `site`, without comments.
 fn source(site: Site) -> String {
     let hypervisors = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let text = fs::read_to_string(hypervisors.join(file(site))).unwrap();
+    let text = fs::read_to_string(hypervisors.join(site.file())).unwrap();
     let code = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
@@ -41,7 +29,7 @@ fn every_mutant_is_made_where_its_site_says() {
             assert!(
                 mentions(&text, &format!("{mutant:?}")),
                 "{} does not mention {mutant:?}, whose site is {}",
-                file(site),
+                site.file(),
                 site.name()
             );
         }

@@ -138,8 +138,8 @@ catalogue! {
     { id: "CPU-KEPT", rule: CPU_KEPT, run: psci::kept }
     { id: "COST-TRAP", rule: COST_TRAP, run: cost::traps, premises: &[CountedCost, TvmTraps] }
     { id: "COST-FLUSH", rule: COST_FLUSH, run: cost::flushes, premises: &[CountedCost] }
-    { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost] }
-    { id: "COST-SEQUENCE/hand-over", rule: COST_SEQUENCE, run: cost::hand_over, premises: &[CountedCost] }
+    { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost], other_traps: 16 }
+    { id: "COST-SEQUENCE/hand-over", rule: COST_SEQUENCE, run: cost::hand_over, premises: &[CountedCost], other_traps: 16 }
     { id: "COST-SEQUENCE/pairs", rule: COST_SEQUENCE, run: set_way::pairs, premises: &[CountedCost] }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }

@@ -1,4 +1,6 @@
 use super::*;
+use std::collections::BTreeMap;
+
 use crate::{
     catalog::obligation::Want,
     evidence::observation::Counts,
