@@ -219,6 +219,9 @@ impl Bench {
 
     /// Makes a run, and takes all that it shows.
     fn capture(&self, worker: &mut Worker, run: &Run, limits: Limits) -> Result<Capture, String> {
+        let mut limits = limits;
+        // A simulator with caches runs all CPUs on one thread.
+        limits.time *= run.case.cpus.saturating_sub(1).max(1);
         match &self.target().hypervisor.agent {
             Some(_) => self.run_in_session(worker, run, limits),
             None => self.run_alone(run, limits),

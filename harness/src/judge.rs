@@ -198,6 +198,7 @@ pub(crate) mod tests {
             stderr: String::new(),
             modelled: None,
             may_be_stale: MayBeStale::Nothing,
+            at_once: false,
             bases: Default::default(),
             programs: Vec::new(),
             seen: Vec::new(),

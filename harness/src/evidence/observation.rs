@@ -287,6 +287,8 @@ pub struct Observation {
     pub account: Option<Account>,
     /// What the case itself makes stale.
     pub may_be_stale: MayBeStale,
+    /// CPUs acted at once: see [`Case::at_once`](setway_cases::Case::at_once).
+    pub at_once: bool,
     /// What the cache model noticed, if there was one.
     pub modelled: Option<Modelled>,
     /// The random programs that the guest ran, if any.

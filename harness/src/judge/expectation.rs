@@ -223,7 +223,11 @@ fn write(text: &mut String, observation: &Observation) -> std::fmt::Result {
             writeln!(text, "events lost: {}", account.lost)?;
         }
         writeln!(text, "trace:")?;
-        for same in account.events.chunk_by(|a, b| a == b) {
+        let mut events = account.events.clone();
+        if observation.at_once {
+            events.sort_unstable();
+        }
+        for same in events.chunk_by(|a, b| a == b) {
             match same.len() {
                 1 => writeln!(text, "  {}", same[0])?,
                 times => writeln!(text, "  {} ({times} times)", same[0])?,

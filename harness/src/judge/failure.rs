@@ -171,7 +171,8 @@ impl Failure {
             clean: flush.clean,
             invalidate: flush.invalidate,
         });
-        let missed = flushes.filter(|flush| flush.missed > 0);
+        // What another CPU has stored since the flush began is no miss. Where CPUs act at once, it is for data to show one.
+        let missed = flushes.filter(|flush| flush.missed > 0 && !observation.at_once);
         let missed = missed.map(|flush| Failure::Missed {
             pc: flush.pc,
             lines: flush.missed,

@@ -15,6 +15,8 @@ pub struct Case {
     pub setting: Setting,
     /// How many CPUs it needs.
     pub cpus: u32,
+    /// Its CPUs act at once, so that the order of what they do is chance, and one may store while another's flush goes on.
+    pub at_once: bool,
     /// What must hold for it to say anything.
     pub premises: &'static [Premise],
     /// How many instructions each of its steps executes, at most, that may trap without being set/way ops, writes of
@@ -33,6 +35,7 @@ impl Case {
             isas: &IsaName::ALL,
             setting: Setting::Guest,
             cpus: 1,
+            at_once: false,
             premises: &[],
             other_traps: 0,
             hidden: false,

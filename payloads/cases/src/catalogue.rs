@@ -119,7 +119,7 @@ catalogue! {
 
     { id: "COH-EACH/three", rule: COH_EACH, run: |cx| several::each_in_turn(cx, 2), cpus: 3, premises: &[Caches] }
     { id: "COH-EACH/four", rule: COH_EACH, run: |cx| several::each_in_turn(cx, 3), cpus: 4, premises: &[Caches] }
-    { id: "COH-HAMMER", rule: COH_HAMMER, run: several::all_at_once, cpus: 4, premises: &[Caches] }
+    { id: "COH-HAMMER", rule: COH_HAMMER, run: several::all_at_once, cpus: 4, at_once: true, premises: &[Caches] }
 
     { id: "CPU-RESET", rule: CPU_RESET, run: vcpus::reset, cpus: 2 }
     { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2 }

@@ -141,6 +141,7 @@ impl Observation {
             caches: guest.of().map(|it: record::Cache| Cache::of(&it)).collect(),
             account,
             may_be_stale: MayBeStale::of(run.case),
+            at_once: run.case.at_once,
             modelled,
             programs: guest.of().collect(),
             seen: guest
