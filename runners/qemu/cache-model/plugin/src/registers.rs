@@ -251,7 +251,10 @@ impl Registers {
 fn needs_carry(address: Address) -> bool {
     matches!(
         address,
-        Address::Base {
+        Address::Table {
+            shift: Shift::RotateThroughCarry,
+            ..
+        } | Address::Base {
             offset: Offset::Register {
                 shift: Shift::RotateThroughCarry,
                 ..
