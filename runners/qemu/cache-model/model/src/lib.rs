@@ -166,10 +166,9 @@ impl Model {
             at,
             len: bytes.len(),
         };
+        let everywhere = self.config.schedule == Schedule::Coherent;
         let page = self.memory.page(at);
-        page.bytes_mut(memory::Level::Private, range)
-            .copy_from_slice(bytes);
-        page.truth_mut(range).copy_from_slice(bytes);
+        page.put(memory::Level::Private, range, bytes, everywhere);
         let line = page.line_mut(at);
         line.stored = Some((actor, Path::WriteBack));
         line.maintained = None;
@@ -254,14 +253,14 @@ impl Model {
             self.take_away(at, own);
         }
         self.generation += u64::from(!cached);
+        let everywhere = self.config.schedule == Schedule::Coherent;
         let page = self.memory.page(at);
         let level = if cached {
             memory::Level::Private
         } else {
             memory::Level::Poc
         };
-        page.bytes_mut(level, range).copy_from_slice(bytes);
-        page.truth_mut(range).copy_from_slice(bytes);
+        page.put(level, range, bytes, everywhere);
         let line = page.line_mut(at);
         line.stored = Some((actor, path));
         line.maintained = None;

@@ -3,6 +3,7 @@
 //! Each finds out what is done and where ([`Cpus`]), has it done ([`Stage`]), and reports what the model has
 //! noticed ([`Report`]).
 
+mod compare;
 mod fetch;
 
 use setway_architecture::{
@@ -46,6 +47,7 @@ impl Action<'_> {
             && self.site.condition >= ALWAYS
         {
             let address = self.cpus.address(self.site, access.address);
+            self.prepares(address, access.len.into());
             if self.steady_at(address, access.len.into()).is_some() {
                 return self.count_load();
             }
@@ -97,6 +99,7 @@ impl Action<'_> {
             return;
         }
         let address = self.cpus.address(self.site, access.address);
+        self.prepares(address, access.len.into());
         for piece in pieces(address, access.len.into()) {
             let Some((offset, path)) = self.locate(piece) else {
                 continue;
@@ -126,12 +129,14 @@ impl Action<'_> {
         self.refresh();
         // First of all, what was stored: whatever else is done may put other bytes there.
         let mut stored = [PendingStore::NOTHING; 2];
-        for (piece, stored) in pieces(address, len).zip(&mut stored) {
-            if let Some((offset, path)) = self.locate(piece) {
-                *stored = PendingStore::new(piece, offset, path);
-                self.stage.ram.read(offset, stored.bytes_mut());
+        self.stage.undisturbed(|stage| {
+            for (piece, stored) in pieces(address, len).zip(&mut stored) {
+                if let Some((offset, path)) = self.cpus.locate(stage, self.cpu, self.site, piece) {
+                    *stored = PendingStore::new(piece, offset, path);
+                    stage.ram.read(offset, stored.bytes_mut());
+                }
             }
-        }
+        });
         self.begin_run();
         self.learn_zeros(&stored);
         self.stage.settle();
@@ -274,6 +279,7 @@ impl Action<'_> {
     fn drain(&mut self) {
         self.report_events();
         self.stage.settle_written_back();
+        self.report_differing();
     }
 
     #[inline]

@@ -24,6 +24,8 @@ pub struct Cpus {
     thread: Option<ThreadId>,
     /// The current CPU's registers, once there is a CPU.
     registers: Option<Registers>,
+    /// The number of the last place at which an access was prepared, and the range of virtual addresses.
+    pub prepared: (u32, Range),
 }
 
 impl Cpus {
@@ -34,6 +36,7 @@ impl Cpus {
             objects: vec![0; count],
             thread: None,
             registers: None,
+            prepared: (u32::MAX, Range { at: 0, len: 0 }),
         }
     }
 

@@ -35,6 +35,11 @@ const KNOWN: &str = "memory=FILE, base=ADDRESS, cpus=N, line=BYTES, sets=N, ways
                      system=on|off, schedule=NAME, arm=start|guest|run";
 
 impl Options {
+    /// Whether the plugin only compares what the model says with what QEMU does.
+    pub fn compares(&self) -> bool {
+        self.caches.schedule == Schedule::Coherent
+    }
+
     /// Reads `key=value` arguments.
     pub fn parse<'a>(
         arguments: impl Iterator<Item = &'a str>,

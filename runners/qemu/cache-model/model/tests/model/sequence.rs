@@ -190,6 +190,7 @@ pub fn fixed_schedule() -> impl Strategy<Value = Schedule> {
         Schedule::Eager,
         Schedule::Refill,
         Schedule::Migrate,
+        Schedule::Coherent,
     ])
 }
 
