@@ -75,6 +75,8 @@ impl Action<'_> {
             Instruction::SetWay { op, rt } => self.by_set_way(op, rt),
             Instruction::Tlb => self.cpus.forget_translations(),
             Instruction::SystemWrite(register) if registers::governs_translation(register) => {
+                let value = self.cpus.operand(self.site, register.rt);
+                self.cpus.write_el12(self.cpu, register, value);
                 self.cpus.make_stale(self.cpu)
             }
             // A hypervisor or firmware may answer by resetting any CPU.
@@ -83,6 +85,10 @@ impl Action<'_> {
             Instruction::ExceptionReturn => {
                 if let Some((state, pc)) = self.cpus.returns_to(self.site.state) {
                     self.before_fetch(state, pc);
+                }
+                // A host may have changed what QEMU shows only below EL2.
+                if self.site.state.el == 2 {
+                    self.cpus.make_stale(self.cpu);
                 }
             }
             // Whatever comes next comes by: no line is steady any more.
@@ -240,7 +246,7 @@ impl Action<'_> {
     /// Reads the CPU's registers again, if they may have changed.
     #[inline]
     fn refresh(&mut self) {
-        if self.cpus.refresh(self.cpu) {
+        if self.cpus.refresh(self.cpu, self.site.state.el) {
             let possible = self.cpus.may_speculate();
             self.stage.model.set_speculation(possible);
         }
@@ -318,7 +324,7 @@ impl Action<'_> {
     fn counts(&self) -> bool {
         match self.options.arm {
             Arm::Run => self.is_guest(),
-            Arm::Start | Arm::Guest => self.site.state.el < 2,
+            Arm::Start | Arm::Guest | Arm::At(_) => self.site.state.el < 2,
         }
     }
 

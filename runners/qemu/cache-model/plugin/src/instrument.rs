@@ -104,9 +104,11 @@ fn await_beginning(watch: &mut Watch, block: &Block<'_>, state: State) {
     let (bytes, size) = last.bytes();
     let instruction = site::decode(bytes, size, state);
     let sites = &mut watch.sites;
-    if watch.arming.may_begin_with(instruction, state)
-        && let Some(site) = sites.find(last.address(), bytes, size, state, ALWAYS)
+    if watch
+        .arming
+        .may_begin_with(block.address(), instruction, state)
     {
+        let site = sites.any(last.address(), bytes, size, state, ALWAYS);
         last.before::<MayBegin>(site);
     }
 }
