@@ -51,9 +51,8 @@ fn payload(isa: Isa, qemu: &VersionFile) -> Result<(), Failed> {
     let target = catalog.target("reference")?;
     let plain = ["COH-LOOP/csw", "COH-CPUS", "EXA-RT/set-way"].map(|id| run_of(id, isa));
     let (workspace, name) = (workspace(), Some(qemu.name.as_str()));
-    let (bench, runs) =
-        Bench::prepare(workspace, &catalog, target, name, Some(&coherent), &plain)
-            .map_err(|error| error.to_string())?;
+    let (bench, runs) = Bench::prepare(workspace, &catalog, target, name, Some(&coherent), &plain)
+        .map_err(|error| error.to_string())?;
     for run in runs {
         let outcome = bench.run(&run);
         if outcome.judgement.verdict.is_bad() {

@@ -17,7 +17,7 @@ use setway::{
     provide::{build::plugin, qemu::Qemu},
 };
 use setway_protocol::{
-    Model, read,
+    Channel, parse,
     record::{Compared, Differs, Message},
 };
 use setway_testing::workspace;
@@ -104,9 +104,8 @@ impl Software {
             command.args(["-no-reboot", "-accel", "tcg,thread=single"]);
             command.args(["-d", "plugin", "-D", &inherited.log]);
             command.arg("-m").arg(MEMORY.to_string());
-            let backend = format!(
-                "memory-backend-file,id=memory,size={MEMORY}M,share=on,mem-path={memory}"
-            );
+            let backend =
+                format!("memory-backend-file,id=memory,size={MEMORY}M,share=on,mem-path={memory}");
             command.args(["-object", &backend, "-machine", "memory-backend=memory"]);
             let options = format!("memory={memory},schedule=coherent,arm={}", self.arm);
             command
@@ -166,7 +165,7 @@ impl Software {
         let mut compared = None;
         let mut differs = Vec::new();
         for line in log.lines() {
-            let Some(Ok(record)) = read::<Model>(line) else {
+            let Some(Ok(record)) = parse(line, Channel::Log) else {
                 continue;
             };
             match Message::try_from(record) {

@@ -276,7 +276,7 @@ pub(super) fn compared(records: &Records, gaps: &mut Vec<Gap>) {
 }
 
 /// Something that differs, for people.
-fn difference(it: &record::Differs) -> String {
+fn difference(it: record::Differs) -> String {
     let pc = it.by.code.map_or(0, |code| code.pc.0);
     format!(
         "{} at {:#x}, by the instruction at {pc:#x}: QEMU has {:#x}, the model {:#x}",
