@@ -138,7 +138,9 @@ impl Page {
     pub(crate) fn view(&self, path: Path, range: Range) -> &[u8] {
         let line = self.line(range.at);
         let level = match path {
-            Path::WriteBack | Path::WriteThrough if line.is_held() => Level::Private,
+            Path::WriteBack | Path::WriteThrough | Path::CoherentFetch if line.is_held() => {
+                Level::Private
+            }
             Path::NonCacheable => Level::Poc,
             _ if line.system.is_present() => Level::System,
             _ => Level::Poc,

@@ -236,7 +236,10 @@ impl Cpus {
         piece: Range,
     ) -> Option<(u64, Path)> {
         let read = |step| stage.descriptor(actor, step);
-        let Target { address, path } = self.cpus[cpu].translate_fetch(state, piece.at, read)?;
+        let registers = self.registers.as_ref();
+        let cacheable = registers.map_or(Path::Fetch, Registers::fetch_path);
+        let cpu = &self.cpus[cpu];
+        let Target { address, path } = cpu.translate_fetch(state, piece.at, cacheable, read)?;
         Some((stage.ram.offset(address, piece.len)?, path))
     }
 }

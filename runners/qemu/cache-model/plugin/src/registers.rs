@@ -2,9 +2,11 @@
 
 use setway_architecture::{
     decode::{self, Address, Encoding, Offset, Shift, SystemRegister},
-    registers::Hcr,
+    registers::{Clidr, Ctr, Hcr},
     translate,
 };
+
+use setway_cache_model::Path;
 
 use crate::{
     api::{Buffer, RegisterHandle},
@@ -27,6 +29,10 @@ pub struct Registers {
     mair1: Option<RegisterHandle>,
     /// There are names for EL1's registers that mean them wherever the CPU is.
     has_el12: bool,
+    /// CTR and CLIDR.
+    identification: [Option<RegisterHandle>; 2],
+    /// How cacheable fetches see memory, once those have been read.
+    fetch_path: Option<Path>,
     /// Where the general registers are, once that is known.
     env: Option<CpuEnv>,
     buffer: Buffer,
@@ -94,10 +100,32 @@ impl Registers {
                 None => optional(&["MAIR1"]),
                 Some(_) => None,
             },
+            identification: [&["CTR_EL0", "CTR"], &["CLIDR", "CLIDR_EL1"]].map(|it| optional(it)),
+            fetch_path: None,
             has_el12: optional(&["SCTLR_EL12"]).is_some(),
             env: None,
             buffer: Buffer::new(),
         })
+    }
+
+    /// How cacheable fetches see memory.
+    pub fn fetch_path(&self) -> Path {
+        self.fetch_path.unwrap_or(Path::Fetch)
+    }
+
+    /// Whether what is stored can be fetched without having been cleaned to the PoU: CTR.IDC says so, and a CLIDR by
+    /// which there is nothing above the PoU, or the PoC, that could be cleaned (DDI 0487, CTR_EL0.IDC).
+    fn read_fetch_path(&mut self) -> Path {
+        let [ctr, clidr] = self
+            .identification
+            .map(|it| it.map(|it| self.buffer.read(it)));
+        let has_idc = ctr.is_some_and(|it| Ctr(it).idc());
+        let has_nothing = clidr.is_some_and(|it| Clidr(it).is_unified_everywhere());
+        if has_idc || has_nothing {
+            Path::CoherentFetch
+        } else {
+            Path::Fetch
+        }
     }
 
     /// Whether QEMU shows EL2's registers by the names of EL1's on a CPU that is at `el` and has this HCR_EL2. A host
@@ -149,6 +177,9 @@ impl Registers {
     /// The state of the current CPU, which is about to execute the block at `address`. `None` if it is one
     /// in which this CPU cannot be watched.
     pub fn state(&mut self, address: u64) -> Option<State> {
+        if self.fetch_path.is_none() {
+            self.fetch_path = Some(self.read_fetch_path());
+        }
         if self.env.is_none() {
             self.env = self.find_env(address);
         }

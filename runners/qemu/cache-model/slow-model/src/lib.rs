@@ -91,7 +91,7 @@ impl Slow {
                 self.fill(actor.cpu, line);
                 self.copy(actor.cpu, line).expect("it was filled").bytes
             }
-            Path::NonCacheable => self.memory[&line],
+            Path::NonCacheable | Path::CoherentFetch => self.view(path, line),
             Path::Fetch => match self.system.get(&line) {
                 Some(shared) => shared.bytes,
                 None => self.memory[&line],
@@ -199,7 +199,9 @@ impl Slow {
         let system = self.system.get(&line).map(|shared| shared.bytes);
         let memory = self.memory[&line];
         match path {
-            Path::WriteBack | Path::WriteThrough => private.or(system).unwrap_or(memory),
+            Path::WriteBack | Path::WriteThrough | Path::CoherentFetch => {
+                private.or(system).unwrap_or(memory)
+            }
             Path::Fetch => system.unwrap_or(memory),
             Path::NonCacheable => memory,
         }
