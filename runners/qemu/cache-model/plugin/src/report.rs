@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use setway_architecture::maintenance::{SetWayOp, VaOp};
-use setway_cache_model::{Actor, Event, LostWrite, Model, StaleRead, Where};
+use setway_cache_model::{Actor, Event, LostWrite, Model, Range, StaleRead, Where};
 use setway_protocol::{
     Hex, Kind, MOST_NOTICES, RecordWriter, VERSION,
     record::{self, Armed, Compared, ModelBegin, ModelTotals, Ops},
@@ -239,7 +239,7 @@ impl Report {
         what: word::Difference,
         by: Actor,
         sites: &Sites,
-        at: u64,
+        at: Range,
         qemu: &[u8],
         model: &[u8],
     ) {
@@ -256,8 +256,8 @@ impl Report {
         self.write(&record::Differs {
             what,
             by: words::actor(sites, by),
-            at: Hex(at),
-            len: qemu.len() as u64,
+            at: Hex(at.at),
+            len: at.len as u64,
             qemu: Hex(words::number(qemu)),
             model: Hex(words::number(model)),
         });

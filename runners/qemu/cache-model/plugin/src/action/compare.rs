@@ -33,7 +33,7 @@ impl Action<'_> {
             if n == 0 && done.physical.is_some() && done.physical != address {
                 let of = |address: Option<u64>| address.unwrap_or(0).to_le_bytes();
                 let (qemu, model) = (of(done.physical), of(address));
-                self.differs(Difference::Address, done.address, &qemu, &model);
+                self.differs(Difference::Address, done.address, done.len, &qemu, &model);
                 return;
             }
             let located = self.locate(piece);
@@ -52,7 +52,8 @@ impl Action<'_> {
                         Difference::Load
                     };
                     let at = done.address.wrapping_add(from as u64);
-                    self.differs(what, at, &differing.qemu, &differing.model);
+                    let len = differing.qemu.len();
+                    self.differs(what, at, len, &differing.qemu, &differing.model);
                 }
             }
         }
@@ -71,7 +72,13 @@ impl Action<'_> {
                 0
             };
             let (qemu, model) = (done.address.to_le_bytes(), prepared.to_le_bytes());
-            self.differs(Difference::Unexpected, done.address, &qemu, &model);
+            self.differs(
+                Difference::Unexpected,
+                done.address,
+                done.len,
+                &qemu,
+                &model,
+            );
         }
     }
 
@@ -84,7 +91,7 @@ impl Action<'_> {
         self.report.compared_fetch();
         if !right {
             let qemu = bytes.get(..8).unwrap_or(bytes);
-            self.differs(Difference::Code, self.site.pc, qemu, &[]);
+            self.differs(Difference::Code, self.site.pc, bytes.len(), qemu, &[]);
         }
         true
     }
@@ -100,12 +107,13 @@ impl Action<'_> {
                     model,
                 } = differing;
                 let at = self.stage.ram.address(offset);
-                self.differs(Difference::Memory, at, &qemu, &model);
+                self.differs(Difference::Memory, at, qemu.len(), &qemu, &model);
             }
         }
     }
 
-    fn differs(&mut self, what: Difference, at: u64, qemu: &[u8], model: &[u8]) {
+    fn differs(&mut self, what: Difference, at: u64, len: usize, qemu: &[u8], model: &[u8]) {
+        let at = Range { at, len };
         let actor = self.actor();
         self.report
             .differs(what, actor, self.sites, at, qemu, model);
