@@ -288,11 +288,9 @@ impl Catalog {
             let file = workspace
                 .expectations()
                 .join(format!("findings/{}.toml", finding.id));
-            for name in finding
-                .hypervisors
-                .iter()
-                .filter(|name| self.target(name).is_err())
-            {
+            let names = finding.hypervisors.iter().chain(&finding.except);
+            let is_label = |name: &str| self.target(name).is_ok_and(|it| it.label() == name);
+            for name in names.filter(|name| !is_label(name)) {
                 mistakes.add(&file, None, Unknown::new("hypervisor", name, known.clone()));
             }
             let others = finding.runs.iter().filter_map(|it| it.unless.as_ref());

@@ -132,7 +132,8 @@ pub struct EngineArgs {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
     /// Cache schedules to simulate, where the cache model is supported: lazy, eager, refill, migrate,
-    /// random:SEED, several with commas; all; or off. To each, `+system` adds a cache that set/way ops do not
+    /// random:SEED, several with commas; all; or off. With `coherent` no data can be stale, and each access is
+    /// compared with QEMU's: this tests the model. To each, `+system` adds a cache that set/way ops do not
     /// reach, and `+SETSxWAYS` changes the size of the private caches [default: lazy, and for cases that compare
     /// data also migrate].
     #[arg(long, value_name = "CACHES")]

@@ -127,6 +127,7 @@ impl Run {
             Schedule::Eager => Ok(Some(by_schedule.eager)),
             Schedule::Refill => Ok(Some(by_schedule.refill)),
             Schedule::Migrate => Ok(Some(by_schedule.migrate)),
+            Schedule::Coherent => Ok(Some(Expected::Fresh)),
             Schedule::Random(_) => {
                 Err("hardware that acts at random may show old data or new".to_owned())
             }

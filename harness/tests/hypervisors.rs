@@ -144,7 +144,7 @@ fn vmm() -> Result<(), Failed> {
 /// A finding that does not show any more is news.
 fn shows(finding: &Finding) -> Result<(), Failed> {
     for label in &finding.hypervisors {
-        let mut runs = finding::runs(finding, label);
+        let mut runs = finding::runs(finding, &[label]);
         if runs.is_empty() {
             return Err(format!("{} shows in no run of {label}", finding.id).into());
         }
@@ -156,7 +156,7 @@ fn shows(finding: &Finding) -> Result<(), Failed> {
         let (bench, _) = prepare(label, None, &runs)?;
         let mut worker = Worker::default();
         for run in &runs {
-            let certain = finding::gone(std::slice::from_ref(finding), label, run).is_some();
+            let certain = finding::gone(std::slice::from_ref(finding), &[label], run).is_some();
             if !certain && !finding.depends_on_timing() {
                 continue;
             }

@@ -20,8 +20,10 @@ pub struct Finding {
     pub title: String,
     /// The rules that are broken.
     pub rules: Vec<String>,
-    /// The hypervisors that break it, as `--hyp` names them.
+    /// The hypervisors that break it, as `--hyp` names them: without a machine, on all on which they claim the same.
     pub hypervisors: Vec<String>,
+    /// Those of them that do not, on the machines that are named.
+    pub except: Vec<String>,
     /// What the rule expects.
     pub expected: String,
     /// What happens instead, and why.
@@ -138,6 +140,11 @@ impl Finding {
             title: raw.title,
             rules: raw.rules,
             hypervisors: names.collect(),
+            except: raw
+                .except
+                .into_iter()
+                .map(toml::Spanned::into_inner)
+                .collect(),
             expected: raw.expected,
             happened: raw.happened,
             evidence: raw.evidence,
@@ -284,6 +291,12 @@ impl Finding {
             unless: raw.unless,
             shows,
         })
+    }
+
+    /// Whether it is about a target that is called by these names.
+    pub fn is_about(&self, names: &[&str]) -> bool {
+        let is_any = |list: &[String]| list.iter().any(|it| names.contains(&it.as_str()));
+        is_any(&self.hypervisors) && !is_any(&self.except)
     }
 
     /// Whether it shows by chance only.

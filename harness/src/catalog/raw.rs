@@ -234,8 +234,11 @@ pub struct Finding {
     pub title: String,
     /// The rules that are broken.
     pub rules: Vec<String>,
-    /// Targets without their machines.
+    /// Targets, on every machine if none is named.
     pub hypervisors: Vec<Spanned<String>>,
+    /// Targets with their machines.
+    #[serde(default)]
+    pub except: Vec<Spanned<String>>,
     /// What the rule expects.
     pub expected: String,
     /// What happens instead.

@@ -32,4 +32,17 @@ impl Target {
         }
         label
     }
+
+    /// What findings may call it: its label, and the label without the machine, unless the hypervisor claims something
+    /// else there than elsewhere, so that what deviates from the one claim need not deviate from the other.
+    pub fn names(&self) -> Vec<String> {
+        let label = self.label();
+        let anywhere = label.split('@').next().unwrap_or_default().to_owned();
+        let claims_the_same = self.profile.name == self.hypervisor.profile;
+        let mut names = vec![label];
+        if claims_the_same && names[0] != anywhere {
+            names.push(anywhere);
+        }
+        names
+    }
 }

@@ -36,10 +36,15 @@ impl Known {
     }
 }
 
-/// The finding that explains `judgement` of `run` under the hypervisor that `label` names, if it is known as a whole.
-/// Where several explain it together, the first of them.
-pub fn known(findings: &[Finding], label: &str, run: &Run, judgement: &Judgement) -> Option<Known> {
-    let symptoms = symptoms(findings, label, run);
+/// The finding that explains `judgement` of `run` under the target that is called by `names`, if it is known as a
+/// whole. Where several explain it together, the first of them.
+pub fn known(
+    findings: &[Finding],
+    names: &[&str],
+    run: &Run,
+    judgement: &Judgement,
+) -> Option<Known> {
+    let symptoms = symptoms(findings, names, run);
     let explains = |symptom: &Symptom| match (&symptom.shows, judgement.verdict) {
         (Shows::Failures { .. }, Verdict::Fail) => {
             judgement.failures.iter().any(|it| symptom.names(it))
@@ -84,8 +89,8 @@ pub fn known(findings: &[Finding], label: &str, run: &Run, judgement: &Judgement
 }
 
 /// The verdict of a run that passes and should show a finding each time, if there is such a finding.
-pub fn gone(findings: &[Finding], label: &str, run: &Run) -> Option<Judgement> {
-    let symptoms = symptoms(findings, label, run);
+pub fn gone(findings: &[Finding], names: &[&str], run: &Run) -> Option<Judgement> {
+    let symptoms = symptoms(findings, names, run);
     let (finding, _) = symptoms.iter().find(|(_, it)| !it.sometimes)?;
     let reason = format!(
         "finding {id} does not show any more (the rule is met; see whether it was fixed, and correct expectations/findings/{id}.toml)",
@@ -94,25 +99,25 @@ pub fn gone(findings: &[Finding], label: &str, run: &Run) -> Option<Judgement> {
     Some(Judgement::new(Verdict::Fail, reason))
 }
 
-/// Runs that show `finding` under the hypervisor that `label` names, those that do not each time among them; one
+/// Runs that show `finding` under the target that is called by `names`, those that do not each time among them; one
 /// for each of the caches that matter.
-pub fn runs(finding: &Finding, label: &str) -> Vec<Run> {
+pub fn runs(finding: &Finding, names: &[&str]) -> Vec<Run> {
     let all = Run::all().into_iter();
     let caches = [None, Some(Caches::new(Schedule::Lazy))];
     let each = all.flat_map(|run| caches.map(|caches| run.with_caches(caches)));
     let one = std::slice::from_ref(finding);
     let mut runs: Vec<Run> = each
-        .filter(|run| !symptoms(one, label, run).is_empty())
+        .filter(|run| !symptoms(one, names, run).is_empty())
         .collect();
     // Without caches it is faster.
     runs.dedup_by_key(|run| run.with_caches(None).label());
     runs
 }
 
-/// The symptoms that `run` can have under the hypervisor that `label` names, with their findings.
+/// The symptoms that `run` can have under the target that is called by `names`, with their findings.
 fn symptoms<'a>(
     findings: &'a [Finding],
-    label: &str,
+    names: &[&str],
     run: &Run,
 ) -> Vec<(&'a Finding, &'a Symptom)> {
     let caches = run
@@ -122,11 +127,10 @@ fn symptoms<'a>(
         it.case.id == run.case.id
             && it.isas.contains(&run.isa)
             && (it.caches.is_empty() || it.caches.contains(&caches))
-            && (it.hypervisors.is_empty() || it.hypervisors.iter().any(|name| name == label))
+            && (it.hypervisors.is_empty()
+                || it.hypervisors.iter().any(|it| names.contains(&it.as_str())))
     };
-    let concerned = findings
-        .iter()
-        .filter(|it| it.hypervisors.iter().any(|name| name == label));
+    let concerned = findings.iter().filter(|it| it.is_about(names));
     let all = concerned.flat_map(|finding| finding.runs.iter().map(move |it| (finding, it)));
     all.filter(|(_, it)| about(it)).collect()
 }

@@ -101,12 +101,13 @@ impl Court<'_> {
             judgement = compared.judge();
             comparison = Some(compared);
         }
-        let label = target.label();
+        let names = target.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut known = None;
         if run.mutant.is_none() {
-            known = finding::known(self.findings, &label, run, &judgement);
+            known = finding::known(self.findings, &names, run, &judgement);
             if judgement.verdict == Verdict::Pass {
-                judgement = finding::gone(self.findings, &label, run).unwrap_or(judgement);
+                judgement = finding::gone(self.findings, &names, run).unwrap_or(judgement);
             }
         }
         let unbounded = run.case.needs(Premise::CountedCost) && grant.is_none();

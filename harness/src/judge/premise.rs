@@ -1,5 +1,7 @@
 //! Whether a pass could have been anything else: what a case needs here to be able to fail, and does not have.
 
+use setway_cache_model::Schedule;
+
 use crate::{
     catalog::machine::Machine,
     evidence::{
@@ -18,7 +20,10 @@ const OWN_WORD: &str = "needs a second witness of flushes: only the hypervisor i
 
 /// What a pass of `run` would need to mean anything on `machine`; `None` if it could have failed.
 pub fn missing(machine: &Machine, run: &Run, observation: &Observation) -> Option<&'static str> {
-    let premise = machine.missing_premise(run.case, run.caches.is_some());
+    let can_be_stale = run
+        .caches
+        .is_some_and(|it| it.schedule != Schedule::Coherent);
+    let premise = machine.missing_premise(run.case, can_be_stale);
     premise.or_else(|| unwitnessed(observation))
 }
 

@@ -116,6 +116,18 @@ pub enum Address {
         /// The instruction's address is aligned down to a multiple of 4 before the addition.
         aligned: bool,
     },
+    /// From the architectural PC, with a general register added: AArch32's `LDR rt, [pc, rm]` and its relatives, TBB
+    /// and TBH.
+    Table {
+        /// The architectural PC, relative to the instruction's address.
+        ahead: u8,
+        /// The index register.
+        index: u8,
+        /// How it is changed first.
+        shift: Shift,
+        /// It is subtracted.
+        subtract: bool,
+    },
     /// From a general register. A64: 31 is SP.
     Base {
         /// The base register.
@@ -180,6 +192,15 @@ impl Address {
                 let unaligned = if aligned { 3 } else { 0 };
                 (state.pc & !unaligned).wrapping_add_signed(offset)
             }
+            Address::Table {
+                ahead,
+                index,
+                shift,
+                subtract,
+            } => {
+                let pc = state.pc.wrapping_add(ahead.into());
+                shift.added(pc, register(index), subtract, state)
+            }
             Address::Base { base, offset } => {
                 let base = register(base);
                 match offset {
@@ -191,12 +212,7 @@ impl Address {
                     } => {
                         let zero = state.aarch64 && index == 31;
                         let index = if zero { 0 } else { register(index) };
-                        let offset = shift.of(index, state);
-                        if subtract {
-                            base.wrapping_sub(offset)
-                        } else {
-                            base.wrapping_add(offset)
-                        }
+                        shift.added(base, index, subtract, state)
                     }
                 }
             }
@@ -210,6 +226,16 @@ impl Address {
 }
 
 impl Shift {
+    /// `base` and the shifted `index`, or the difference.
+    fn added(self, base: u64, index: u64, subtract: bool, state: State) -> u64 {
+        let offset = self.of(index, state);
+        if subtract {
+            base.wrapping_sub(offset)
+        } else {
+            base.wrapping_add(offset)
+        }
+    }
+
     /// `value`, shifted. In AArch32 only the low 32 bits of the result mean anything.
     fn of(self, value: u64, state: State) -> u64 {
         let word = value as u32;

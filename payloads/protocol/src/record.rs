@@ -10,8 +10,8 @@ use crate::{
     Whereabouts,
     schema::write_field,
     word::{
-        Access, By, CacheType, Cause, CheckKind, GuestEnd, InstructionSet, Maintenance, OnOff, Op,
-        Trap,
+        Access, By, CacheType, Cause, CheckKind, Difference, GuestEnd, InstructionSet, Maintenance,
+        OnOff, Op, Trap,
     },
 };
 
@@ -334,6 +334,35 @@ records! {
         fetches64: u64,
         /// Blocks of code that it could not watch.
         unwatched: u64,
+    }
+
+    /// With caches that are always coherent: something that is otherwise in the cache model than in QEMU, so that the
+    /// model is wrong. The same again is only counted.
+    Differs = "differs" by [Model] {
+        /// What is.
+        what: Difference,
+        /// Who, and where.
+        by: Actor,
+        /// The virtual address of the access; of memory, the physical one.
+        at: Hex,
+        /// How many bytes.
+        len: u64,
+        /// What QEMU has.
+        qemu: Hex,
+        /// What the model has.
+        model: Hex,
+    }
+
+    /// With caches that are always coherent: what was compared with QEMU, at every exception level.
+    Compared = "compared" by [Model] {
+        /// Loads.
+        loads: u64,
+        /// Stores, of which the addresses were compared.
+        stores: u64,
+        /// Parts of blocks of code.
+        fetches: u64,
+        /// What differed.
+        differences: u64,
     }
 
     /// The agent waits for requests.

@@ -85,6 +85,20 @@ words! {
         Moved = "moved",
     }
 
+    /// What is otherwise in the cache model than in QEMU.
+    Difference {
+        /// QEMU has loaded other bytes than are newest.
+        Load = "load",
+        /// QEMU has loaded what was not expected: the instruction loads elsewhere, or is not known to load.
+        Unexpected = "unexpected",
+        /// QEMU's memory has other bytes than are newest, near an access: a store was not seen, or seen elsewhere.
+        Memory = "memory",
+        /// QEMU has translated other code than is newest.
+        Code = "code",
+        /// QEMU has accessed another physical address.
+        Address = "address",
+    }
+
     /// How a maintenance op names what it acts on.
     By {
         /// By virtual address.

@@ -102,7 +102,11 @@ mod tests {
         let second = [("SW-REPEAT", Verdict::Fail), ("EXA-ZR", Verdict::Fail)];
         kills.learn(&matrix(Mutant::XzrIsX30, &second, true), cost);
         assert_eq!(kills.of("no-first-flush"), ["SW-PAIR.a64", "SW-LOOP.a64"]);
-        let by = |id: &str| kills.proof(run(id).case).map(|(_, mutant)| mutant.to_owned());
+        let by = |id: &str| {
+            kills
+                .proof(run(id).case)
+                .map(|(_, mutant)| mutant.to_owned())
+        };
         assert_eq!(by("SW-REPEAT").as_deref(), Some("no-first-flush"));
         assert_eq!(by("EXA-ZR").as_deref(), Some("xzr-is-x30"));
         // A first kill says nothing against the older ones.

@@ -97,6 +97,18 @@ pub enum Gap {
     /// The cache model did not see what there was to see.
     #[error("internal error (not the hypervisor's fault): the cache model has watched {0}")]
     Unwatched(String),
+    /// With coherent caches, the cache model is not as QEMU.
+    #[error(
+        "internal error (not the hypervisor's fault): the cache model differs from QEMU in {count} of {of} accesses, first in what it has of {first}"
+    )]
+    Differs {
+        /// How often.
+        count: u64,
+        /// How much was compared.
+        of: u64,
+        /// What differed first, and where.
+        first: String,
+    },
     /// QEMU and the hypervisor do not agree.
     #[error(
         "internal error (not the hypervisor's fault): for {what} QEMU's log counts {log} and the hypervisor {hypervisor}"
@@ -119,6 +131,7 @@ impl Gap {
             Gap::Disagreement { .. }
                 | Gap::NotAsked { .. }
                 | Gap::Unwatched(_)
+                | Gap::Differs { .. }
                 | Gap::Geometry { .. }
         )
     }

@@ -109,6 +109,7 @@ impl Observation {
                 modelled.leave_out_host();
             }
             modelled::watched(&model, run.isa, &mut gaps);
+            modelled::compared(&model, &mut gaps);
             // Where anything may be stale, no notice is judged.
             if MayBeStale::of(run.case) != MayBeStale::Anything {
                 modelled::ask_for_room(&model, &mut gaps);

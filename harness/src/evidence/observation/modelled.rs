@@ -270,6 +270,30 @@ pub(super) fn watched(records: &Records, isa: Isa, gaps: &mut Vec<Gap>) {
     }
 }
 
+/// With coherent caches, whatever is otherwise in the model than in QEMU is the model's own mistake.
+pub(super) fn compared(records: &Records, gaps: &mut Vec<Gap>) {
+    let Some(compared) = records.of::<record::Compared>().next() else {
+        return;
+    };
+    if compared.differences > 0 {
+        let first = records.of::<record::Differs>().next();
+        gaps.push(Gap::Differs {
+            count: compared.differences,
+            of: compared.loads + compared.stores + compared.fetches,
+            first: first.map_or_else(|| "nothing".to_owned(), difference),
+        });
+    }
+}
+
+/// Something that differs, for people.
+fn difference(it: record::Differs) -> String {
+    let pc = it.by.code.map_or(0, |code| code.pc.0);
+    format!(
+        "{} at {:#x}, by the instruction at {pc:#x}: QEMU has {:#x}, the model {:#x}",
+        it.what, it.at.0, it.qemu.0, it.model.0
+    )
+}
+
 /// An account without room for more may lack what matters.
 pub(super) fn ask_for_room(records: &Records, gaps: &mut Vec<Gap>) {
     let totals = records.of::<ModelTotals>().next();

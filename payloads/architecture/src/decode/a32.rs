@@ -4,9 +4,8 @@
 //!
 //! What T32 has in common with A32 is here too: the addresses, and all of the coprocessor space.
 //!
-//! [`Instruction::Other`], although it touches memory: a load or store with r15 as its base and a
-//! register as its offset, and STC and LDC, which transfer a debug register. PLD, PLDW and PLI are too,
-//! because a prefetch may do nothing. RFE, and LDM with the PC and an exception return, are loads here,
+//! [`Instruction::Other`], although it touches memory: STC and LDC, which transfer a debug register. PLD, PLDW
+//! and PLI are too, because a prefetch may do nothing. RFE, and LDM with the PC and an exception return, are loads here,
 //! although the mode changes after them. SRS has the banked SP of the mode that it names as its base,
 //! which is register 13 here: right if the CPU is in that mode, and for others the mode is in the
 //! encoding.
@@ -59,8 +58,8 @@ pub(super) enum AArch32 {
 }
 
 impl AArch32 {
-    /// `offset` from `base`; from the PC, aligned, if that is r15. There is no [`Address`] with both
-    /// the PC and an index. r15 as the index is UNPREDICTABLE.
+    /// `offset` from `base`; from the PC if that is r15, which is aligned if the offset is a constant. r15 as the index
+    /// is UNPREDICTABLE.
     pub(super) fn address(self, base: u8, offset: Offset) -> Option<Address> {
         let ahead = match self {
             AArch32::A32 => 8,
@@ -71,7 +70,20 @@ impl AArch32 {
                 offset: ahead + offset,
                 aligned: true,
             }),
-            (15, _) | (_, Offset::Register { index: 15, .. }) => None,
+            (_, Offset::Register { index: 15, .. }) => None,
+            (
+                15,
+                Offset::Register {
+                    index,
+                    shift,
+                    subtract,
+                },
+            ) => Some(Address::Table {
+                ahead: ahead as u8,
+                index,
+                shift,
+                subtract,
+            }),
             _ => Some(Address::Base { base, offset }),
         }
     }

@@ -1,9 +1,7 @@
 //! T32: loads and stores in 16 and in 32 bits, HVC and exception returns (DDI 0487, "T32 instruction
 //! set encoding"). The coprocessor space is A32's.
 //!
-//! [`Instruction::Other`], although it touches memory: TBB and TBH whose table follows them, since
-//! there is no [`Address`](super::Address) with both the PC and an index; and what
-//! [`a32`](super::a32()) leaves out. RFE and SRS are as they are there.
+//! What [`a32`](super::a32()) leaves out is left out here, too, and RFE and SRS are as they are there.
 
 use super::{
     Access, Instruction, Offset, Shift,

@@ -54,6 +54,14 @@ impl Clidr {
         (self.0 >> 24 & 7) as u32
     }
 
+    /// No level has to be cleaned to reach the point of unification, LoUU and LoUIS being 0, or none to reach that of
+    /// coherency: what is stored can be fetched, as with CTR_EL0.IDC.
+    pub const fn is_unified_everywhere(self) -> bool {
+        const LOUIS: u64 = 7 << 21;
+        const LOUU: u64 = 7 << 27;
+        self.level_of_coherence() == 0 || self.0 & (LOUIS | LOUU) == 0
+    }
+
     /// The levels that must be maintained to reach the point of coherency and have a cache that can be, in
     /// order. This is the loop over levels of every set/way routine.
     pub fn maintained_levels(self) -> impl Iterator<Item = u32> {
@@ -77,6 +85,15 @@ mod tests {
         assert_eq!(clidr.cache_type(3), CacheType::None);
         assert_eq!(clidr.level_of_coherence(), 2);
         assert_eq!(clidr.maintained_levels().collect::<Vec<_>>(), [1, 2]);
+    }
+
+    /// The values of a Cortex-A57 and of a Neoverse N1 (their Technical Reference Manuals, CLIDR_EL1).
+    #[test]
+    fn some_cpus_fetch_what_data_caches_hold() {
+        assert!(!Clidr(0x0a20_0023).is_unified_everywhere());
+        assert!(Clidr(0x8200_0023).is_unified_everywhere());
+        assert!(Clidr(0x0a20_0023 & !(7 << 24)).is_unified_everywhere());
+        assert!(!Clidr(0x0a00_0023).is_unified_everywhere());
     }
 
     #[test]

@@ -63,6 +63,19 @@ impl Notation {
                 let pc = if aligned { "aligned pc" } else { "pc" };
                 format!("[{pc}{}]", self.offset(Offset::Immediate(offset)))
             }
+            Address::Table {
+                ahead,
+                index,
+                shift,
+                subtract,
+            } => {
+                let offset = Offset::Register {
+                    index,
+                    shift,
+                    subtract,
+                };
+                format!("[pc+{ahead}{}]", self.offset(offset))
+            }
             Address::Base { base, offset } => {
                 format!("[{}{}]", self.base(base), self.offset(offset))
             }

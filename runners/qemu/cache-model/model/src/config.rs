@@ -83,6 +83,9 @@ pub enum Schedule {
     Migrate,
     /// Any of it, at random but repeatable times.
     Random(u64),
+    /// Nothing, and there is nothing to do: every store reaches every level at once, so that every access sees what is
+    /// newest, as on QEMU without the model.
+    Coherent,
 }
 
 impl fmt::Display for Schedule {
@@ -93,6 +96,7 @@ impl fmt::Display for Schedule {
             Schedule::Refill => f.write_str("refill"),
             Schedule::Migrate => f.write_str("migrate"),
             Schedule::Random(seed) => write!(f, "random:{seed}"),
+            Schedule::Coherent => f.write_str("coherent"),
         }
     }
 }
@@ -115,7 +119,7 @@ impl FromStr for Schedule {
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let unknown = || {
             ConfigError(format!(
-                "`{text}` is no schedule: they are lazy, eager, refill, migrate and random:SEED"
+                "`{text}` is no schedule: they are lazy, eager, refill, migrate, random:SEED and coherent"
             ))
         };
         match text {
@@ -123,6 +127,7 @@ impl FromStr for Schedule {
             "eager" => Ok(Schedule::Eager),
             "refill" => Ok(Schedule::Refill),
             "migrate" => Ok(Schedule::Migrate),
+            "coherent" => Ok(Schedule::Coherent),
             _ => {
                 let seed = text.strip_prefix("random:").ok_or_else(unknown)?;
                 seed.parse().map(Schedule::Random).map_err(|_| unknown())

@@ -82,7 +82,7 @@ impl Model {
     #[inline]
     pub(crate) fn hardware_acts(&mut self, actor: Actor, moment: Moment, at: u64) {
         match self.hardware.schedule {
-            Schedule::Lazy | Schedule::Migrate => {}
+            Schedule::Lazy | Schedule::Migrate | Schedule::Coherent => {}
             Schedule::Eager if moment == Moment::Store { cached: true } => {
                 self.evict(actor.cpu, at)
             }

@@ -8,7 +8,8 @@
 //! * an op by VA acts on a line in every cache, down to the PoC;
 //! * an op by set/way acts on one place of one CPU's private cache, and what it cleans goes one level
 //!   down, so a system cache swallows it;
-//! * the instruction side reads at the point of unification (PoU), which is below the private caches.
+//! * the instruction side reads at the point of unification (PoU), which is below the private caches; or, on some
+//!   CPUs, as coherently as data.
 //!
 //! And hardware is free: between two instructions it may evict a dirty line, fill a line from a
 //! cacheable mapping, or move a line to another CPU (DDI 0487, "The effects of speculation on caches").
@@ -47,6 +48,9 @@ pub enum Path {
     NonCacheable,
     /// An instruction fetch that is cacheable: it reads at the PoU.
     Fetch,
+    /// A cacheable fetch of a CPU on which nothing need be cleaned to the PoU: it sees what data caches hold, and fills
+    /// none (DDI 0487, CTR_EL0.IDC).
+    CoherentFetch,
 }
 
 impl Path {
@@ -166,10 +170,9 @@ impl Model {
             at,
             len: bytes.len(),
         };
+        let everywhere = self.config.schedule == Schedule::Coherent;
         let page = self.memory.page(at);
-        page.bytes_mut(memory::Level::Private, range)
-            .copy_from_slice(bytes);
-        page.truth_mut(range).copy_from_slice(bytes);
+        page.put(memory::Level::Private, range, bytes, everywhere);
         let line = page.line_mut(at);
         line.stored = Some((actor, Path::WriteBack));
         line.maintained = None;
@@ -254,14 +257,14 @@ impl Model {
             self.take_away(at, own);
         }
         self.generation += u64::from(!cached);
+        let everywhere = self.config.schedule == Schedule::Coherent;
         let page = self.memory.page(at);
         let level = if cached {
             memory::Level::Private
         } else {
             memory::Level::Poc
         };
-        page.bytes_mut(level, range).copy_from_slice(bytes);
-        page.truth_mut(range).copy_from_slice(bytes);
+        page.put(level, range, bytes, everywhere);
         let line = page.line_mut(at);
         line.stored = Some((actor, path));
         line.maintained = None;

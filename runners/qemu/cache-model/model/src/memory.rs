@@ -97,18 +97,21 @@ impl Page {
     }
 
     #[inline]
-    pub(crate) fn bytes_mut(&mut self, level: Level, range: Range) -> &mut [u8] {
-        &mut self.levels[level as usize][Self::span(range)]
-    }
-
-    #[inline]
     pub(crate) fn truth(&self, range: Range) -> &[u8] {
         &self.truth[Self::span(range)]
     }
 
+    /// What is newest now is `bytes`. They are at one level, or `everywhere`.
     #[inline]
-    pub(crate) fn truth_mut(&mut self, range: Range) -> &mut [u8] {
-        &mut self.truth[Self::span(range)]
+    pub(crate) fn put(&mut self, level: Level, range: Range, bytes: &[u8], everywhere: bool) {
+        let span = Self::span(range);
+        self.truth[span.clone()].copy_from_slice(bytes);
+        self.levels[level as usize][span.clone()].copy_from_slice(bytes);
+        if everywhere {
+            for level in &mut self.levels {
+                level[span.clone()].copy_from_slice(bytes);
+            }
+        }
     }
 
     #[inline]
@@ -135,7 +138,9 @@ impl Page {
     pub(crate) fn view(&self, path: Path, range: Range) -> &[u8] {
         let line = self.line(range.at);
         let level = match path {
-            Path::WriteBack | Path::WriteThrough if line.is_held() => Level::Private,
+            Path::WriteBack | Path::WriteThrough | Path::CoherentFetch if line.is_held() => {
+                Level::Private
+            }
             Path::NonCacheable => Level::Poc,
             _ if line.system.is_present() => Level::System,
             _ => Level::Poc,

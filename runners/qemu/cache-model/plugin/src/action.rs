@@ -3,6 +3,7 @@
 //! Each finds out what is done and where ([`Cpus`]), has it done ([`Stage`]), and reports what the model has
 //! noticed ([`Report`]).
 
+mod compare;
 mod fetch;
 
 use setway_architecture::{
@@ -47,6 +48,7 @@ impl Action<'_> {
             && self.site.condition >= ALWAYS
         {
             let address = self.cpus.address(self.site, access.address);
+            self.prepares(address, access.len.into());
             if self.steady_at(address, access.len.into()).is_some() {
                 return self.count_load();
             }
@@ -75,6 +77,8 @@ impl Action<'_> {
             Instruction::SetWay { op, rt } => self.by_set_way(op, rt),
             Instruction::Tlb => self.cpus.forget_translations(),
             Instruction::SystemWrite(register) if registers::governs_translation(register) => {
+                let value = self.cpus.operand(self.site, register.rt);
+                self.cpus.write_el12(self.cpu, register, value);
                 self.cpus.make_stale(self.cpu)
             }
             // A hypervisor or firmware may answer by resetting any CPU.
@@ -83,6 +87,10 @@ impl Action<'_> {
             Instruction::ExceptionReturn => {
                 if let Some((state, pc)) = self.cpus.returns_to(self.site.state) {
                     self.before_fetch(state, pc);
+                }
+                // A host may have changed what QEMU shows only below EL2.
+                if self.site.state.el == 2 {
+                    self.cpus.make_stale(self.cpu);
                 }
             }
             // Whatever comes next comes by: no line is steady any more.
@@ -99,6 +107,7 @@ impl Action<'_> {
             return;
         }
         let address = self.cpus.address(self.site, access.address);
+        self.prepares(address, access.len.into());
         for piece in pieces(address, access.len.into()) {
             let Some((offset, path)) = self.locate(piece) else {
                 continue;
@@ -129,12 +138,14 @@ impl Action<'_> {
         self.refresh();
         // First of all, what was stored: whatever else is done may put other bytes there.
         let mut stored = [PendingStore::NOTHING; 2];
-        for (piece, stored) in pieces(address, len).zip(&mut stored) {
-            if let Some((offset, path)) = self.locate(piece) {
-                *stored = PendingStore::new(piece, offset, path);
-                self.stage.ram.read(offset, stored.bytes_mut());
+        self.stage.undisturbed(|stage| {
+            for (piece, stored) in pieces(address, len).zip(&mut stored) {
+                if let Some((offset, path)) = self.cpus.locate(stage, self.cpu, self.site, piece) {
+                    *stored = PendingStore::new(piece, offset, path);
+                    stage.ram.read(offset, stored.bytes_mut());
+                }
             }
-        }
+        });
         self.begin_run();
         self.learn_zeros(&stored);
         self.stage.settle();
@@ -239,7 +250,7 @@ impl Action<'_> {
     /// Reads the CPU's registers again, if they may have changed.
     #[inline]
     fn refresh(&mut self) {
-        if self.cpus.refresh(self.cpu) {
+        if self.cpus.refresh(self.cpu, self.site.state.el) {
             let possible = self.cpus.may_speculate();
             self.stage.model.set_speculation(possible);
         }
@@ -278,6 +289,7 @@ impl Action<'_> {
     fn drain(&mut self) {
         self.report_events();
         self.stage.settle_written_back();
+        self.report_differing();
     }
 
     #[inline]
@@ -343,7 +355,7 @@ impl Action<'_> {
     fn counts(&self) -> bool {
         match self.options.arm {
             Arm::Run => self.is_guest(),
-            Arm::Start | Arm::Guest => self.site.state.el < 2,
+            Arm::Start | Arm::Guest | Arm::At(_) => self.site.state.el < 2,
         }
     }
 

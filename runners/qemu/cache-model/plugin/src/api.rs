@@ -8,7 +8,7 @@ mod block;
 mod register;
 
 pub use abi::{Id, Info, qemu_plugin_version};
-pub use block::{AfterStore, Before, Block, Instead};
+pub use block::{AfterAccess, AfterStore, Before, Block, Done, Instead, Instruction};
 pub use register::{Buffer, RegisterHandle, registers};
 
 use std::{

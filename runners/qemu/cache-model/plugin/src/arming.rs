@@ -1,13 +1,13 @@
 //! When the model begins, and where its account of a run begins and ends.
 //!
 //! What a hypervisor does before it has a guest is not under test, and to watch it takes long. So there are
-//! two ways to begin in the middle: when a guest is entered, or when an agent marks that it is about to have
-//! one. Until then QEMU calls the plugin only for the instruction with which it might be time: it is always the last
-//! of its block, because it changes the exception level.
+//! ways to begin in the middle: when a guest is entered, when an agent marks that it is about to have one, or at an
+//! address, such as that of the kernel which a decompressor is about to start. Until then QEMU calls the plugin only
+//! for the instruction with which it might be time, the last of its block: the former two change the exception level.
 //!
 //! What was translated until then is not watched and has to be forgotten. QEMU does that when no CPU is in
 //! a block; and as it makes all CPUs leave theirs for it, nothing is executed in between that follows the
-//! instruction.
+//! block.
 //!
 //! An agent has many guests in one boot, and marks the run of each by two SVCs, the boundaries. Between them is an
 //! account of its own, by a model that has just begun: each run must be as if the machine had been booted for it. It
@@ -48,10 +48,11 @@ impl Arming {
         self.ram.take()
     }
 
-    /// Whether it may be time to begin when `instruction` is executed in `state`, as the last of its block.
-    pub fn may_begin_with(&self, instruction: Instruction, state: State) -> bool {
+    /// Whether it may be time to begin when `instruction` is executed in `state`, as the last of the block at `address`.
+    pub fn may_begin_with(&self, address: u64, instruction: Instruction, state: State) -> bool {
         match self.when {
             Arm::Start => false,
+            Arm::At(when) => address == when,
             Arm::Guest => state.el == 2 && instruction == Instruction::ExceptionReturn,
             Arm::Run => state.el == 0 && instruction == Instruction::SystemCall(boundary::BEGINS),
         }

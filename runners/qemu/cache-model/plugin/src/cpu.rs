@@ -120,11 +120,12 @@ impl Cpu {
         })
     }
 
-    /// Translates an instruction fetch.
+    /// Translates an instruction fetch, which takes `cacheable` where it is that.
     pub fn translate_fetch(
         &self,
         state: State,
         address: u64,
+        cacheable: Path,
         mut read: impl FnMut(Step) -> Option<u64>,
     ) -> Option<Target> {
         let context = context(state);
@@ -132,7 +133,7 @@ impl Cpu {
         Some(Target {
             address: found.pa,
             path: if found.memory.is_cacheable() {
-                Path::Fetch
+                cacheable
             } else {
                 Path::NonCacheable
             },

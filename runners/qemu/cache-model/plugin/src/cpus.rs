@@ -2,14 +2,19 @@
 
 use std::thread::ThreadId;
 
-use setway_architecture::{decode::Address, registers::Hcr, translate, trap::aarch32};
+use setway_architecture::{
+    decode::{Address, SystemRegister},
+    registers::Hcr,
+    translate,
+    trap::aarch32,
+};
 use setway_cache_model::{Actor, Path, Range};
 
 use crate::{
     api,
     cpu::{Cpu, Target},
     cpu_env,
-    registers::Registers,
+    registers::{self, Registers},
     site::{ALWAYS, Site},
     stage::Stage,
     state::State,
@@ -24,6 +29,8 @@ pub struct Cpus {
     thread: Option<ThreadId>,
     /// The current CPU's registers, once there is a CPU.
     registers: Option<Registers>,
+    /// The number of the last place at which an access was prepared, and the range of virtual addresses.
+    pub prepared: (u32, Range),
 }
 
 impl Cpus {
@@ -34,6 +41,7 @@ impl Cpus {
             objects: vec![0; count],
             thread: None,
             registers: None,
+            prepared: (u32::MAX, Range { at: 0, len: 0 }),
         }
     }
 
@@ -125,12 +133,26 @@ impl Cpus {
     /// Reads the registers of the current CPU that govern translation, if they may have changed. Returns whether
     /// they have.
     #[inline]
-    pub fn refresh(&mut self, cpu: usize) -> bool {
+    pub fn refresh(&mut self, cpu: usize, el: u8) -> bool {
         match &mut self.registers {
             Some(registers) if self.cpus[cpu].stale => {
-                self.cpus[cpu].refresh(registers.translation())
+                let mut read = registers.translation();
+                if registers.hides_el1(el, read.hcr_el2) {
+                    registers::keep_el1(&mut read, &self.cpus[cpu].registers);
+                }
+                self.cpus[cpu].refresh(read)
             }
             _ => false,
+        }
+    }
+
+    /// The current CPU is about to write a register, at EL2. What a host writes to EL1's by EL12's names is all that
+    /// can be known of them until the CPU is below EL2, where QEMU does not hide them.
+    pub fn write_el12(&mut self, cpu: usize, register: SystemRegister, value: u64) {
+        let cpu = &mut self.cpus[cpu];
+        if let Some(field) = registers::by_el12(register, &mut cpu.registers) {
+            *field = value;
+            cpu.forget();
         }
     }
 
@@ -186,10 +208,22 @@ impl Cpus {
         site: &Site,
         piece: Range,
     ) -> Option<(u64, Path)> {
+        let Target { address, path } = self.target(stage, cpu, site, piece.at)?;
+        Some((stage.ram.offset(address, piece.len)?, path))
+    }
+
+    /// Where a virtual address leads, be it memory or not.
+    #[inline]
+    pub fn target(
+        &mut self,
+        stage: &mut Stage,
+        cpu: usize,
+        site: &Site,
+        address: u64,
+    ) -> Option<Target> {
         let actor = self.actor(cpu, site);
         let read = |step| stage.descriptor(actor, step);
-        let Target { address, path } = self.cpus[cpu].translate(site.state, piece.at, read)?;
-        Some((stage.ram.offset(address, piece.len)?, path))
+        self.cpus[cpu].translate(site.state, address, read)
     }
 
     /// Where instructions at a virtual address are in memory, and how the CPU fetches them in `state`.
@@ -202,7 +236,10 @@ impl Cpus {
         piece: Range,
     ) -> Option<(u64, Path)> {
         let read = |step| stage.descriptor(actor, step);
-        let Target { address, path } = self.cpus[cpu].translate_fetch(state, piece.at, read)?;
+        let registers = self.registers.as_ref();
+        let cacheable = registers.map_or(Path::Fetch, Registers::fetch_path);
+        let cpu = &self.cpus[cpu];
+        let Target { address, path } = cpu.translate_fetch(state, piece.at, cacheable, read)?;
         Some((stage.ram.offset(address, piece.len)?, path))
     }
 }

@@ -3,7 +3,7 @@
 use setway_architecture::decode::Instruction;
 
 use crate::{
-    api::{self, AfterStore, Before, Block, Instead, Plugin},
+    api::{self, AfterAccess, AfterStore, Before, Block, Done, Instead, Plugin},
     cost::{self, Length},
     shared::Shared,
     site::{self, ALWAYS, ItState, Site},
@@ -60,27 +60,39 @@ fn instrument(watch: &mut Watch, block: &Block<'_>) {
         } else {
             ALWAYS
         };
+        let compares = watch.compares();
         let sites = &mut watch.sites;
         let site = sites.find(instruction.address(), bytes, size, state, condition);
-        let Some(site) = site else { continue };
-        match site.instruction {
-            // A load or store that the decoder does not know. QEMU reports its stores.
-            Instruction::Other => instruction.after_stores::<Stored>(site),
-            Instruction::SystemCall(_) => {
-                if watch.arming.is_boundary(site.instruction, state) {
-                    instruction.before::<Executes>(site);
-                }
-            }
-            Instruction::Memory(access) => {
-                if access.load || access.atomic {
-                    instruction.before::<Executes>(site);
-                }
-                if access.store {
-                    instruction.after_stores::<Stored>(site);
-                }
-            }
-            _ => instruction.before::<Executes>(site),
+        if let Some(site) = site {
+            watched(watch, &instruction, site);
         }
+        if compares {
+            let sites = &mut watch.sites;
+            let site = sites.any(instruction.address(), bytes, size, state, condition);
+            instruction.after_accesses::<Accessed>(site);
+        }
+    }
+}
+
+/// Has QEMU call the plugin for an instruction that matters.
+fn watched(watch: &Watch, instruction: &api::Instruction<'_>, site: &'static Site) {
+    match site.instruction {
+        // A load or store that the decoder does not know. QEMU reports its stores.
+        Instruction::Other => instruction.after_stores::<Stored>(site),
+        Instruction::SystemCall(_) => {
+            if watch.arming.is_boundary(site.instruction, site.state) {
+                instruction.before::<Executes>(site);
+            }
+        }
+        Instruction::Memory(access) => {
+            if access.load || access.atomic {
+                instruction.before::<Executes>(site);
+            }
+            if access.store {
+                instruction.after_stores::<Stored>(site);
+            }
+        }
+        _ => instruction.before::<Executes>(site),
     }
 }
 
@@ -94,9 +106,11 @@ fn await_beginning(watch: &mut Watch, block: &Block<'_>, state: State) {
     let (bytes, size) = last.bytes();
     let instruction = site::decode(bytes, size, state);
     let sites = &mut watch.sites;
-    if watch.arming.may_begin_with(instruction, state)
-        && let Some(site) = sites.find(last.address(), bytes, size, state, ALWAYS)
+    if watch
+        .arming
+        .may_begin_with(block.address(), instruction, state)
     {
+        let site = sites.any(last.address(), bytes, size, state, ALWAYS);
         last.before::<MayBegin>(site);
     }
 }
@@ -136,6 +150,17 @@ impl AfterStore for Stored {
     #[inline]
     fn call(cpu: usize, site: &'static Site, address: u64, len: usize) {
         WATCH.with(|watch| watch.after_store(cpu, site, address, len));
+    }
+}
+
+/// An instruction has loaded or stored, and that is to be compared.
+struct Accessed;
+
+impl AfterAccess for Accessed {
+    type Data = Site;
+
+    fn call(cpu: usize, site: &'static Site, done: &Done) {
+        WATCH.with(|watch| watch.compare(cpu, site, done));
     }
 }
 

@@ -17,7 +17,7 @@
 //! cpus  maintenance  arming  who runs, and where accesses lead; what ops do; when to watch
 //! cost  touched              what a guest waits for; what memory it has touched
 //! flush  words  report       records for the harness
-//! action                     what a CPU does at one place
+//! action                     what a CPU does at one place, and how that compares with QEMU
 //! watch                      the plugin's state
 //! instrument                 QEMU's callbacks
 //! ```
@@ -92,7 +92,7 @@ fn install(id: api::Id, info: &api::Info, arguments: &[&str]) -> Result<(), Stri
         );
     }
     let file = &options.memory;
-    let ram = Ram::open(file, options.base).map_err(|error| {
+    let ram = Ram::open(file, options.base, options.compares()).map_err(|error| {
         format!(
             "cannot map the machine's memory, {}: {error}",
             file.display()

@@ -13,6 +13,8 @@ pub enum Arm {
     Guest,
     /// When an agent first says that a run begins; and anew with each run.
     Run,
+    /// When the block of code at this virtual address is first executed.
+    At(u64),
 }
 
 /// What the command line asks for.
@@ -32,9 +34,14 @@ pub struct Options {
 
 /// What each argument means, for who gets one wrong.
 const KNOWN: &str = "memory=FILE, base=ADDRESS, cpus=N, line=BYTES, sets=N, ways=N, level=N, \
-                     system=on|off, schedule=NAME, arm=start|guest|run";
+                     system=on|off, schedule=NAME, arm=start|guest|run|ADDRESS";
 
 impl Options {
+    /// Whether the plugin only compares what the model says with what QEMU does.
+    pub fn compares(&self) -> bool {
+        self.caches.schedule == Schedule::Coherent
+    }
+
     /// Reads `key=value` arguments.
     pub fn parse<'a>(
         arguments: impl Iterator<Item = &'a str>,
@@ -80,7 +87,7 @@ impl Options {
                         "start" => Arm::Start,
                         "guest" => Arm::Guest,
                         "run" => Arm::Run,
-                        _ => return Err(wrong()),
+                        address => Arm::At(number(address).ok_or_else(wrong)?),
                     }
                 }
                 _ => return Err(wrong()),

@@ -3,7 +3,11 @@
 //! What QEMU calls memory is only where bytes are put for the next access to find. What memory *is*,
 //! the model knows.
 
-use std::{cell::Cell, fs::File, io};
+use std::{
+    cell::{Cell, RefCell},
+    fs::File,
+    io,
+};
 
 use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::SeekFrom;
@@ -19,11 +23,38 @@ pub struct Ram {
     base: u64,
     /// Counts what was put there.
     changes: Cell<u64>,
+    /// What should have been put there, if it is only compared.
+    differing: Option<RefCell<Vec<Differing>>>,
+}
+
+/// Bytes that QEMU has otherwise than the model.
+#[derive(Debug)]
+pub struct Differing {
+    /// Where the first of them is.
+    pub offset: u64,
+    /// What QEMU has there.
+    pub qemu: Vec<u8>,
+    /// What the model has there.
+    pub model: Vec<u8>,
+}
+
+impl Differing {
+    /// The part from the first wrong byte to the last, if there is one.
+    pub fn between(offset: u64, qemu: &[u8], model: &[u8]) -> Option<Self> {
+        let wrong = |n: &usize| qemu[*n] != model[*n];
+        let first = (0..qemu.len()).find(wrong)?;
+        let last = (0..qemu.len()).rev().find(wrong)?;
+        Some(Self {
+            offset: offset + first as u64,
+            qemu: qemu[first..=last].into(),
+            model: model[first..=last].into(),
+        })
+    }
 }
 
 impl Ram {
-    /// Maps `file`, which QEMU has at physical address `base`.
-    pub fn open(file: &std::path::Path, base: u64) -> io::Result<Self> {
+    /// Maps `file`, which QEMU has at physical address `base`. If it is to be `compared`, nothing is ever put there.
+    pub fn open(file: &std::path::Path, base: u64, compared: bool) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(file)?;
         let map = MmapRaw::map_raw(&file)?;
         if map.len() % PAGE != 0 {
@@ -35,7 +66,16 @@ impl Ram {
             map,
             base,
             changes: Cell::new(0),
+            differing: compared.then(RefCell::default),
         })
+    }
+
+    /// What was to be put there since this was last called, and was not, because memory is only compared.
+    pub fn take_differing(&self) -> Vec<Differing> {
+        self.differing
+            .as_ref()
+            .map(RefCell::take)
+            .unwrap_or_default()
     }
 
     /// How many bytes it has.
@@ -101,6 +141,14 @@ impl Ram {
             offset + bytes.len() as u64 <= self.size(),
             "beyond the memory"
         );
+        if let Some(differing) = &self.differing {
+            let mut there = vec![0; bytes.len()];
+            self.read(offset, &mut there);
+            differing
+                .borrow_mut()
+                .extend(Differing::between(offset, &there, bytes));
+            return;
+        }
         self.changes.set(self.changes.get() + 1);
         // SAFETY: as in `read`. Both mappings are written through raw pointers only, so no reference to either
         // says that its bytes stay as they are.

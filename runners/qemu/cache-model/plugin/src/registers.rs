@@ -2,9 +2,11 @@
 
 use setway_architecture::{
     decode::{self, Address, Encoding, Offset, Shift, SystemRegister},
-    registers::Hcr,
+    registers::{Clidr, Ctr, Hcr},
     translate,
 };
+
+use setway_cache_model::Path;
 
 use crate::{
     api::{Buffer, RegisterHandle},
@@ -25,6 +27,12 @@ pub struct Registers {
     translation: [Option<RegisterHandle>; TRANSLATION.len()],
     /// MAIR1, where MAIR0 is a register of its own.
     mair1: Option<RegisterHandle>,
+    /// There are names for EL1's registers that mean them wherever the CPU is.
+    has_el12: bool,
+    /// CTR and CLIDR.
+    identification: [Option<RegisterHandle>; 2],
+    /// How cacheable fetches see memory, once those have been read.
+    fetch_path: Option<Path>,
     /// Where the general registers are, once that is known.
     env: Option<CpuEnv>,
     buffer: Buffer,
@@ -92,9 +100,39 @@ impl Registers {
                 None => optional(&["MAIR1"]),
                 Some(_) => None,
             },
+            identification: [&["CTR_EL0", "CTR"], &["CLIDR", "CLIDR_EL1"]].map(|it| optional(it)),
+            fetch_path: None,
+            has_el12: optional(&["SCTLR_EL12"]).is_some(),
             env: None,
             buffer: Buffer::new(),
         })
+    }
+
+    /// How cacheable fetches see memory.
+    pub fn fetch_path(&self) -> Path {
+        self.fetch_path.unwrap_or(Path::Fetch)
+    }
+
+    /// Whether what is stored can be fetched without having been cleaned to the PoU: CTR.IDC says so, and a CLIDR by
+    /// which there is nothing above the PoU, or the PoC, that could be cleaned (DDI 0487, CTR_EL0.IDC).
+    fn read_fetch_path(&mut self) -> Path {
+        let [ctr, clidr] = self
+            .identification
+            .map(|it| it.map(|it| self.buffer.read(it)));
+        let has_idc = ctr.is_some_and(|it| Ctr(it).idc());
+        let has_nothing = clidr.is_some_and(|it| Clidr(it).is_unified_everywhere());
+        if has_idc || has_nothing {
+            Path::CoherentFetch
+        } else {
+            Path::Fetch
+        }
+    }
+
+    /// Whether QEMU shows EL2's registers by the names of EL1's on a CPU that is at `el` and has this HCR_EL2. A host
+    /// with HCR_EL2.E2H set accesses its own registers by these names, and QEMU 11.1 reads them as the CPU would, while
+    /// 10.0 reads what is so called and has EL12's names besides.
+    pub fn hides_el1(&self, el: u8, hcr: u64) -> bool {
+        el == 2 && !self.has_el12 && Hcr::from_bits_retain(hcr).contains(Hcr::E2H)
     }
 
     /// The registers that govern translation.
@@ -139,6 +177,9 @@ impl Registers {
     /// The state of the current CPU, which is about to execute the block at `address`. `None` if it is one
     /// in which this CPU cannot be watched.
     pub fn state(&mut self, address: u64) -> Option<State> {
+        if self.fetch_path.is_none() {
+            self.fetch_path = Some(self.read_fetch_path());
+        }
         if self.env.is_none() {
             self.env = self.find_env(address);
         }
@@ -251,7 +292,10 @@ impl Registers {
 fn needs_carry(address: Address) -> bool {
     matches!(
         address,
-        Address::Base {
+        Address::Table {
+            shift: Shift::RotateThroughCarry,
+            ..
+        } | Address::Base {
             offset: Offset::Register {
                 shift: Shift::RotateThroughCarry,
                 ..
@@ -259,6 +303,33 @@ fn needs_carry(address: Address) -> bool {
             ..
         }
     )
+}
+
+/// Leaves EL1's registers in `read` as they are `known` to be.
+pub fn keep_el1(read: &mut translate::Registers, known: &translate::Registers) {
+    *read = translate::Registers {
+        sctlr_el1: known.sctlr_el1,
+        ttbr0_el1: known.ttbr0_el1,
+        ttbr1_el1: known.ttbr1_el1,
+        tcr_el1: known.tcr_el1,
+        mair_el1: known.mair_el1,
+        ..*read
+    };
+}
+
+/// The field of `registers` that a write at EL2 changes by one of EL12's names.
+pub fn by_el12(register: SystemRegister, registers: &mut translate::Registers) -> Option<&mut u64> {
+    let Encoding::A64(3, 5, crn, crm, op2) = register.name else {
+        return None;
+    };
+    match (crn, crm, op2) {
+        (1, 0, 0) => Some(&mut registers.sctlr_el1),
+        (2, 0, 0) => Some(&mut registers.ttbr0_el1),
+        (2, 0, 1) => Some(&mut registers.ttbr1_el1),
+        (2, 0, 2) => Some(&mut registers.tcr_el1),
+        (10, 2, 0) => Some(&mut registers.mair_el1),
+        _ => None,
+    }
 }
 
 /// Whether a register is one of those that translation depends on. AArch32's are not distinguished: writes

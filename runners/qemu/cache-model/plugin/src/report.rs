@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use setway_architecture::maintenance::{SetWayOp, VaOp};
-use setway_cache_model::{Actor, Event, LostWrite, Model, StaleRead, Where};
+use setway_cache_model::{Actor, Event, LostWrite, Model, Range, StaleRead, Where};
 use setway_protocol::{
     Hex, Kind, MOST_NOTICES, RecordWriter, VERSION,
-    record::{self, Armed, ModelBegin, ModelTotals, Ops},
+    record::{self, Armed, Compared, ModelBegin, ModelTotals, Ops},
     word::{self, By},
 };
 
@@ -40,7 +40,18 @@ pub struct Report {
     seen: Seen,
     /// Blocks that could not be watched.
     missed: u64,
+    /// What was compared with QEMU, if the model is.
+    compared: Option<Compared>,
+    /// What differed, by the place and what it was.
+    differing: HashMap<(u32, word::Difference), u64>,
 }
+
+const NOTHING_COMPARED: Compared = Compared {
+    loads: 0,
+    stores: 0,
+    fetches: 0,
+    differences: 0,
+};
 
 /// Accesses that the model took part in, in AArch32 and in AArch64.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,6 +76,8 @@ impl Report {
             set_way: BTreeMap::new(),
             seen: Seen::default(),
             missed: 0,
+            compared: None,
+            differing: HashMap::new(),
         }
     }
 
@@ -76,6 +89,7 @@ impl Report {
         *self = Self {
             is_open: true,
             costs,
+            compared: options.compares().then_some(NOTHING_COMPARED),
             ..Self::new(cpus)
         };
         let caches = &options.caches;
@@ -220,6 +234,57 @@ impl Report {
         }
     }
 
+    /// A load was compared.
+    pub fn compared_load(&mut self) {
+        if let Some(compared) = &mut self.compared {
+            compared.loads += 1;
+        }
+    }
+
+    /// A store was compared.
+    pub fn compared_store(&mut self) {
+        if let Some(compared) = &mut self.compared {
+            compared.stores += 1;
+        }
+    }
+
+    /// A block of code was compared.
+    pub fn compared_fetch(&mut self) {
+        if let Some(compared) = &mut self.compared {
+            compared.fetches += 1;
+        }
+    }
+
+    /// Something was otherwise in QEMU than in the model. The same again is only counted.
+    pub fn differs(
+        &mut self,
+        what: word::Difference,
+        by: Actor,
+        sites: &Sites,
+        at: Range,
+        qemu: &[u8],
+        model: &[u8],
+    ) {
+        let Some(compared) = &mut self.compared else {
+            return;
+        };
+        compared.differences += 1;
+        let known = self.differing.len();
+        let count = self.differing.entry((by.site, what)).or_insert(0);
+        *count += 1;
+        if *count > 1 || known >= MOST_NOTICES {
+            return;
+        }
+        self.write(&record::Differs {
+            what,
+            by: words::actor(sites, by),
+            at: Hex(at.at),
+            len: at.len as u64,
+            qemu: Hex(words::number(qemu)),
+            model: Hex(words::number(model)),
+        });
+    }
+
     /// The end, with what was only counted, if there was a begin.
     pub fn end(&mut self) {
         if !self.is_open {
@@ -238,6 +303,9 @@ impl Report {
                     count,
                 });
             }
+        }
+        if let Some(compared) = self.compared.take() {
+            self.write(&compared);
         }
         let Seen {
             loads,

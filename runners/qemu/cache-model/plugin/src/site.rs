@@ -64,15 +64,29 @@ impl Sites {
     ) -> Option<&'static Site> {
         let word = u32::from_le_bytes(bytes);
         let instruction = decode(bytes, size, state);
+        if instruction == Instruction::Other && !may_access(word, size, state) {
+            return None;
+        }
+        Some(self.any(pc, bytes, size, state, condition))
+    }
+
+    /// As [`find`](Self::find), whatever the instruction is.
+    pub fn any(
+        &mut self,
+        pc: u64,
+        bytes: [u8; 4],
+        size: usize,
+        state: State,
+        condition: u8,
+    ) -> &'static Site {
+        let word = u32::from_le_bytes(bytes);
+        let instruction = decode(bytes, size, state);
         let condition = match (state.aarch64, state.t32) {
             (true, _) => ALWAYS,
             (false, false) => (word >> 28) as u8,
             (false, true) => condition,
         };
-        if instruction == Instruction::Other && !(state.aarch64 && may_access(word)) {
-            return None;
-        }
-        Some(self.intern(pc, word, state, condition, instruction))
+        self.intern(pc, word, state, condition, instruction)
     }
 
     /// The place where a block starts, whatever is there.
@@ -121,11 +135,24 @@ pub fn decode(bytes: [u8; 4], size: usize, state: State) -> Instruction {
     }
 }
 
-/// Whether an A64 instruction that the decoder does not know may access memory: those of "Loads and
-/// stores", and SVE's.
-fn may_access(word: u32) -> bool {
-    let op0 = word >> 25 & 0xf;
-    op0 & 0b0101 == 0b0100 || op0 == 0b0010
+/// Whether an instruction that the decoder does not know may access memory, by its class of encodings in DDI 0487. In
+/// A64 these are "Loads and stores", and SVE. In AArch32 they are few, and neither data processing nor branches: A32
+/// has "Extra load/store", "Load/Store Word, Unsigned Byte", "Load/store multiple" and what is for coprocessors; T32
+/// has loads and stores among its 16-bit instructions from 0x4800 to 0xcfff, and its 32-bit ones below 0xf000 and
+/// from 0xf800 on.
+fn may_access(word: u32, size: usize, state: State) -> bool {
+    let bits = |high: u32, low: u32| word >> low & ((1 << (high - low + 1)) - 1);
+    match (state.aarch64, state.t32) {
+        (true, _) => bits(28, 25) & 0b0101 == 0b0100 || bits(28, 25) == 0b0010,
+        (false, false) => match bits(27, 25) {
+            0b000 => bits(7, 7) == 1 && bits(4, 4) == 1,
+            0b010 | 0b011 | 0b100 | 0b110 => true,
+            _ => false,
+        },
+        // The first halfword is the low one.
+        (false, true) if size > 2 => matches!(bits(15, 11), 0b11101 | 0b11111),
+        (false, true) => (0x4800..0xd000).contains(&bits(15, 0)),
+    }
 }
 
 /// ITSTATE over a block: which condition the next instruction has (DDI 0487, ITAdvance).

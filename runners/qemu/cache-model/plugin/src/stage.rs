@@ -28,6 +28,8 @@ pub struct Stage {
     events: u64,
     /// The DC ZVA that a CPU was about to execute last.
     zeroing: Option<PendingZero>,
+    /// Descriptors that were walked, and are not shown yet: between a store and the model's learning of it.
+    unshown: Option<Vec<(Path, u64)>>,
 }
 
 impl Stage {
@@ -42,6 +44,7 @@ impl Stage {
                 .collect(),
             events: 0,
             zeroing: None,
+            unshown: None,
             ram,
         })
     }
@@ -197,8 +200,24 @@ impl Stage {
         let mut bytes = [0; 8];
         bytes[..len].copy_from_slice(self.model.view(path, range));
         self.exposed.walked(at, path);
-        self.show(path, at);
+        match &mut self.unshown {
+            Some(unshown) => unshown.push((path, at)),
+            None => self.show(path, at),
+        }
         Some(u64::from_le_bytes(bytes))
+    }
+
+    /// QEMU has executed a store of which the model does not know yet: has `find` find out where it went, and leaves
+    /// QEMU's memory as it is until then. The store may have been to a table that leads to itself, as when a kernel
+    /// maps the memory that its tables are in.
+    #[inline]
+    pub fn undisturbed<T>(&mut self, find: impl FnOnce(&mut Self) -> T) -> T {
+        self.unshown = Some(Vec::new());
+        let found = find(self);
+        for (path, at) in self.unshown.take().into_iter().flatten() {
+            self.show(path, at);
+        }
+        found
     }
 
     /// `actor` fetches what QEMU has translated from `bytes`. Returns whether it finds the same.

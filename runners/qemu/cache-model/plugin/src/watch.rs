@@ -2,6 +2,7 @@
 
 use crate::{
     action::Action,
+    api::Done,
     arming::Arming,
     cost::Length,
     cpus::Cpus,
@@ -91,6 +92,18 @@ impl Watch {
     pub fn after_store(&mut self, cpu: usize, site: &'static Site, address: u64, len: usize) {
         if let Some(action) = self.action(cpu, site) {
             action.after_store(address, len);
+        }
+    }
+
+    /// Whether each access is compared with QEMU's.
+    pub fn compares(&self) -> bool {
+        self.options.compares()
+    }
+
+    /// QEMU has executed an access, which is to be compared. `cpu` is the CPU's number by QEMU's word.
+    pub fn compare(&mut self, cpu: usize, site: &'static Site, done: &Done) {
+        if let Some(action) = self.action(cpu, site) {
+            action.compare(done);
         }
     }
 

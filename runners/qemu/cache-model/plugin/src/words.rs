@@ -54,7 +54,7 @@ pub fn access(path: Path) -> Access {
         Path::WriteBack => Access::Cached,
         Path::WriteThrough => Access::WriteThrough,
         Path::NonCacheable => Access::Uncached,
-        Path::Fetch => Access::Fetch,
+        Path::Fetch | Path::CoherentFetch => Access::Fetch,
     }
 }
 

@@ -91,7 +91,7 @@ impl Slow {
                 self.fill(actor.cpu, line);
                 self.copy(actor.cpu, line).expect("it was filled").bytes
             }
-            Path::NonCacheable => self.memory[&line],
+            Path::NonCacheable | Path::CoherentFetch => self.view(path, line),
             Path::Fetch => match self.system.get(&line) {
                 Some(shared) => shared.bytes,
                 None => self.memory[&line],
@@ -105,6 +105,9 @@ impl Slow {
         change(self.truth.get_mut(&line).expect("a line of memory"));
         self.stored.insert(line, (actor, path));
         self.maintained.remove(&line);
+        if self.config.schedule == Schedule::Coherent {
+            self.change_everywhere(line, change);
+        }
 
         if path == Path::NonCacheable {
             change(self.memory.get_mut(&line).expect("a line of memory"));
@@ -121,6 +124,19 @@ impl Slow {
         if self.config.schedule == Schedule::Eager {
             self.clean(line);
             self.remove_from_every_cache(line);
+        }
+    }
+
+    /// Changes the line wherever it is.
+    fn change_everywhere(&mut self, line: u64, change: impl Fn(&mut Bytes)) {
+        change(self.memory.get_mut(&line).expect("a line of memory"));
+        if let Some(shared) = self.system.get_mut(&line) {
+            change(&mut shared.bytes);
+        }
+        for cpu in 0..self.config.cpus {
+            if let Some(copy) = self.copy_mut(cpu, line) {
+                change(&mut copy.bytes);
+            }
         }
     }
 
@@ -183,7 +199,9 @@ impl Slow {
         let system = self.system.get(&line).map(|shared| shared.bytes);
         let memory = self.memory[&line];
         match path {
-            Path::WriteBack | Path::WriteThrough => private.or(system).unwrap_or(memory),
+            Path::WriteBack | Path::WriteThrough | Path::CoherentFetch => {
+                private.or(system).unwrap_or(memory)
+            }
             Path::Fetch => system.unwrap_or(memory),
             Path::NonCacheable => memory,
         }

@@ -8,11 +8,12 @@ use super::sequence::{
     LINES, Pages, SIZE, Sequence, Step, any_step, fixed_schedule, pattern, sequences, whole_line,
 };
 
-const PATHS: [Path; 4] = [
+const PATHS: [Path; 5] = [
     Path::WriteBack,
     Path::WriteThrough,
     Path::NonCacheable,
     Path::Fetch,
+    Path::CoherentFetch,
 ];
 
 /// Every schedule, and any seed.

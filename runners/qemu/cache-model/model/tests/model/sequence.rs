@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use setway_architecture::maintenance::{SetWayOp, VaOp};
 use setway_cache_model::{Actor, Backing, Config, Geometry, Model, PAGE, Path, Range, Schedule};
 
-use Path::{Fetch, NonCacheable, WriteBack, WriteThrough};
+use Path::{CoherentFetch, Fetch, NonCacheable, WriteBack, WriteThrough};
 
 /// The lines that sequences touch, by the address of their first byte. In a cache of four sets, three
 /// of them are in set 0 and three in set 1. The last is in another page than the others.
@@ -190,13 +190,14 @@ pub fn fixed_schedule() -> impl Strategy<Value = Schedule> {
         Schedule::Eager,
         Schedule::Refill,
         Schedule::Migrate,
+        Schedule::Coherent,
     ])
 }
 
 /// Everything that a program can do.
 pub fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => loads(&[WriteBack, WriteThrough, NonCacheable, Fetch]),
+        4 => loads(&[WriteBack, WriteThrough, NonCacheable, Fetch, CoherentFetch]),
         5 => stores(&[WriteBack, WriteBack, WriteThrough, NonCacheable]),
         2 => ops_by_va(&VaOp::ALL),
         4 => ops_by_set_way(&SetWayOp::ALL),

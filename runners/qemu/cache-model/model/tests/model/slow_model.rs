@@ -13,7 +13,12 @@ use super::sequence::{
 };
 
 /// The paths that differ in what they show. Write-through loads are as write-back ones.
-const PATHS: [Path; 3] = [Path::WriteBack, Path::NonCacheable, Path::Fetch];
+const PATHS: [Path; 4] = [
+    Path::WriteBack,
+    Path::NonCacheable,
+    Path::Fetch,
+    Path::CoherentFetch,
+];
 
 /// The outcome of a step in the slow model.
 #[derive(Default)]

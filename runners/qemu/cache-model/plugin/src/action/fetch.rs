@@ -29,7 +29,8 @@ impl Action<'_> {
             right &= self.stage.fetch(actor, path, offset, bytes);
         }
         self.report_events();
-        right
+        self.report_differing();
+        self.compare_fetch(right, bytes)
     }
 
     /// Puts the code around the block where QEMU's translator will find it, and has QEMU notice. That is possible

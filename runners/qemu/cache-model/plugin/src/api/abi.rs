@@ -56,6 +56,21 @@ pub struct Descriptor {
 
 /// The callback uses no registers (`QEMU_PLUGIN_CB_NO_REGS`).
 pub const NO_REGS: c_int = 0;
+/// Where an access went (`struct qemu_plugin_hwaddr`).
+#[repr(C)]
+pub struct HwAddr([u8; 0]);
+
+/// What an access has loaded or stored (`qemu_plugin_mem_value`).
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct MemValue {
+    /// Its type, which the size of the access gives as well.
+    kind: c_int,
+    /// A union of numbers of all sizes, each of which starts at its first byte; the largest is two of 64 bits, the
+    /// low one first.
+    pub data: [u64; 2],
+}
+
 /// The callback reads registers (`QEMU_PLUGIN_CB_R_REGS`).
 pub const R_REGS: c_int = 1;
 /// The callback reads and writes registers and may set the PC (`QEMU_PLUGIN_CB_RW_REGS_PC`).
@@ -63,6 +78,8 @@ pub const R_REGS: c_int = 1;
 pub const RW_REGS_PC: c_int = 3;
 /// Stores only (`QEMU_PLUGIN_MEM_W`).
 pub const MEM_W: c_int = 2;
+/// Loads and stores (`QEMU_PLUGIN_MEM_RW`).
+pub const MEM_RW: c_int = 3;
 
 /// `qemu_plugin_vcpu_udata_cb_t`.
 pub type OnExecute = extern "C" fn(vcpu: c_uint, data: *mut c_void);
@@ -98,6 +115,11 @@ unsafe extern "C" {
     pub fn qemu_plugin_insn_vaddr(insn: *const Insn) -> u64;
     pub fn qemu_plugin_mem_size_shift(info: u32) -> c_uint;
     pub fn qemu_plugin_mem_is_store(info: u32) -> bool;
+    pub fn qemu_plugin_mem_is_big_endian(info: u32) -> bool;
+    pub fn qemu_plugin_mem_get_value(info: u32) -> MemValue;
+    pub fn qemu_plugin_get_hwaddr(info: u32, address: u64) -> *const HwAddr;
+    pub fn qemu_plugin_hwaddr_is_io(to: *const HwAddr) -> bool;
+    pub fn qemu_plugin_hwaddr_phys_addr(to: *const HwAddr) -> u64;
     pub fn qemu_plugin_outs(text: *const c_char);
     pub fn qemu_plugin_get_registers() -> *mut GArray;
     pub fn g_byte_array_new() -> *mut GArray;

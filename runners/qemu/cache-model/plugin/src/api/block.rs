@@ -130,6 +130,21 @@ impl Instruction<'_> {
         }
     }
 
+    /// Has `C` called after each of its loads and stores, and after what [`after_stores`](Self::after_stores) has
+    /// called.
+    pub fn after_accesses<C: AfterAccess>(&self, data: &'static C::Data) {
+        // SAFETY: as in `address`; `enter_after_access` takes the pointer for what it is.
+        unsafe {
+            abi::qemu_plugin_register_vcpu_mem_cb(
+                self.insn,
+                enter_after_access::<C>,
+                abi::R_REGS,
+                abi::MEM_RW,
+                untyped(data),
+            )
+        }
+    }
+
     /// Has `C` called instead of executing it.
     #[cfg(feature = "api-7")]
     pub fn instead<C: Instead>(&self, data: &'static C::Data) {
@@ -165,6 +180,30 @@ pub trait AfterStore {
     type Data: Sync + 'static;
     /// `len` bytes were stored at a virtual address. `cpu` is as for [`Before`].
     fn call(cpu: usize, data: &'static Self::Data, address: u64, len: usize);
+}
+
+/// Called after an instruction has loaded or stored. It may read registers.
+pub trait AfterAccess {
+    /// What it is called with.
+    type Data: Sync + 'static;
+    /// `cpu` is as for [`Before`].
+    fn call(cpu: usize, data: &'static Self::Data, done: &Done);
+}
+
+/// A load or store that QEMU has executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Done {
+    /// It was a store.
+    pub store: bool,
+    /// The virtual address.
+    pub address: u64,
+    /// How many bytes: at most 16.
+    pub len: usize,
+    /// The physical address, if it is memory's.
+    pub physical: Option<u64>,
+    /// The bytes, in the order in which they are in memory. `None` if QEMU does not say: of an access with the other
+    /// byte order than most, QEMU may show the number before or after it has reversed it.
+    pub bytes: Option<[u8; 16]>,
 }
 
 /// Called instead of executing an instruction.
@@ -207,6 +246,35 @@ extern "C" fn enter_after_store<C: AfterStore>(
         // SAFETY: `Instruction::after_stores` registers this function with a `C::Data`.
         C::call(vcpu as usize, unsafe { typed(data) }, address, len);
     }
+}
+
+extern "C" fn enter_after_access<C: AfterAccess>(
+    vcpu: c_uint,
+    info: u32,
+    address: u64,
+    data: *mut c_void,
+) {
+    // SAFETY: `info` and `address` are what QEMU has passed to this callback, which has not returned; what QEMU says
+    // of where the access went is asked only if there is such a thing.
+    let done = unsafe {
+        let to = abi::qemu_plugin_get_hwaddr(info, address);
+        let is_memory = !to.is_null() && !abi::qemu_plugin_hwaddr_is_io(to);
+        let [low, high] = abi::qemu_plugin_mem_get_value(info)
+            .data
+            .map(u64::to_le_bytes);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&low);
+        bytes[8..].copy_from_slice(&high);
+        Done {
+            store: abi::qemu_plugin_mem_is_store(info),
+            address,
+            len: 1 << abi::qemu_plugin_mem_size_shift(info),
+            physical: is_memory.then(|| abi::qemu_plugin_hwaddr_phys_addr(to)),
+            bytes: (!abi::qemu_plugin_mem_is_big_endian(info)).then_some(bytes),
+        }
+    };
+    // SAFETY: `Instruction::after_accesses` registers this function with a `C::Data`.
+    C::call(vcpu as usize, unsafe { typed(data) }, &done);
 }
 
 #[cfg(feature = "api-7")]
