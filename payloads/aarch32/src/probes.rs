@@ -70,6 +70,13 @@ macro_rules! tables {
             "    probe   mcr p15, 0, r7, c7, c10, 2",
             "    probe   mcr p15, 0, r9, c13, c0, 1",
             "    probe   mrc p15, 0, r11, c0, c1, 4",
+            concat!(".global ", $prefix, "wait"),
+            concat!($prefix, "wait:"),
+            "    probe   wfi",
+            concat!(".global ", $prefix, "timer"),
+            ".balign 32",
+            concat!($prefix, "timer:"),
+            "    sequence \"mcr p15, 0, r5, c14, c3, 0; isb; mcr p15, 0, r7, c7, c14, 2\"",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -123,6 +130,10 @@ tables!(
     sequence \"ite eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8\"
     @ Four places, the op twice.
     sequence \"itete eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8; mcreq p15, 0, r3, c7, c6, 2; movne r2, r9\"
+    .balign 16
+    .global t32_wait_wide
+    t32_wait_wide:
+    probe wfi.w
     "
 );
 
@@ -151,8 +162,8 @@ macro_rules! symbols {
 }
 
 symbols! {
-    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_refused a32_banks a32_conditions
-    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_banks t32_lengths t32_it
+    a32_isw a32_csw a32_cisw a32_contextidr a32_pairs a32_reads a32_each_kind a32_wait a32_timer a32_refused a32_banks a32_conditions
+    t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_wait t32_wait_wide t32_timer t32_refused t32_banks t32_lengths t32_it
 }
 
 /// The transfer registers of the tables by Rt.
@@ -203,6 +214,8 @@ struct Tables {
     pairs: *const u8,
     reads: *const u8,
     each_kind: *const u8,
+    wait: *const u8,
+    timer: *const u8,
     refused: *const u8,
     banks: *const u8,
 }
@@ -220,6 +233,8 @@ fn tables(isa: IsaName) -> Tables {
             pairs: &raw const t32_pairs,
             reads: &raw const t32_reads,
             each_kind: &raw const t32_each_kind,
+            wait: &raw const t32_wait,
+            timer: &raw const t32_timer,
             refused: &raw const t32_refused,
             banks: &raw const t32_banks,
         }
@@ -235,6 +250,8 @@ fn tables(isa: IsaName) -> Tables {
             pairs: &raw const a32_pairs,
             reads: &raw const a32_reads,
             each_kind: &raw const a32_each_kind,
+            wait: &raw const a32_wait,
+            timer: &raw const a32_timer,
             refused: &raw const a32_refused,
             banks: &raw const a32_banks,
         }
@@ -365,6 +382,19 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
                 each(tables.ends(tables.each_kind as usize + n * STRIDE, 4, text));
             }
+        }
+        ProbeSet::Wait => {
+            let length = if isa == IsaName::T32 { 2 } else { 4 };
+            each(tables.ends(tables.wait as usize, length, "WFI"));
+            if isa == IsaName::T32 {
+                each(tables.ends((&raw const t32_wait_wide) as usize, 4, "WFI.W"));
+            }
+        }
+        ProbeSet::TimerThenSetWay => {
+            each(Probe {
+                set_way: 1,
+                ..tables.ends(tables.timer as usize, 12, "DCCISW, r7")
+            });
         }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]

@@ -44,6 +44,18 @@ global_asm!(
     "    probe   dc csw, x7",
     "    probe   msr contextidr_el1, x9",
     "    probe   mrs xzr, id_aa64mmfr0_el1",
+    ".global probe_wait",
+    "probe_wait:",
+    "    probe   wfi",
+    ".global probe_timer",
+    "probe_timer:",
+    "    msr     cntv_tval_el0, x5",
+    "    isb",
+    "    dc      cisw, x7",
+    "    svc     #0",
+    "    udf     #0",
+    "    udf     #0",
+    ".balign 16",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -59,6 +71,8 @@ unsafe extern "C" {
     static probe_contextidr: u8;
     static probe_reads: u8;
     static probe_each_kind: u8;
+    static probe_wait: u8;
+    static probe_timer: u8;
     static probe_refused: u8;
 }
 
@@ -149,6 +163,15 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
                 each(ends(&raw const probe_each_kind, n, text));
             }
+        }
+        ProbeSet::Wait => each(ends(&raw const probe_wait, 0, "WFI")),
+        ProbeSet::TimerThenSetWay => {
+            let entry = (&raw const probe_timer) as usize;
+            let probe = Probe::new(entry, "DC CISW, x7", svc_exit(entry + 12));
+            each(Probe {
+                set_way: 1,
+                ..probe
+            });
         }
         ProbeSet::Refused => {
             for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {

@@ -3,6 +3,7 @@
 pub mod bare;
 pub mod coherence;
 pub mod exact;
+pub mod interrupts;
 pub mod random;
 pub mod set_way;
 pub mod toggle;

@@ -86,11 +86,13 @@ pub enum Premise {
     FetchesThroughCaches,
     /// A guest may debug itself by software step.
     GuestDebug,
+    /// The guest has an interrupt controller that payloads know.
+    Interrupts,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 7] = [
+    pub const ALL: [Premise; 8] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -98,6 +100,7 @@ impl Premise {
         Premise::UncachedAlias,
         Premise::FetchesThroughCaches,
         Premise::GuestDebug,
+        Premise::Interrupts,
     ];
 
     /// The word for it in data files.
@@ -110,6 +113,7 @@ impl Premise {
             Premise::UncachedAlias => "uncached-alias",
             Premise::FetchesThroughCaches => "fetches-through-caches",
             Premise::GuestDebug => "guest-debug",
+            Premise::Interrupts => "interrupts",
         }
     }
 

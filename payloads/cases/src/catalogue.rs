@@ -9,7 +9,7 @@ use crate::{
     bare::*,
     bodies::{
         bare::{cost, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, exact, random, set_way, toggle, undef, vcpus, vm_reg,
+        coherence, exact, interrupts, random, set_way, toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{IsaName, IsaName::*},
@@ -113,6 +113,12 @@ catalogue! {
     { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2 }
     { id: "CPU-TVM", rule: CPU_TVM, run: vcpus::own_tvm, cpus: 2 }
     { id: "CPU-CALL32", rule: CPU_CALL32, run: vcpus::wide_arguments, isas: &[A64], cpus: 2 }
+
+    { id: "INT-PENDING", rule: INT_PENDING, run: interrupts::pending, premises: &[Interrupts] }
+    { id: "INT-AFTER", rule: INT_AFTER, run: interrupts::after, premises: &[Interrupts, TvmTraps] }
+    { id: "INT-TIMER", rule: INT_TIMER, run: interrupts::timer, premises: &[Interrupts] }
+    { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts] }
+    { id: "INT-HANDLER", rule: INT_HANDLER, run: interrupts::handler, premises: &[Interrupts] }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }

@@ -167,4 +167,8 @@ pub enum ProbeSet {
     /// An instruction that never traps, and then one of each kind that does: a set/way op, a write of a VM register, a
     /// read of an ID register.
     EachKind,
+    /// Each form of WFI.
+    Wait,
+    /// CNTV_TVAL is written with what register 5 holds, and a set/way op follows.
+    TimerThenSetWay,
 }

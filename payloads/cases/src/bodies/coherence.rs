@@ -125,7 +125,7 @@ pub fn off_then_clean<I: Isa>(cx: &mut Context<I>) {
 
 /// The far places of the guest's memory that nothing else uses: the ends of 2 MiB in the middle, and of
 /// the last page.
-fn far_places<I: Isa>(cx: &Context<I>) -> [Place; 4] {
+pub(super) fn far_places<I: Isa>(cx: &Context<I>) -> [Place; 4] {
     const BLOCK: u64 = 2 << 20;
     const WORD: usize = 8;
     let memory = cx.memory();
