@@ -2,7 +2,7 @@
 
 use crate::{
     emulation::{self, inject_undef, read, step, transfer},
-    ids, psci, report, stage2, sysreg,
+    ids, interrupts, psci, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
@@ -31,6 +31,7 @@ fn handle(vcpu: &mut Vcpu) {
         ec::SYS64 | ec::CP15_RT | ec::CP15_RRT => register_access(vcpu, esr),
         ec::VMRS => vmrs(vcpu, esr),
         ec::DABT_LOWER | ec::IABT_LOWER => abort(vcpu, esr),
+        ec::WFX => interrupts::wait(vcpu, esr),
         ec::HVC64 | ec::HVC32 => psci::call(vcpu),
         ec::SMC32 if !aarch32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {
@@ -141,7 +142,12 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
 }
 
 fn flush(vcpu: &Vcpu) {
-    COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
+    let flush = || COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
+    if vcpu.policy.mutant.is_some() {
+        interrupts::around_flush(vcpu.policy, flush);
+    } else {
+        flush();
+    }
     COUNTERS.flushes.add(1);
 }
 
@@ -195,6 +201,6 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
             // SAFETY: not safe for the guest, which is the point.
             unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }
         }
-        _ => {}
+        _ => interrupts::after_set_way(vcpu),
     }
 }

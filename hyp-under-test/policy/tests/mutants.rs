@@ -11,6 +11,7 @@ fn file(site: Site) -> &'static str {
         Site::Traps => "aarch64/src/traps.rs",
         Site::Vcpu => "aarch64/src/vcpu.rs",
         Site::Psci => "aarch64/src/psci.rs",
+        Site::Interrupts => "aarch64/src/interrupts.rs",
     }
 }
 

@@ -379,11 +379,16 @@ pub fn wait<I: Isa>(cx: &mut Context<I>) {
         taken_once(cx, format_args!("{probe}, masked"), SOFTWARE);
 
         // It may end for other reasons as well, so it is repeated.
+        let mut elsewhere = false;
+        let start = I::Interrupts::count();
         I::Interrupts::set_timer(timer);
         let expired = wait_until(|| {
-            cx.exit(&masked, &regs);
+            elsewhere |= cx.exit(&masked, &regs) != masked.exit;
             I::Interrupts::is_pending()
         });
+        let time = I::Interrupts::count().wrapping_sub(start);
+        let late = time > AT_ONCE * second;
+        cx.state(format_args!("{probe}, timer: late"), 0, late.into());
         cx.state(format_args!("{probe}, timer: expired"), 1, expired.into());
         taken_once(cx, format_args!("{probe}, timer"), TIMER);
 
@@ -392,8 +397,15 @@ pub fn wait<I: Isa>(cx: &mut Context<I>) {
         let mut exit = probe.exit;
         let taken = wait_until(|| {
             exit = cx.exit(&probe, &regs);
-            is_interrupted::<I>(&exit)
+            let interrupted = is_interrupted::<I>(&exit);
+            elsewhere |= !interrupted && exit != probe.exit;
+            interrupted
         });
+        cx.state(
+            format_args!("{probe}: ended elsewhere"),
+            0,
+            elsewhere.into(),
+        );
         cx.state(format_args!("{probe}, unmasked: taken"), 1, taken.into());
         let places = [probe.entry, probe.exit.link as usize - svc_length::<I>()];
         let right = places.map(I::interrupted_exit).contains(&exit);
