@@ -28,6 +28,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("COH", "data, where caches are not coherent"),
     ("CPU", "vCPUs that start, stop and call"),
     ("COST", "what traps, flushes and sequences of them may cost"),
+    ("INT", "interrupts around traps and flushes"),
     ("MCH", "the machine itself, without a hypervisor"),
 ];
 

@@ -1,7 +1,7 @@
 //! What is owed to the guest for an instruction that trapped: its operands, its effect, the step over it, or
 //! the exception that it would have been.
 
-use crate::{sysreg, trace::COUNTERS, vcpu::Vcpu};
+use crate::{interrupts, sysreg, trace::COUNTERS, vcpu::Vcpu};
 use setway_architecture::trap::{
     aarch32::{self, psr},
     abort::Abort,
@@ -66,6 +66,9 @@ pub fn transfer(vcpu: &Vcpu, rt: usize) -> u64 {
 pub fn step(vcpu: &mut Vcpu, esr: Esr) {
     let policy = vcpu.policy;
     let t32 = vcpu.spsr & (psr::AARCH32 | psr::T) == psr::AARCH32 | psr::T;
+    if policy.mutant.is_some() && interrupts::repeats(vcpu) {
+        return;
+    }
     if !(t32 && policy.is(Mutant::PcNotAdvancedT32)) {
         vcpu.pc += esr.length();
     }

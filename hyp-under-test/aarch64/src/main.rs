@@ -12,6 +12,7 @@ mod device_tree;
 mod emulation;
 mod guest;
 mod ids;
+mod interrupts;
 mod mmu;
 mod psci;
 mod report;
@@ -53,6 +54,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     mmu::map_memory(&board.memory);
     stage2::init(&board.memory);
     vcpu::init(&board.cpus);
+    interrupts::init(&board);
     let entry = guest::load(board, dtb);
     vcpu::run_boot_cpu(entry)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     emulation::{self, inject_undef, read, step, transfer},
-    ids, psci, report, stage2, sysreg,
+    ids, interrupts, psci, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
@@ -63,6 +63,7 @@ fn dispatch(vcpu: &mut Vcpu, esr: Esr) {
         ec::SYS64 | ec::CP15_RT | ec::CP15_RRT => register_access(vcpu, esr),
         ec::VMRS => vmrs(vcpu, esr),
         ec::DABT_LOWER | ec::IABT_LOWER => abort(vcpu, esr),
+        ec::WFX => interrupts::wait(vcpu, esr),
         ec::HVC64 | ec::HVC32 => psci::call(vcpu),
         ec::SMC32 if !aarch32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {
@@ -183,7 +184,12 @@ fn flush(vcpu: &Vcpu) {
     if skips && BUSY.swap(true, Ordering::Relaxed) {
         return;
     }
-    COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
+    let flush = || COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
+    if vcpu.policy.mutant.is_some() {
+        interrupts::around_flush(vcpu.policy, flush);
+    } else {
+        flush();
+    }
     COUNTERS.flushes.add(1);
     if skips {
         BUSY.store(false, Ordering::Relaxed);
@@ -281,6 +287,6 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
             unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }
         }
         Some(Mutant::TrapSlow) => (0..5_000).for_each(|_| core::hint::spin_loop()),
-        _ => {}
+        _ => interrupts::after_set_way(vcpu),
     }
 }

@@ -19,17 +19,20 @@ pub enum Site {
     Vcpu,
     /// The calls that a guest makes.
     Psci,
+    /// What is done about interrupts, which is nothing.
+    Interrupts,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Site; 6] = [
+    pub const ALL: [Site; 7] = [
         Site::Policy,
         Site::Emulation,
         Site::Stage2,
         Site::Traps,
         Site::Vcpu,
         Site::Psci,
+        Site::Interrupts,
     ];
 
     /// The word for it.
@@ -41,6 +44,7 @@ impl Site {
             Site::Traps => "traps",
             Site::Vcpu => "vcpu",
             Site::Psci => "psci",
+            Site::Interrupts => "interrupts",
         }
     }
 
@@ -53,6 +57,7 @@ impl Site {
             Site::Traps => "aarch64/src/traps.rs",
             Site::Vcpu => "aarch64/src/vcpu.rs",
             Site::Psci => "aarch64/src/psci.rs",
+            Site::Interrupts => "aarch64/src/interrupts.rs",
         }
     }
 }
@@ -201,6 +206,18 @@ mutants! {
     CallerTvmCleared: "caller-tvm-cleared", Psci, Counts, "CPU_ON clears the TVM of its caller";
     FlushMissingOnThird: "flush-missing-on-third", Traps, Data, "toggles of the third vCPU and those after it do not flush";
     FlushSkippedIfBusy: "flush-skipped-if-busy", Traps, CountsAndData, "a flush is skipped while another vCPU flushes";
+    IrqLost: "irq-lost", Interrupts, State, "a set/way trap acknowledges an interrupt that is pending, and ends it";
+    IrqUnmasked: "irq-unmasked", Interrupts, State, "a set/way trap with an interrupt pending returns with interrupts unmasked";
+    IrqMasked: "irq-masked", Interrupts, State, "a set/way trap with an interrupt pending returns with interrupts masked";
+    IrqRoutedAway: "irq-routed-away", Interrupts, State, "after a flush, interrupts are taken to EL2 (IMO) and not to the guest";
+    OpRepeated: "op-repeated", Interrupts, Counts, "an instruction that traps with an interrupt pending is executed once more";
+    SgiLeaks: "sgi-leaks", Interrupts, State, "a flush leaves an SGI of the hypervisor's pending, which the guest takes";
+    CountStopsInFlush: "count-stops-in-flush", Interrupts, State, "the virtual count stands still during a flush";
+    TimerStoppedByFlush: "timer-stopped-by-flush", Interrupts, State, "a flush turns the virtual timer off";
+    WfiUndefined: "wfi-undefined", Interrupts, State, "WFI traps and is made UNDEFINED";
+    WfiLength: "wfi-length", Interrupts, State, "a trapped WFI is stepped over by 4 bytes, also where it is 2 bytes long";
+    WfiIgnoresMasked: "wfi-ignores-masked", Interrupts, State, "a trapped WFI does not end at an interrupt that the guest masks, only three seconds later";
+    ReturnLost: "return-lost", Interrupts, State, "ELR_EL1 (AArch32: LR_irq) is lost in every set/way trap";
     TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
     SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
     FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";

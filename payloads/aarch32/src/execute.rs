@@ -106,6 +106,21 @@ pub fn fetch_abort_exit(isa: IsaName, at: usize) -> Exit {
     }
 }
 
+/// What IRQ arrives with: its mode, A32, and IRQs and asynchronous aborts masked (DDI 0487,
+/// AArch32.TakePhysicalIRQException()).
+const ARRIVAL_IRQ: u64 = 0x192;
+
+/// The exit of a probe in which an IRQ is taken before its instruction at `next`.
+pub fn interrupted_exit(isa: IsaName, next: usize) -> Exit {
+    Exit {
+        vector: 0x18,
+        link: next as u64 + 4,
+        saved: cpsr(isa).into(),
+        syndrome: 0,
+        state: ARRIVAL_IRQ,
+    }
+}
+
 unsafe extern "C" {
     fn execute(gpr: *mut u32);
     fn set_mode_stacks(gpr: *mut u32);

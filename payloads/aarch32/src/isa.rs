@@ -11,7 +11,10 @@ use setway_cases::{
     NewValue::{Any, Of, With},
     Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
 };
-use setway_runtime::secondary::{self as shared, PastCaches};
+use setway_runtime::{
+    interrupts::Hardware,
+    secondary::{self as shared, PastCaches},
+};
 
 /// AArch32 in one instruction set.
 pub enum AArch32<const T32: bool> {}
@@ -204,6 +207,7 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
     const NAME: IsaName = if IS_T32 { IsaName::T32 } else { IsaName::A32 };
     const GPRS: usize = 15;
     const SIMD: usize = 16;
+    type Interrupts = Hardware;
 
     fn mark() {
         // SAFETY: follows the procedure call standard; PSCI_VERSION has no effect.
@@ -327,6 +331,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn stepped_exit(_: usize) -> Exit {
         unreachable!("software step is AArch64's")
+    }
+
+    fn interrupted_exit(next: usize) -> Exit {
+        execute::interrupted_exit(Self::NAME, next)
     }
 
     unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit {

@@ -22,7 +22,7 @@ use setway_protocol::Guest;
 use setway_runtime::{
     board::{Board, Port},
     console::{self, Records},
-    head,
+    head, interrupts,
     payload::{self, Identity},
     psci,
 };
@@ -43,6 +43,7 @@ extern "C" fn main(dtb: u32) -> ! {
     }
     stage1::init(&board.memory, board.console.and_then(Port::address));
     setway_runtime::secondary::init(&board, Mpidr(cp15::read!(MPIDR).into()).affinity());
+    interrupts::init(&board);
     caches::set(true, true);
 
     match payload::requested_isa(&board) {

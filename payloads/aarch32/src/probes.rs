@@ -90,6 +90,13 @@ macro_rules! tables {
             concat!(".global ", $prefix, "hypercall"),
             concat!($prefix, "hypercall:"),
             "    probe   hvc #0",
+            concat!(".global ", $prefix, "wait"),
+            concat!($prefix, "wait:"),
+            "    probe   wfi",
+            concat!(".global ", $prefix, "timer"),
+            ".balign 32",
+            concat!($prefix, "timer:"),
+            "    sequence \"mcr p15, 0, r5, c14, c3, 0; isb; mcr p15, 0, r7, c7, c14, 2\"",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -185,6 +192,10 @@ tables!(
     sequence \"ite eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8\"
     @ Four places, the op twice.
     sequence \"itete eq; mcreq p15, 0, r3, c7, c10, 2; movne r1, r8; mcreq p15, 0, r3, c7, c6, 2; movne r2, r9\"
+    .balign 16
+    .global t32_wait_wide
+    t32_wait_wide:
+    probe wfi.w
     "
 );
 
@@ -217,7 +228,7 @@ symbols! {
     a32_id_mmfr0 a32_mvfr0 a32_banks a32_bank_pairs a32_bank_reads a32_bank_sps
     t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_lengths t32_it
     t32_id_mmfr0 t32_mvfr0 t32_banks t32_bank_pairs t32_bank_reads
-    a32_hypercall t32_hypercall
+    a32_hypercall t32_hypercall a32_wait a32_timer t32_wait t32_wait_wide t32_timer
 }
 
 /// The transfer registers of the tables by Rt.
@@ -268,6 +279,8 @@ struct Tables {
     pairs: *const u8,
     reads: *const u8,
     each_kind: *const u8,
+    wait: *const u8,
+    timer: *const u8,
     refused: *const u8,
     id_mmfr0: *const u8,
     mvfr0: *const u8,
@@ -289,6 +302,8 @@ fn tables(isa: IsaName) -> Tables {
             pairs: &raw const t32_pairs,
             reads: &raw const t32_reads,
             each_kind: &raw const t32_each_kind,
+            wait: &raw const t32_wait,
+            timer: &raw const t32_timer,
             refused: &raw const t32_refused,
             id_mmfr0: &raw const t32_id_mmfr0,
             mvfr0: &raw const t32_mvfr0,
@@ -308,6 +323,8 @@ fn tables(isa: IsaName) -> Tables {
             pairs: &raw const a32_pairs,
             reads: &raw const a32_reads,
             each_kind: &raw const a32_each_kind,
+            wait: &raw const a32_wait,
+            timer: &raw const a32_timer,
             refused: &raw const a32_refused,
             id_mmfr0: &raw const a32_id_mmfr0,
             mvfr0: &raw const a32_mvfr0,
@@ -545,6 +562,19 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 _ => &raw const a32_hypercall,
             };
             each(tables.ends(table as usize, 4, "HVC"));
+        }
+        ProbeSet::Wait => {
+            let length = if isa == IsaName::T32 { 2 } else { 4 };
+            each(tables.ends(tables.wait as usize, length, "WFI"));
+            if isa == IsaName::T32 {
+                each(tables.ends((&raw const t32_wait_wide) as usize, 4, "WFI.W"));
+            }
+        }
+        ProbeSet::TimerThenSetWay => {
+            each(Probe {
+                set_way: 1,
+                ..tables.ends(tables.timer as usize, 12, "DCCISW, r7")
+            });
         }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]

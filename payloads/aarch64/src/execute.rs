@@ -51,6 +51,17 @@ pub fn step_exit(next: usize) -> Exit {
     }
 }
 
+/// The exit of a probe in which an IRQ is taken before its instruction at `next`.
+pub fn interrupted_exit(next: usize) -> Exit {
+    Exit {
+        vector: IRQ,
+        link: next as u64,
+        saved: EL1T,
+        syndrome: 0,
+        state: ARRIVAL,
+    }
+}
+
 /// Turns software step on or off for code at EL1 whose PSTATE.D is clear and PSTATE.SS set.
 fn set_software_step(on: bool) {
     // MDSCR_EL1.KDE and SS.
@@ -99,6 +110,9 @@ pub fn with_sp_el1(probe: Probe) -> Probe {
     }
 }
 
+/// The vector of an IRQ from EL1 with SP_EL0.
+const IRQ: u64 = 0x80;
+
 unsafe extern "C" {
     fn execute(frame: *mut Frame, entry: u64, pstate: u64);
 }
@@ -136,6 +150,10 @@ pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
             // ISV and EX say whether the CPU itself has executed what was stepped over, which a trap changes.
             frame.exit.syndrome &= !(1 << 24 | 1 << 6);
         }
+    }
+    if frame.exit.vector == IRQ {
+        // What ESR_EL1 holds is an earlier exception's: an IRQ has no syndrome.
+        frame.exit.syndrome = 0;
     }
     *regs = frame.regs;
     regs.flags = frame.exit.saved & 0xf << 28;

@@ -12,6 +12,7 @@ use setway_cases::{
     Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
 };
 use setway_runtime::{
+    interrupts::Hardware,
     mrs, msr,
     secondary::{self as shared, PastCaches},
 };
@@ -103,6 +104,7 @@ impl Isa for A64 {
     const NAME: IsaName = IsaName::A64;
     const GPRS: usize = 31;
     const SIMD: usize = 32;
+    type Interrupts = Hardware;
 
     fn mark() {
         // SAFETY: follows the procedure call standard; PSCI_VERSION has no effect.
@@ -205,6 +207,10 @@ impl Isa for A64 {
 
     fn stepped_exit(next: usize) -> Exit {
         execute::step_exit(next)
+    }
+
+    fn interrupted_exit(next: usize) -> Exit {
+        execute::interrupted_exit(next)
     }
 
     unsafe fn execute(probe: &Probe, regs: &mut Registers) -> Exit {

@@ -18,7 +18,7 @@ use setway_protocol::Guest;
 use setway_runtime::{
     board::Board,
     console::{self, Records},
-    head, mrs,
+    head, interrupts, mrs,
     payload::{self, Identity},
     psci,
 };
@@ -41,6 +41,7 @@ fn main(dtb: u64, _: u64, _: u64, _: u64) -> ! {
     }
     stage1::init(&board.memory);
     setway_runtime::secondary::init(&board, Mpidr(mrs!("mpidr_el1")).affinity());
+    interrupts::init(&board);
     caches::set(true, true);
 
     match payload::requested_isa(&board) {

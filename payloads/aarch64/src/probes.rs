@@ -59,6 +59,18 @@ global_asm!(
     ".global probe_hypercall",
     "probe_hypercall:",
     "    probe   hvc #0",
+    ".global probe_wait",
+    "probe_wait:",
+    "    probe   wfi",
+    ".global probe_timer",
+    "probe_timer:",
+    "    msr     cntv_tval_el0, x5",
+    "    isb",
+    "    dc      cisw, x7",
+    "    svc     #0",
+    "    udf     #0",
+    "    udf     #0",
+    ".balign 16",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -76,6 +88,8 @@ unsafe extern "C" {
     static probe_each_kind: u8;
     static probe_id: u8;
     static probe_hypercall: u8;
+    static probe_wait: u8;
+    static probe_timer: u8;
     static probe_refused: u8;
 }
 
@@ -193,6 +207,15 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
             }
         }
         ProbeSet::Hypercall => each(ends(&raw const probe_hypercall, 0, "HVC")),
+        ProbeSet::Wait => each(ends(&raw const probe_wait, 0, "WFI")),
+        ProbeSet::TimerThenSetWay => {
+            let entry = (&raw const probe_timer) as usize;
+            let probe = Probe::new(entry, "DC CISW, x7", svc_exit(entry + 12));
+            each(Probe {
+                set_way: 1,
+                ..probe
+            });
+        }
         ProbeSet::Refused => {
             for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {
                 let probe = undefined(&raw const probe_refused, n, text);

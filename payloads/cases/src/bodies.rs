@@ -5,6 +5,7 @@ pub mod bare;
 pub mod coherence;
 pub mod cost;
 pub mod exact;
+pub mod interrupts;
 pub mod psci;
 pub mod random;
 pub mod set_way;

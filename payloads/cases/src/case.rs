@@ -100,11 +100,13 @@ pub enum Premise {
     GuestDebug,
     /// The cache model counts what is executed and what is maintained. Bounds on that cannot be broken without.
     CountedCost,
+    /// The guest has an interrupt controller that payloads know.
+    Interrupts,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 8] = [
+    pub const ALL: [Premise; 9] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -113,6 +115,7 @@ impl Premise {
         Premise::FetchesThroughCaches,
         Premise::GuestDebug,
         Premise::CountedCost,
+        Premise::Interrupts,
     ];
 
     /// The word for it in data files.
@@ -126,6 +129,7 @@ impl Premise {
             Premise::FetchesThroughCaches => "fetches-through-caches",
             Premise::GuestDebug => "guest-debug",
             Premise::CountedCost => "counted-cost",
+            Premise::Interrupts => "interrupts",
         }
     }
 
@@ -146,6 +150,7 @@ impl Premise {
             }
             Premise::GuestDebug => "a guest may debug itself by software step",
             Premise::CountedCost => "the cache model counts what is executed and maintained",
+            Premise::Interrupts => "the guest has an interrupt controller that payloads know",
         }
     }
 

@@ -10,8 +10,8 @@ use crate::{
     bodies::{
         abort,
         bare::{cost as timing, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, cost, exact, psci, random, set_way, several, state, toggle, undef, vcpus,
-        vm_reg,
+        coherence, cost, exact, interrupts, psci, random, set_way, several, state, toggle, undef,
+        vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{Call, IsaName, IsaName::*},
@@ -141,6 +141,11 @@ catalogue! {
     { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost], other_traps: 16 }
     { id: "COST-SEQUENCE/hand-over", rule: COST_SEQUENCE, run: cost::hand_over, premises: &[CountedCost], other_traps: 16 }
     { id: "COST-SEQUENCE/pairs", rule: COST_SEQUENCE, run: set_way::pairs, premises: &[CountedCost] }
+    { id: "INT-PENDING", rule: INT_PENDING, run: interrupts::pending, premises: &[Interrupts] }
+    { id: "INT-AFTER", rule: INT_AFTER, run: interrupts::after, premises: &[Interrupts, TvmTraps] }
+    { id: "INT-TIMER", rule: INT_TIMER, run: interrupts::timer, premises: &[Interrupts] }
+    { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts] }
+    { id: "INT-HANDLER", rule: INT_HANDLER, run: interrupts::handler, premises: &[Interrupts] }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
     { id: "MCH-NONE/off", rule: MCH_NONE, run: switch::stored_then_off, setting: sees(IF_EVICTED), premises: &[Caches] }

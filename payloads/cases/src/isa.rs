@@ -2,6 +2,7 @@
 
 use crate::{
     arena::{Arena, Place},
+    interrupts::Interrupts,
     probe::{Exit, Probe, ProbeSet, Registers},
 };
 use setway_architecture::{
@@ -213,6 +214,8 @@ pub trait Isa: Sized + 'static {
     const GPRS: usize;
     /// How many SIMD registers [`Registers::simd`] has.
     const SIMD: usize;
+    /// The interrupts that the payload can have.
+    type Interrupts: Interrupts;
 
     /// Issues the mark: a PSCI_VERSION call, from one and the same address.
     fn mark();
@@ -271,6 +274,9 @@ pub trait Isa: Sized + 'static {
 
     /// How a probe ends whose software step ends at `next`. AArch64 only.
     fn stepped_exit(next: usize) -> Exit;
+
+    /// How a probe ends where an IRQ is taken before its instruction at `next`.
+    fn interrupted_exit(next: usize) -> Exit;
 
     /// Runs a probe with `regs` in the registers and leaves there what they are at its end.
     ///

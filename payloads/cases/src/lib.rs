@@ -14,6 +14,7 @@ mod bodies;
 mod case;
 mod catalogue;
 mod context;
+mod interrupts;
 mod isa;
 mod probe;
 pub mod random;
@@ -24,6 +25,7 @@ pub use bodies::{bare::obey, several::hammer};
 pub use case::{Case, Premise, Setting};
 pub use catalogue::{CASES, body};
 pub use context::{Arguments, Check, Context, Counts, Step};
+pub use interrupts::{Interrupts, SOFTWARE, TIMER};
 pub use isa::{
     Call, Command, FaultRegister, Found, Isa, IsaName, MAX_CPUS, NOTHING, NewValue,
     SECONDARY_CONTEXT, Start, StateRegister, VmRegister,

@@ -184,4 +184,8 @@ pub enum ProbeSet {
     EachKind,
     /// HVC, the conduit of a guest's calls.
     Hypercall,
+    /// Each form of WFI.
+    Wait,
+    /// CNTV_TVAL is written with what register 5 holds, and a set/way op follows.
+    TimerThenSetWay,
 }

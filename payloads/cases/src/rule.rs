@@ -155,6 +155,16 @@ rules! {
         "a flush maintains no line more often than once, and not much more than the guest has touched", KVM_2015;
     COST_SEQUENCE "COST-SEQUENCE" Policy
         "a sequence costs no more instructions than the profile grants to its traps, its flushes and their lines", MEASURED;
+    INT_PENDING "INT-PENDING" Architectural
+        "an interrupt that is pending and masked stays so across every kind of trap, and is taken once when it is unmasked", "DDI 0487, ISR_EL1 and \"Asynchronous exception masking\"; AArch64.TakePhysicalIRQException()";
+    INT_AFTER "INT-AFTER" Architectural
+        "an interrupt that comes while a trapped op is carried out is taken right after it, once, and the op is done once", "DDI 0487, \"Prioritization and recognition of interrupts\": taken in finite time, between instructions";
+    INT_TIMER "INT-TIMER" Architectural
+        "the virtual timer and its count go on during a trap, and it expires neither early nor unseen", "DDI 0487, \"The Generic Timer in AArch64 state\", CNTV_CTL_EL0 and CNTVOFF_EL2";
+    INT_WFI "INT-WFI" Architectural
+        "WFI ends at a pending interrupt, masked or not, and is stepped over by its own length", "DDI 0487, \"Wait for Interrupt\": WFI wake-up events";
+    INT_HANDLER "INT-HANDLER" Architectural
+        "a trapped op in an interrupt's handler leaves where the handler returns to", "DDI 0487, ELR_EL1 and SPSR_EL1; LR_irq and SPSR_irq";
     MCH_NONE "MCH-NONE" Machine
         "what goes through the caches and what goes past them do not see each other's stores", "DDI 0487, mismatched memory attributes";
     MCH_SW "MCH-SW" Machine

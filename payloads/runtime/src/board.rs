@@ -40,11 +40,53 @@ impl Port {
     }
 }
 
+/// An interrupt controller, with the addresses of what a CPU uses of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gic {
+    /// GICv2.
+    V2 {
+        /// The distributor.
+        distributor: u64,
+        /// The CPU interface.
+        cpu_interface: u64,
+    },
+    /// GICv3 or GICv4, whose CPU interface is system registers.
+    V3 {
+        /// The distributor.
+        distributor: u64,
+        /// The first redistributor.
+        redistributor: u64,
+    },
+}
+
+/// Makes an interrupt controller of its first two addresses.
+type AtAddresses = fn(u64, u64) -> Gic;
+
+const GIC_V2: AtAddresses = |distributor, cpu_interface| Gic::V2 {
+    distributor,
+    cpu_interface,
+};
+const GIC_V3: AtAddresses = |distributor, redistributor| Gic::V3 {
+    distributor,
+    redistributor,
+};
+
+/// The interrupt controllers that are known, by what their nodes are compatible with (Linux,
+/// Documentation/devicetree/bindings/interrupt-controller, arm,gic.yaml and arm,gic-v3.yaml).
+const GICS: [(&str, AtAddresses); 4] = [
+    ("arm,gic-400", GIC_V2),
+    ("arm,cortex-a15-gic", GIC_V2),
+    ("arm,cortex-a7-gic", GIC_V2),
+    ("arm,gic-v3", GIC_V3),
+];
+
 /// What an image needs to know of the machine it runs on.
 #[derive(Clone, Debug)]
 pub struct Board<'dt> {
     /// The console.
     pub console: Option<Port>,
+    /// The interrupt controller, if it is one that is known.
+    pub gic: Option<Gic>,
     /// The first range of memory.
     pub memory: Range<u64>,
     /// MPIDR affinity of each CPU.
@@ -90,6 +132,7 @@ const PORTS: [(&str, AtAddress); 3] = [
 struct Node<'dt> {
     name: &'dt str,
     port: Option<AtAddress>,
+    gic: Option<AtAddresses>,
     off: bool,
     device_type: &'dt str,
     reg: &'dt [u8],
@@ -201,6 +244,7 @@ impl<'dt> Board<'dt> {
     fn from_tree(tree: &DevTree<'dt>) -> Result<Self, BoardError> {
         let mut board = Board {
             console: None,
+            gic: None,
             memory: 0..0,
             cpus: Vec::new(),
             psci: None,
@@ -236,6 +280,8 @@ impl<'dt> Board<'dt> {
                 (_, "compatible") => {
                     let port = |(with, _): &&(&str, _)| is_compatible(&prop, with);
                     node.port = PORTS.iter().find(port).map(|(_, port)| *port);
+                    let gic = |(with, _): &&(&str, _)| is_compatible(&prop, with);
+                    node.gic = GICS.iter().find(gic).map(|(_, gic)| *gic);
                     node.psci = is_compatible(&prop, "arm,psci-0.2")
                         || is_compatible(&prop, "arm,psci-1.0");
                 }
@@ -268,6 +314,12 @@ impl<'dt> Board<'dt> {
         let address = node.reg.get(..4 * address_cells).map_or(0, cells);
         if let Some(port) = node.port.filter(|_| !node.off) {
             consoles.add(node.name, port(address));
+        }
+        if let Some(gic) = node.gic.filter(|_| !node.off) {
+            let second = 4 * (address_cells + size_cells);
+            let second = node.reg.get(second..second + 4 * address_cells);
+            let second = second.map(cells);
+            self.gic = self.gic.or(second.map(|second| gic(address, second)));
         }
         if node.device_type == "memory" && !node.off && self.memory.is_empty() {
             let size = node

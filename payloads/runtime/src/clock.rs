@@ -21,21 +21,24 @@ impl Deadline {
     }
 }
 
+/// CNTVCT.
 #[cfg(target_arch = "aarch64")]
-fn count() -> u64 {
+pub fn count() -> u64 {
     let count: u64;
     // SAFETY: reading a counter changes nothing. Volatile, because each read is another.
     unsafe { asm!("mrs {}, cntvct_el0", out(reg) count, options(nomem, nostack)) }
     count
 }
 
+/// CNTFRQ; 0 if nobody has set it.
 #[cfg(target_arch = "aarch64")]
-fn frequency() -> u64 {
+pub fn frequency() -> u64 {
     crate::mrs!("cntfrq_el0")
 }
 
+/// CNTVCT.
 #[cfg(target_arch = "arm")]
-fn count() -> u64 {
+pub fn count() -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: reading a counter changes nothing. Volatile, because each read is another.
     unsafe {
@@ -44,8 +47,9 @@ fn count() -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
+/// CNTFRQ; 0 if nobody has set it.
 #[cfg(target_arch = "arm")]
-fn frequency() -> u64 {
+pub fn frequency() -> u64 {
     let frequency: u32;
     // SAFETY: reading CNTFRQ changes nothing.
     unsafe {

@@ -14,6 +14,8 @@ pub mod exclusive;
 #[cfg(target_os = "none")]
 pub mod head;
 #[cfg(target_os = "none")]
+pub mod interrupts;
+#[cfg(target_os = "none")]
 pub mod mailbox;
 #[cfg(target_arch = "arm")]
 mod mmio;

@@ -19,6 +19,18 @@ pub const TREE_BASE: u64 = MEMORY_BASE;
 /// Where the PL011 is, and how much it takes.
 pub const UART: Range<u64> = 0x0900_0000..0x0900_1000;
 
+/// Where the GIC's distributor is, and how much it takes.
+pub const DISTRIBUTOR: Range<u64> = 0x0800_0000..0x0801_0000;
+
+/// Where a GICv2's CPU interface is.
+pub const CPU_INTERFACE: Range<u64> = 0x0801_0000..0x0803_0000;
+
+/// Where the redistributors of a GICv3 begin.
+pub const REDISTRIBUTORS: u64 = 0x080a_0000;
+
+/// How much one of them takes: two frames of 64 KiB.
+pub const REDISTRIBUTOR_SIZE: u64 = 0x2_0000;
+
 /// Why a file cannot be loaded.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LayoutError {

@@ -1,6 +1,6 @@
 //! The guest's device tree: memory, CPUs, PSCI, the console and the command line, and no more.
 //!
-//! There is no interrupt controller and no timer: the payloads take no interrupts.
+//! The interrupt controller is the one that KVM has; the timer needs no node, as the payloads know its interrupt.
 
 use std::ops::Range;
 
@@ -9,14 +9,17 @@ use dtoolkit::{
     model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty},
 };
 
-use crate::layout::UART;
+use crate::{
+    layout::{CPU_INTERFACE, DISTRIBUTOR, REDISTRIBUTOR_SIZE, REDISTRIBUTORS, UART},
+    vm::GicKind,
+};
 
 /// The clock that the PL011's node names. Its rate is that of QEMU's `virt` board.
 const CLOCK_PHANDLE: u32 = 1;
 const CLOCK_HZ: u32 = 24_000_000;
 
-/// The device tree of a guest with `memory` and the CPUs whose affinities are `cpus`.
-pub fn build(memory: &Range<u64>, cpus: &[u64], bootargs: &str) -> Vec<u8> {
+/// The device tree of a guest with `memory`, the CPUs whose affinities are `cpus`, and the interrupt controller `gic`.
+pub fn build(memory: &Range<u64>, cpus: &[u64], gic: Option<GicKind>, bootargs: &str) -> Vec<u8> {
     let uart = format!("pl011@{:x}", UART.start);
     let mut tree = DeviceTree::new();
     let root = &mut tree.root;
@@ -46,6 +49,21 @@ pub fn build(memory: &Range<u64>, cpus: &[u64], bootargs: &str) -> Vec<u8> {
     let psci = add(root, "psci");
     set(psci, "compatible", "arm,psci-1.0\0arm,psci-0.2");
     set(psci, "method", "hvc");
+
+    if let Some(gic) = gic {
+        let node = add(root, &format!("intc@{:x}", DISTRIBUTOR.start));
+        let (compatible, second) = match gic {
+            GicKind::V2 => ("arm,cortex-a15-gic", CPU_INTERFACE),
+            GicKind::V3 => {
+                let end = REDISTRIBUTORS + REDISTRIBUTOR_SIZE * cpus.len() as u64;
+                ("arm,gic-v3", REDISTRIBUTORS..end)
+            }
+        };
+        set(node, "compatible", compatible);
+        set(node, "interrupt-controller", Vec::<u32>::new());
+        set(node, "#interrupt-cells", 3_u32);
+        set(node, "reg", [reg(&DISTRIBUTOR), reg(&second)].concat());
+    }
 
     let clock = add(root, "clock");
     set(clock, "compatible", "fixed-clock");
@@ -122,6 +140,7 @@ mod tests {
         let blob = build(
             &(0x4000_0000..0x4400_0000),
             &[0, 0x100],
+            Some(GicKind::V3),
             "case=SW-LOOP isa=a64",
         );
         let expected = r"/
@@ -150,6 +169,11 @@ cpu@100/
 psci/
     compatible arm,psci-1.0\x00arm,psci-0.2\x00
     method hvc\x00
+intc@8000000/
+    compatible arm,gic-v3\x00
+    interrupt-controller 
+    #interrupt-cells \x00\x00\x00\x03
+    reg \x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x08\n\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00
 clock/
     compatible fixed-clock\x00
     #clock-cells \x00\x00\x00\x00

@@ -1,5 +1,6 @@
-//! A VM: memory, CPUs, a console, and nothing else.
+//! A VM: memory, CPUs, a console, an interrupt controller, and nothing else.
 
+mod gic;
 mod uart;
 mod vcpu;
 
@@ -27,6 +28,8 @@ use vmm_sys_util::{
     signal::{Killable, SIGRTMIN, register_signal_handler},
 };
 
+use gic::Gic;
+pub use gic::GicKind;
 use uart::UartPage;
 
 use crate::{
@@ -101,6 +104,8 @@ pub struct Guest<'a> {
 #[derive(Debug)]
 pub struct Vm {
     vcpus: Vec<VcpuFd>,
+    // Held while the vCPUs run.
+    _gic: Option<Gic>,
     shared: Shared,
     // Declared after the vCPUs, which use it.
     _memory: GuestMemoryMmap,
@@ -159,10 +164,19 @@ impl Vm {
         let _ = vm.enable_cap(&nisv);
 
         let memory = memory(&vm, &guest.memory)?;
+        let gic = Gic::create(&vm)?;
         let vcpus = vcpu::create(&vm, guest.vcpus, guest.image.state)?;
+        if let Some(gic) = &gic {
+            gic.start()?;
+        }
         let affinities = vcpus.iter().map(vcpu::affinity);
         let affinities = affinities.collect::<Result<Vec<_>, _>>()?;
-        let tree = tree::build(&guest.memory, &affinities, guest.command_line);
+        let tree = tree::build(
+            &guest.memory,
+            &affinities,
+            gic.as_ref().map(Gic::kind),
+            guest.command_line,
+        );
         for (bytes, at) in [(guest.file, IMAGE_BASE), (&tree, TREE_BASE)] {
             let written = memory.write_slice(bytes, GuestAddress(at));
             written.map_err(|error| no_memory(&guest.memory, error))?;
@@ -171,6 +185,7 @@ impl Vm {
         let page = UartPage::new(&vm, &uart)?;
         Ok(Self {
             vcpus,
+            _gic: gic,
             shared: Shared {
                 vm,
                 uart: page,

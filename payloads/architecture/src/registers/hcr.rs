@@ -8,6 +8,8 @@ bitflags::bitflags! {
         const VM = 1 << 0;
         /// EL1's invalidate by set/way also cleans.
         const SWIO = 1 << 1;
+        /// Physical IRQs are taken to EL2, and EL1 has virtual ones.
+        const IMO = 1 << 4;
         /// EL1's TLB, branch predictor and instruction cache maintenance reaches the inner shareable domain.
         const FB = 1 << 9;
         /// BSU 0b01: a barrier of EL1 or EL0 reaches at least the inner shareable domain.
@@ -16,6 +18,8 @@ bitflags::bitflags! {
         const DC = 1 << 12;
         /// EL1's reads of CTR, CCSIDR, CLIDR and CSSELR, and its writes of CSSELR, trap.
         const TID2 = 1 << 17;
+        /// WFI traps.
+        const TWI = 1 << 13;
         /// EL1's reads of ID group 3 trap.
         const TID3 = 1 << 18;
         /// EL1's SMC traps.

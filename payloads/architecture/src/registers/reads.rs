@@ -46,6 +46,12 @@ const WITHOUT_EFFECT: &[&str] = &[
     "spsr_el1",
     "spsr_el2",
     "vbar_el1",
+    "isr_el1",
+    // The generic timer.
+    "cntpct_el0",
+    "cntv_ctl_el0",
+    "cntvct_el0",
+    "cntvoff_el2",
     // EL2's controls.
     "mdcr_el2",
 ];
