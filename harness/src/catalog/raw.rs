@@ -164,6 +164,9 @@ pub struct Grant {
     pub op: u64,
     /// How many times the lines that the guest has touched a flush may cover, whole blocks of 2 MiB taken as touched.
     pub reach: u64,
+    /// Whether each trap is held to that, and not the median alone: nothing interrupts this hypervisor.
+    #[serde(default)]
+    pub each: bool,
     /// Where these figures come from.
     pub why: String,
 }

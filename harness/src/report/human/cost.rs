@@ -35,8 +35,7 @@ pub fn write(text: &mut String, results: &[&RunResult]) -> fmt::Result {
     let (flushes, lines, twice) = maintained.fold((0, 0, 0), |(flushes, lines, twice), it| {
         (flushes + it.flushes, lines + it.lines, twice + it.twice)
     });
-    if flushes > 0 {
-        let each = lines / flushes;
+    if let Some(each) = u64::checked_div(lines, flushes) {
         writeln!(
             text,
             "      {each} lines for each flush; {twice} ops on lines that it had maintained"

@@ -18,6 +18,8 @@
 //! The model also keeps the *truth*: what memory would hold if there were no caches. A load whose bytes
 //! differ from it is a [`StaleRead`]; a newest store that no level holds any more is a [`LostWrite`].
 //!
+//! Beside the caches it keeps what guests [wait for](Waits), and what they have [touched](Touched).
+//!
 //! The crate is pure. It knows neither QEMU nor CPUs: the caller says who accesses what, and how.
 #![forbid(unsafe_code)]
 
@@ -26,10 +28,14 @@ mod event;
 mod hardware;
 mod memory;
 mod tags;
+mod touched;
+mod wait;
 
 pub use config::{Config, ConfigError, Geometry, MAX_CPUS, Schedule};
 pub use event::{Actor, Event, LostWrite, Maintenance, StaleRead, Where};
 pub use memory::{Backing, PAGE};
+pub use touched::Touched;
+pub use wait::{Awaited, Waited, Waits};
 
 use setway_architecture::maintenance::{SetWayOp, VaOp};
 

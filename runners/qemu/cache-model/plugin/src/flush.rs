@@ -1,13 +1,12 @@
 //! What a hypervisor maintains by VA while its guest waits.
 
 use setway_architecture::{decode::Instruction, maintenance::VaOp};
-use setway_cache_model::Model;
+use setway_cache_model::{Model, Touched};
 use setway_protocol::{Hex, record, word::Cause};
 
 use crate::{
     ram::Ram,
     site::{Site, is_guest},
-    touched::Touched,
 };
 
 /// What was maintained on one CPU since its guest has exited, so far.

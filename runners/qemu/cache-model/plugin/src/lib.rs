@@ -15,7 +15,7 @@
 //! pending_store  fast_path   stores not yet known to the model; lines that need no model
 //! stage                      the model, and what QEMU's memory shows of it
 //! cpus  maintenance  arming  who runs, and where accesses lead; what ops do; when to watch
-//! cost  touched              what a guest waits for; what memory it has touched
+//! cost                       what a guest waits for
 //! flush  words  report       records for the harness
 //! action                     what a CPU does at one place, and how that compares with QEMU
 //! watch                      the plugin's state
@@ -43,7 +43,6 @@ mod shared;
 mod site;
 mod stage;
 mod state;
-mod touched;
 mod watch;
 mod words;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use setway_architecture::maintenance::{SetWayOp, VaOp};
-use setway_cache_model::{Actor, Event, LostWrite, Model, Range, StaleRead, Where};
+use setway_cache_model::{Actor, Event, LostWrite, Model, Range, StaleRead, Touched, Where};
 use setway_protocol::{
     Hex, Kind, MOST_NOTICES, RecordWriter, VERSION,
     record::{self, Armed, Compared, ModelBegin, ModelTotals, Ops},
@@ -17,7 +17,6 @@ use crate::{
     options::Options,
     ram::Ram,
     site::{Site, Sites},
-    touched::Touched,
     words,
 };
 
@@ -85,7 +84,7 @@ impl Report {
     pub fn begin(&mut self, options: &Options) {
         let cpus = self.flushes.len();
         let mut costs = std::mem::replace(&mut self.costs, Costs::new(cpus));
-        costs.restart();
+        costs.restart(cpus);
         *self = Self {
             is_open: true,
             costs,
