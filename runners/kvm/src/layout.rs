@@ -19,6 +19,15 @@ pub const TREE_BASE: u64 = MEMORY_BASE;
 /// Where the PL011 is, and how much it takes.
 pub const UART: Range<u64> = 0x0900_0000..0x0900_1000;
 
+/// Which interrupt controller there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GicKind {
+    /// GICv2.
+    V2,
+    /// GICv3.
+    V3,
+}
+
 /// Where the GIC's distributor is, and how much it takes.
 pub const DISTRIBUTOR: Range<u64> = 0x0800_0000..0x0801_0000;
 

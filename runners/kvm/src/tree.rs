@@ -9,9 +9,8 @@ use dtoolkit::{
     model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty},
 };
 
-use crate::{
-    layout::{CPU_INTERFACE, DISTRIBUTOR, REDISTRIBUTOR_SIZE, REDISTRIBUTORS, UART},
-    vm::GicKind,
+use crate::layout::{
+    CPU_INTERFACE, DISTRIBUTOR, GicKind, REDISTRIBUTOR_SIZE, REDISTRIBUTORS, UART,
 };
 
 /// The clock that the PL011's node names. Its rate is that of QEMU's `virt` board.

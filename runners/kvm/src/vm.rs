@@ -29,7 +29,6 @@ use vmm_sys_util::{
 };
 
 use gic::Gic;
-pub use gic::GicKind;
 use uart::UartPage;
 
 use crate::{

@@ -325,7 +325,7 @@ fn timer_across<I: Isa>(
     cx.state(format_args!("{name}: too early"), 0, early.into());
     let status = control & (ENABLE | ISTATUS);
     cx.register(
-        format_args!("{name}: CNTV_CTL but for IMASK"),
+        format_args!("{name}: CNTV_CTL except for IMASK"),
         ENABLE | ISTATUS,
         status,
     );

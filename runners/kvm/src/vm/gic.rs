@@ -9,21 +9,12 @@ use kvm_bindings::{
 use kvm_ioctls::{DeviceFd, VmFd};
 
 use super::{VmError, kvm};
-use crate::layout::{CPU_INTERFACE, DISTRIBUTOR, REDISTRIBUTORS};
+use crate::layout::{CPU_INTERFACE, DISTRIBUTOR, GicKind, REDISTRIBUTORS};
 
-/// Which one it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GicKind {
-    /// GICv2.
-    V2,
-    /// GICv3.
-    V3,
-}
+/// The kinds, in the order of preference: a machine with a GICv3 may be able to give its guests either.
+const KINDS: [GicKind; 2] = [GicKind::V3, GicKind::V2];
 
 impl GicKind {
-    /// In the order of preference: a machine with a GICv3 may be able to give its guests either.
-    const ALL: [GicKind; 2] = [GicKind::V3, GicKind::V2];
-
     /// KVM's number.
     const fn number(self) -> u32 {
         match self {
@@ -56,13 +47,13 @@ pub struct Gic {
 
 impl Gic {
     /// Makes the VM's interrupt controller, before its vCPUs; `None` where KVM has none to give, without which guests
-    /// run all the same, but for cases about interrupts.
+    /// run all the same, except for cases about interrupts.
     ///
     /// # Errors
     ///
     /// If KVM has one, and does not put it where it belongs.
     pub fn create(vm: &VmFd) -> Result<Option<Self>, VmError> {
-        let made = GicKind::ALL.into_iter().find_map(|kind| {
+        let made = KINDS.into_iter().find_map(|kind| {
             let mut wanted = kvm_create_device {
                 type_: kind.number(),
                 fd: 0,
