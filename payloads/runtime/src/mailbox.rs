@@ -93,7 +93,7 @@ impl Mailbox {
         true
     }
 
-    /// What the other CPU found when it started; nothing if it does not run.
+    /// What the other CPU found when it started; [`Found::NOTHING`] before it runs.
     ///
     /// # Safety
     ///
