@@ -39,7 +39,8 @@ pub fn patches(
     let files = patch::files(&args.patch)?;
     // All that can be wrong with a patch before it is built is said at once.
     let read = |file: &PathBuf| -> Result<Edits, patch::Error> {
-        diff::edits(workspace, &fs_err::read_to_string(file)?)
+        let text = fs_err::read_to_string(file).map_err(patch::Error::Unreadable)?;
+        diff::edits(workspace, &text)
     };
     let edits: Vec<Result<Edits, patch::Error>> = files.iter().map(read).collect();
     let mut fates = Vec::new();

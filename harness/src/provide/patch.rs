@@ -29,6 +29,11 @@ pub enum Error {
     /// The crates of the checkout are not known.
     #[error(transparent)]
     Crates(#[from] crates::Error),
+    /// A patch cannot be read.
+    #[error(
+        "it cannot be read as text: {0}\n  next: name files that hold a unified diff, or directories with such"
+    )]
+    Unreadable(io::Error),
     /// A directory without patches.
     #[error(
         "{} holds no patches\n  next: name the files, or give them names that end in .diff or .patch", .0.display()
