@@ -94,6 +94,11 @@ impl Waits {
         self.phases.iter().any(|phase| *phase != Phase::Free)
     }
 
+    /// Whether the guest of `cpu` has trapped and waits.
+    pub fn is_counting(&self, cpu: usize) -> bool {
+        matches!(self.phases[cpu], Phase::Trapped(..))
+    }
+
     /// The guest of `cpu` is about to execute an instruction that may trap for `what`. Returns whether that changes
     /// anything.
     #[inline]

@@ -14,7 +14,7 @@ use setway_protocol::boundary;
 
 use crate::{
     arming::Arming,
-    cost,
+    cost::Costs,
     cpus::{Cpus, pieces},
     maintenance,
     options::{Arm, Options},
@@ -33,6 +33,7 @@ pub struct Action<'w> {
     pub stage: &'w mut Stage,
     pub cpus: &'w mut Cpus,
     pub arming: &'w mut Arming,
+    pub costs: &'w mut Costs,
     pub report: &'w mut Report,
     pub sites: &'w Sites,
     pub options: &'w Options,
@@ -87,7 +88,10 @@ impl Action<'_> {
             }
             // Whatever comes next comes by: no line is steady any more.
             Instruction::SystemCall(boundary::BEGINS) => self.arming.begin_run(),
-            Instruction::SystemCall(boundary::ENDS) => self.report.end(),
+            Instruction::SystemCall(boundary::ENDS) => {
+                self.report.costs(self.costs);
+                self.report.end();
+            }
             _ => {}
         }
     }
@@ -261,6 +265,7 @@ impl Action<'_> {
         self.stage.model.set_speculation(possible);
         self.cpus.forget_translations();
         self.cpus.make_all_stale();
+        self.costs.restart(self.cpus.count());
         self.report.begin(self.options);
         self.report.armed();
     }
@@ -307,17 +312,17 @@ impl Action<'_> {
     fn note_cost(&mut self) {
         let instruction = self.site.instruction;
         if self.is_guest() {
-            self.report.costs.guest_before(self.cpu, instruction);
+            self.costs.guest_before(self.cpu, instruction);
             if instruction == Instruction::Call {
-                self.report.costs();
+                self.report.costs(self.costs);
             }
         } else if instruction == Instruction::ExceptionReturn
             && self.site.state.el == 2
-            && cost::is_counting()
+            && self.costs.is_counting(self.cpu)
             && self.cpus.enters_guest(self.site.state)
         {
             let flushed = self.report.has_flush(self.cpu);
-            self.report.costs.guest_goes_on(self.cpu, flushed);
+            self.costs.guest_goes_on(self.cpu, flushed);
         }
     }
 

@@ -3,14 +3,11 @@
 //! QEMU says only that a block begins, so a block that an exception ends early counts in full; hypervisors take few at
 //! their own level.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use setway_architecture::decode::Instruction;
 use setway_cache_model::{Awaited, Waited, Waits};
 use setway_protocol::{record, word::Trap};
 
-/// Whether any CPU waits for something. While none does, blocks need not be looked at.
-static WAITING: AtomicBool = AtomicBool::new(false);
+use crate::api::Switch;
 
 /// A block of instructions, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,16 +18,12 @@ pub struct Length {
     pub instructions: u32,
 }
 
-/// Whether a block that begins now has to be [counted](Costs::executes).
-#[inline(always)]
-pub fn is_counting() -> bool {
-    WAITING.load(Relaxed)
-}
-
 /// What every guest has waited for since it was last asked.
 #[derive(Debug)]
 pub struct Costs {
     waits: Waits,
+    /// Whether any CPU waits for something. While none does, blocks need not be looked at.
+    pub waiting: Switch,
     lengths: Vec<&'static Length>,
 }
 
@@ -39,6 +32,7 @@ impl Costs {
     pub fn new(cpus: usize) -> Self {
         Self {
             waits: Waits::new(cpus),
+            waiting: Switch::new(),
             lengths: Vec::new(),
         }
     }
@@ -47,6 +41,11 @@ impl Costs {
     pub fn restart(&mut self, cpus: usize) {
         self.waits = Waits::new(cpus);
         self.changed();
+    }
+
+    /// Whether the guest of `cpu` waits.
+    pub fn is_counting(&self, cpu: usize) -> bool {
+        self.waits.is_counting(cpu)
     }
 
     /// What is to be known of a block when it is executed. There are few kinds of block, and they last.
@@ -91,8 +90,8 @@ impl Costs {
     }
 
     #[inline]
-    fn changed(&self) {
-        WAITING.store(self.waits.is_waiting(), Relaxed);
+    fn changed(&mut self) {
+        self.waiting.set(self.waits.is_waiting());
     }
 }
 

@@ -4,7 +4,7 @@ use setway_architecture::decode::Instruction;
 
 use crate::{
     api::{self, AfterStore, Before, Block, Instead, Plugin},
-    cost::{self, Length},
+    cost::Length,
     shared::Shared,
     site::{self, ALWAYS, ItState, Site},
     state::State,
@@ -46,7 +46,9 @@ fn instrument(watch: &mut Watch, block: &Block<'_>) {
     if !watch.is_armed() {
         return;
     }
-    block.before::<ExecutesBlock>(watch.length(state.el, block.count()));
+    let costs = &mut watch.costs;
+    let length = costs.length(state.el, block.count());
+    block.before_if::<ExecutesBlock>(&costs.waiting, length);
     let start = watch.sites.block(block.address(), state);
     let right = watch.fetched(start, &block.bytes());
     let mut it = ItState::default();
@@ -113,7 +115,7 @@ impl Before for Executes {
     }
 }
 
-/// A block is about to be executed.
+/// A block is about to be executed, while a guest waits.
 struct ExecutesBlock;
 
 impl Before for ExecutesBlock {
@@ -121,9 +123,7 @@ impl Before for ExecutesBlock {
 
     #[inline]
     fn call(cpu: usize, block: &'static Length) {
-        if cost::is_counting() {
-            WATCH.with(|watch| watch.executes(cpu, block));
-        }
+        WATCH.with(|watch| watch.executes(cpu, block));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     action::Action,
     arming::Arming,
-    cost::Length,
+    cost::{Costs, Length},
     cpus::Cpus,
     options::{Arm, Options},
     ram::Ram,
@@ -17,6 +17,8 @@ pub struct Watch {
     pub sites: Sites,
     pub cpus: Cpus,
     pub arming: Arming,
+    /// What guests wait for.
+    pub costs: Costs,
     options: Options,
     report: Report,
     /// `None` until it is time to watch.
@@ -34,6 +36,7 @@ impl Watch {
             sites: Sites::default(),
             cpus: Cpus::new(cpus),
             arming: Arming::new(options.arm, ram),
+            costs: Costs::new(cpus),
             options,
             report,
             stage: None,
@@ -75,6 +78,7 @@ impl Watch {
 
     /// QEMU ends.
     pub fn exit(&mut self) {
+        self.report.costs(&mut self.costs);
         self.report.end();
     }
 
@@ -111,12 +115,7 @@ impl Watch {
     #[inline]
     pub fn executes(&mut self, cpu: usize, block: &Length) {
         let cpu = self.cpus.current(cpu);
-        self.report.costs.executes(cpu, block);
-    }
-
-    /// What is to be known of a block when it is executed.
-    pub fn length(&mut self, el: u8, instructions: usize) -> &'static Length {
-        self.report.costs.length(el, instructions)
+        self.costs.executes(cpu, block);
     }
 
     /// What the current CPU does at `site`. `None` if nothing is watched yet.
@@ -128,6 +127,7 @@ impl Watch {
             stage: self.stage.as_mut()?,
             cpus: &mut self.cpus,
             arming: &mut self.arming,
+            costs: &mut self.costs,
             report: &mut self.report,
             sites: &self.sites,
             options: &self.options,
