@@ -76,7 +76,8 @@ impl Excess {
     fn is_failure(&self) -> bool {
         let Figures { observed, granted } = self.figures();
         match self {
-            Excess::Uncounted(_) => observed != granted,
+            // When QEMU lets another CPU run just as a guest traps, that trap is not known for one.
+            Excess::Uncounted(_) => observed.abs_diff(granted) * 100 > granted,
             _ => observed > granted,
         }
     }

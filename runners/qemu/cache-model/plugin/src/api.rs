@@ -6,12 +6,10 @@
 mod abi;
 mod block;
 mod register;
-mod switch;
 
 pub use abi::{Id, Info, qemu_plugin_version};
 pub use block::{AfterStore, Before, Block, Instead};
 pub use register::{Buffer, RegisterHandle, registers};
-pub use switch::Switch;
 
 use std::{
     ffi::{CStr, CString},

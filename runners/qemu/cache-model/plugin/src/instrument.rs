@@ -4,7 +4,7 @@ use setway_architecture::decode::Instruction;
 
 use crate::{
     api::{self, AfterStore, Before, Block, Instead, Plugin},
-    cost::Length,
+    cost::{self, Length},
     shared::Shared,
     site::{self, ALWAYS, ItState, Site},
     state::State,
@@ -46,9 +46,11 @@ fn instrument(watch: &mut Watch, block: &Block<'_>) {
     if !watch.is_armed() {
         return;
     }
-    let costs = &mut watch.costs;
-    let length = costs.length(state.el, block.count());
-    block.before_if::<ExecutesBlock>(&costs.waiting, length);
+    if state.el == 2 {
+        block.before::<ExecutesBlock>(watch.costs.length(block.count()));
+    } else if !watch.arming.is_due() {
+        block.before::<ExecutesBelow>(watch.costs.length(block.count()));
+    }
     let start = watch.sites.block(block.address(), state);
     let right = watch.fetched(start, &block.bytes());
     let mut it = ItState::default();
@@ -115,7 +117,7 @@ impl Before for Executes {
     }
 }
 
-/// A block is about to be executed, while a guest waits.
+/// A block at EL2 is about to be executed.
 struct ExecutesBlock;
 
 impl Before for ExecutesBlock {
@@ -123,7 +125,21 @@ impl Before for ExecutesBlock {
 
     #[inline]
     fn call(cpu: usize, block: &'static Length) {
-        WATCH.with(|watch| watch.executes(cpu, block));
+        if cost::is_counting() {
+            WATCH.with(|watch| watch.executes(cpu, block));
+        }
+    }
+}
+
+/// A block below EL2 is about to be executed.
+struct ExecutesBelow;
+
+impl Before for ExecutesBelow {
+    type Data = Length;
+
+    #[inline]
+    fn call(_: usize, block: &'static Length) {
+        cost::executes_below(block);
     }
 }
 

@@ -111,7 +111,7 @@ impl Watch {
         }
     }
 
-    /// A block is about to be executed. `cpu` is the CPU's number by QEMU's word.
+    /// A block at EL2 is about to be executed. `cpu` is the CPU's number by QEMU's word.
     #[inline]
     pub fn executes(&mut self, cpu: usize, block: &Length) {
         let cpu = self.cpus.current(cpu);

@@ -64,17 +64,6 @@ pub const RW_REGS_PC: c_int = 3;
 /// Stores only (`QEMU_PLUGIN_MEM_W`).
 pub const MEM_W: c_int = 2;
 
-/// The callback is called if the number is not the one given (`QEMU_PLUGIN_COND_NE`).
-pub const NOT_EQUAL: c_int = 3;
-
-/// A number for each CPU (`qemu_plugin_u64`).
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct U64 {
-    pub score: *mut c_void,
-    pub offset: usize,
-}
-
 /// `qemu_plugin_vcpu_udata_cb_t`.
 pub type OnExecute = extern "C" fn(vcpu: c_uint, data: *mut c_void);
 /// `qemu_plugin_vcpu_mem_cb_t`.
@@ -82,18 +71,12 @@ pub type OnMemory = extern "C" fn(vcpu: c_uint, info: u32, address: u64, data: *
 
 unsafe extern "C" {
     pub fn qemu_plugin_register_atexit_cb(id: Id, cb: OnExit, data: *mut c_void);
-    pub fn qemu_plugin_register_vcpu_tb_exec_cond_cb(
+    pub fn qemu_plugin_register_vcpu_tb_exec_cb(
         tb: *mut Tb,
         cb: OnExecute,
         flags: c_int,
-        condition: c_int,
-        number: U64,
-        than: u64,
         data: *mut c_void,
     );
-    pub fn qemu_plugin_scoreboard_new(size: usize) -> *mut c_void;
-    pub fn qemu_plugin_u64_set(number: U64, vcpu: c_uint, value: u64);
-    pub fn qemu_plugin_num_vcpus() -> c_int;
     pub fn qemu_plugin_register_vcpu_insn_exec_cb(
         insn: *mut Insn,
         cb: OnExecute,

@@ -8,7 +8,7 @@ use std::{
     marker::PhantomData,
 };
 
-use super::{abi, switch::Switch};
+use super::abi;
 
 /// A block that QEMU has just translated. It exists for as long as the callback that is given it.
 pub struct Block<'cb> {
@@ -51,17 +51,14 @@ impl<'cb> Block<'cb> {
         Some(self.instruction(self.count().checked_sub(1)?))
     }
 
-    /// Has `C` called each time before it is executed while `switch` is on; it may read no registers.
-    pub fn before_if<C: Before>(&self, switch: &Switch, data: &'static C::Data) {
-        // SAFETY: as in `address`; a switch's number lasts, and `enter_before` takes the pointer for what it is.
+    /// Has `C` called each time before it is executed; it may read no registers.
+    pub fn before<C: Before>(&self, data: &'static C::Data) {
+        // SAFETY: as in `address`; `enter_before` takes the pointer for what it is.
         unsafe {
-            abi::qemu_plugin_register_vcpu_tb_exec_cond_cb(
+            abi::qemu_plugin_register_vcpu_tb_exec_cb(
                 self.tb,
                 enter_before::<C>,
                 abi::NO_REGS,
-                abi::NOT_EQUAL,
-                switch.number(),
-                0,
                 untyped(data),
             )
         }
