@@ -1,9 +1,9 @@
 //! What a guest waits for: the instructions that are executed for it between an instruction that traps and its next.
 //!
 //! A guest is about to execute an instruction that may trap. If the block that its CPU executes next is at EL2, it
-//! has trapped, and whatever is executed from there until EL2 returns to a guest is counted, at whichever exception
-//! level: the hypervisor, and where there is one the kernel and the processes of its host. Of what other CPUs do
-//! meanwhile, that below EL2 is counted as well: who counts it does not know whose it is.
+//! has trapped, and whatever the CPU executes from there until EL2 returns to a guest is counted, at whichever
+//! exception level: the hypervisor, and where there is one the kernel and the processes of its host. What other CPUs
+//! do meanwhile is not.
 
 use std::collections::BTreeMap;
 
@@ -47,10 +47,10 @@ impl Awaited {
 enum Phase {
     /// It runs a guest, or a host of its own accord.
     Free,
-    /// Its guest is about to execute what may trap, after so many instructions below EL2.
-    MayTrap(Awaited, u64),
-    /// So many instructions have been executed at EL2 since its guest has trapped, which was after so many below.
-    Trapped(Awaited, u64, u64),
+    /// Its guest is about to execute what may trap.
+    MayTrap(Awaited),
+    /// So many instructions have been executed since its guest has trapped.
+    Trapped(Awaited, u64),
 }
 
 /// The instructions between traps of one kind and what the guest executed next.
@@ -94,36 +94,28 @@ impl Waits {
         self.phases.iter().any(|phase| *phase != Phase::Free)
     }
 
-    /// Whether the guest of `cpu` has trapped and waits.
-    pub fn is_counting(&self, cpu: usize) -> bool {
-        matches!(self.phases[cpu], Phase::Trapped(..))
+    /// The guest of `cpu` is about to execute an instruction that may trap for `what`. Returns whether that changes
+    /// anything.
+    #[inline]
+    pub fn guest_before(&mut self, cpu: usize, what: Option<Awaited>) -> bool {
+        let phase = what.map_or(Phase::Free, Phase::MayTrap);
+        std::mem::replace(&mut self.phases[cpu], phase) != phase
     }
 
-    /// The guest of `cpu` is about to execute an instruction that may trap for `what`, after `below` instructions below
-    /// EL2.
+    /// `cpu` is about to execute so many instructions at an exception level.
     #[inline]
-    pub fn guest_before(&mut self, cpu: usize, what: Option<Awaited>, below: u64) {
-        self.phases[cpu] = what.map_or(Phase::Free, |what| Phase::MayTrap(what, below));
-    }
-
-    /// `cpu` is about to execute so many instructions at EL2, after `below` instructions below it.
-    #[inline]
-    pub fn executes(&mut self, cpu: usize, instructions: u64, below: impl FnOnce() -> u64) {
+    pub fn executes(&mut self, cpu: usize, el: u8, instructions: u64) {
         self.phases[cpu] = match self.phases[cpu] {
-            Phase::Trapped(what, count, since) => Phase::Trapped(what, count + instructions, since),
-            // The guest has gone on, so its instruction has not trapped.
-            Phase::MayTrap(_, since) if below() != since => Phase::Free,
-            Phase::MayTrap(what, since) => Phase::Trapped(what, instructions, since),
-            Phase::Free => Phase::Free,
+            Phase::MayTrap(what) if el == 2 => Phase::Trapped(what, instructions),
+            Phase::Trapped(what, count) => Phase::Trapped(what, count + instructions),
+            Phase::Free | Phase::MayTrap(_) => Phase::Free,
         };
     }
 
-    /// `cpu` is about to return to a guest, after `below` instructions below EL2; `flushed` says whether anything was
-    /// maintained since it left.
-    pub fn guest_goes_on(&mut self, cpu: usize, below: u64, flushed: bool) {
+    /// `cpu` is about to return to a guest; `flushed` says whether anything was maintained since it left.
+    pub fn guest_goes_on(&mut self, cpu: usize, flushed: bool) {
         let phase = std::mem::replace(&mut self.phases[cpu], Phase::Free);
-        if let Phase::Trapped(what, count, since) = phase {
-            let count = count + (below - since);
+        if let Phase::Trapped(what, count) = phase {
             self.counts.entry((what, flushed)).or_default().push(count);
         }
     }
@@ -158,15 +150,14 @@ mod tests {
     #[test]
     fn what_is_executed_between_a_trap_and_the_return_counts_at_every_level() {
         let mut waits = Waits::new(2);
-        let mut below = 1000;
         for more in [0, 10, 2] {
-            waits.guest_before(0, OP, below);
-            waits.executes(0, 2, || below);
-            waits.executes(1, 1000, || below);
-            below += more;
-            waits.executes(0, 4, || below);
-            waits.guest_goes_on(0, below, false);
-            below += 1000;
+            waits.guest_before(0, OP);
+            waits.executes(0, 2, 5);
+            waits.executes(1, 2, 1000);
+            waits.executes(0, 1, more);
+            waits.executes(0, 0, 1);
+            waits.guest_goes_on(0, false);
+            waits.executes(0, 1, 1000);
         }
         assert!(!waits.is_waiting());
         let one = Waited {
@@ -185,9 +176,10 @@ mod tests {
     #[test]
     fn what_does_not_trap_is_not_waited_for() {
         let mut waits = Waits::new(1);
-        waits.guest_before(0, OP, 100);
-        waits.executes(0, 5, || 101);
-        waits.guest_goes_on(0, 101, false);
+        waits.guest_before(0, OP);
+        waits.executes(0, 1, 5);
+        waits.executes(0, 2, 5);
+        waits.guest_goes_on(0, false);
         assert_eq!(waits.take(), []);
     }
 
@@ -195,9 +187,9 @@ mod tests {
     fn a_flush_makes_another_kind_of_trap() {
         let mut waits = Waits::new(1);
         for flushed in [true, false] {
-            waits.guest_before(0, OP, 0);
-            waits.executes(0, 5, || 0);
-            waits.guest_goes_on(0, 0, flushed);
+            waits.guest_before(0, OP);
+            waits.executes(0, 2, 5);
+            waits.guest_goes_on(0, flushed);
         }
         let kinds: Vec<bool> = waits.take().iter().map(|it| it.flushed).collect();
         assert_eq!(kinds, [false, true]);

@@ -14,7 +14,7 @@ use setway_protocol::boundary;
 
 use crate::{
     arming::Arming,
-    cost::Costs,
+    cost::{self, Costs},
     cpus::{Cpus, pieces},
     maintenance,
     options::{Arm, Options},
@@ -65,7 +65,9 @@ impl Action<'_> {
         }
         self.refresh();
         self.note_guest();
-        self.note_cost();
+        if self.options.cost {
+            self.note_cost();
+        }
         if !matches!(self.site.instruction, Instruction::Memory(_)) {
             self.stage.unsteady();
         }
@@ -318,7 +320,7 @@ impl Action<'_> {
             }
         } else if instruction == Instruction::ExceptionReturn
             && self.site.state.el == 2
-            && self.costs.is_counting(self.cpu)
+            && cost::is_counting()
             && self.cpus.enters_guest(self.site.state)
         {
             let flushed = self.report.has_flush(self.cpu);

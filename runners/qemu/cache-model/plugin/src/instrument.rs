@@ -46,10 +46,8 @@ fn instrument(watch: &mut Watch, block: &Block<'_>) {
     if !watch.is_armed() {
         return;
     }
-    if state.el == 2 {
-        block.before::<ExecutesBlock>(watch.costs.length(block.count()));
-    } else if !watch.arming.is_due() {
-        block.before::<ExecutesBelow>(watch.costs.length(block.count()));
+    if watch.counts_cost() {
+        block.before::<ExecutesBlock>(watch.costs.length(state.el, block.count()));
     }
     let start = watch.sites.block(block.address(), state);
     let right = watch.fetched(start, &block.bytes());
@@ -117,7 +115,7 @@ impl Before for Executes {
     }
 }
 
-/// A block at EL2 is about to be executed.
+/// A block is about to be executed.
 struct ExecutesBlock;
 
 impl Before for ExecutesBlock {
@@ -128,18 +126,6 @@ impl Before for ExecutesBlock {
         if cost::is_counting() {
             WATCH.with(|watch| watch.executes(cpu, block));
         }
-    }
-}
-
-/// A block below EL2 is about to be executed.
-struct ExecutesBelow;
-
-impl Before for ExecutesBelow {
-    type Data = Length;
-
-    #[inline]
-    fn call(_: usize, block: &'static Length) {
-        cost::executes_below(block);
     }
 }
 

@@ -26,13 +26,15 @@ pub struct Options {
     pub caches: Config,
     /// The cache level, from 1, whose ops by set/way mean the modelled caches.
     pub level: u32,
+    /// Whether to count what guests wait for.
+    pub cost: bool,
     /// When to start.
     pub arm: Arm,
 }
 
 /// What each argument means, for who gets one wrong.
 const KNOWN: &str = "memory=FILE, base=ADDRESS, cpus=N, line=BYTES, sets=N, ways=N, level=N, \
-                     system=on|off, schedule=NAME, arm=start|guest|run";
+                     system=on|off, cost=on|off, schedule=NAME, arm=start|guest|run";
 
 impl Options {
     /// Reads `key=value` arguments.
@@ -49,6 +51,7 @@ impl Options {
                 ..Config::default()
             },
             level: 2,
+            cost: false,
             arm: Arm::Start,
         };
         for argument in arguments {
@@ -70,6 +73,7 @@ impl Options {
                     options.level = level.ok_or_else(wrong)?;
                 }
                 "system" => caches.system_cache = switch(value).ok_or_else(wrong)?,
+                "cost" => options.cost = switch(value).ok_or_else(wrong)?,
                 "schedule" => {
                     caches.schedule = value
                         .parse::<Schedule>()

@@ -48,6 +48,11 @@ impl Watch {
         self.stage.is_some()
     }
 
+    /// Whether to count what guests wait for.
+    pub fn counts_cost(&self) -> bool {
+        self.options.cost
+    }
+
     /// Begins to watch.
     ///
     /// # Panics
@@ -111,7 +116,7 @@ impl Watch {
         }
     }
 
-    /// A block at EL2 is about to be executed. `cpu` is the CPU's number by QEMU's word.
+    /// A block is about to be executed. `cpu` is the CPU's number by QEMU's word.
     #[inline]
     pub fn executes(&mut self, cpu: usize, block: &Length) {
         let cpu = self.cpus.current(cpu);
