@@ -91,10 +91,18 @@ pub struct Bench {
 /// How many boots in a row may fail before no other is tried.
 const FAILURES: u32 = 2;
 
+/// What runs that share a boot must have in common: the caches, and whether cost is counted.
+type MachineOf = (Option<Caches>, bool);
+
+/// The machine that `run` is made on.
+fn machine_of(run: &Run) -> MachineOf {
+    (run.caches, run.counts_cost())
+}
+
 /// What one thread keeps from run to run: where boots serve many, the last one.
 #[derive(Debug, Default)]
 pub struct Worker {
-    session: Option<(Option<Caches>, Session<Process>)>,
+    session: Option<(MachineOf, Session<Process>)>,
     boots: u32,
 }
 
@@ -273,7 +281,7 @@ impl Bench {
         key.map_err(|error| format!("there is no random number for a key: {error}"))
     }
 
-    /// Makes the run in the worker's session, or in a new one if there is none for such caches.
+    /// Makes the run in the worker's session, or in a new one if there is none on such a machine.
     fn run_in_session(
         &self,
         worker: &mut Worker,
@@ -293,7 +301,7 @@ impl Bench {
         let session = worker
             .session
             .take()
-            .filter(|(caches, _)| *caches == run.caches);
+            .filter(|(machine, _)| *machine == machine_of(run));
         let mut session = match session {
             Some((_, session)) => session,
             None => {
@@ -319,7 +327,7 @@ impl Bench {
         };
         let (capture, flow) = session.run(&request, limits, &crash);
         if flow == ControlFlow::Continue(()) {
-            worker.session = Some((run.caches, session));
+            worker.session = Some((machine_of(run), session));
         }
         Ok(capture)
     }

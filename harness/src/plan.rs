@@ -134,6 +134,11 @@ impl Run {
         }
     }
 
+    /// Whether the cache model is to count what the guest waits for: only where it is judged, as it takes time.
+    pub fn counts_cost(&self) -> bool {
+        self.caches.is_some() && self.case.needs(Premise::CountedCost)
+    }
+
     /// Why these caches leave its outcome open, if they do.
     pub fn why_undecided(&self) -> Option<String> {
         let lazy = self.caches.is_some_and(|it| it.schedule == Schedule::Lazy);

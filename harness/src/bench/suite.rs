@@ -68,8 +68,8 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, plan: &Plan) -> Result<RunR
     let (mut bench, mut runs) = Bench::prepare(workspace, catalog, target, qemu, caches, &runs)?;
     bench.expectations = label == hypervisor::DEFAULT;
     if bench.target().hypervisor.agent.is_some() {
-        // One boot serves many runs only if they have the same caches.
-        runs.sort_by_key(|run| run.caches);
+        // One boot serves many runs only if they want the same machine.
+        runs.sort_by_key(super::machine_of);
     }
     let began = Instant::now();
     let work = |worker: &mut Worker, run: &Run| bench.run_on(worker, run, bench.limits);

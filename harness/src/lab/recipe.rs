@@ -299,6 +299,10 @@ impl Boot {
             ("ways", ways.to_string()),
             ("schedule", schedule.unwrap_or_default()),
             ("system_cache", system_cache.to_owned()),
+            (
+                "cost",
+                if run.counts_cost() { "on" } else { "off" }.to_owned(),
+            ),
             ("caches_from", hypervisor.caches_from.name().to_owned()),
         ];
         let mut words: Vec<(String, String)> =

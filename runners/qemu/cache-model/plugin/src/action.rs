@@ -15,7 +15,7 @@ use setway_protocol::boundary;
 
 use crate::{
     arming::Arming,
-    cost,
+    cost::{self, Costs},
     cpus::{Cpus, pieces},
     maintenance,
     options::{Arm, Options},
@@ -34,6 +34,7 @@ pub struct Action<'w> {
     pub stage: &'w mut Stage,
     pub cpus: &'w mut Cpus,
     pub arming: &'w mut Arming,
+    pub costs: &'w mut Costs,
     pub report: &'w mut Report,
     pub sites: &'w Sites,
     pub options: &'w Options,
@@ -66,7 +67,9 @@ impl Action<'_> {
         }
         self.refresh();
         self.note_guest();
-        self.note_cost();
+        if self.options.cost {
+            self.note_cost();
+        }
         if !matches!(self.site.instruction, Instruction::Memory(_)) {
             self.stage.unsteady();
         }
@@ -95,7 +98,10 @@ impl Action<'_> {
             }
             // Whatever comes next comes by: no line is steady any more.
             Instruction::SystemCall(boundary::BEGINS) => self.arming.begin_run(),
-            Instruction::SystemCall(boundary::ENDS) => self.report.end(),
+            Instruction::SystemCall(boundary::ENDS) => {
+                self.report.costs(self.costs);
+                self.report.end();
+            }
             _ => {}
         }
     }
@@ -272,6 +278,7 @@ impl Action<'_> {
         self.stage.model.set_speculation(possible);
         self.cpus.forget_translations();
         self.cpus.make_all_stale();
+        self.costs.restart(self.cpus.count());
         self.report.begin(self.options);
         self.report.armed();
     }
@@ -319,9 +326,9 @@ impl Action<'_> {
     fn note_cost(&mut self) {
         let instruction = self.site.instruction;
         if self.is_guest() {
-            self.report.costs.guest_before(self.cpu, instruction);
+            self.costs.guest_before(self.cpu, instruction);
             if instruction == Instruction::Call {
-                self.report.costs();
+                self.report.costs(self.costs);
             }
         } else if instruction == Instruction::ExceptionReturn
             && self.site.state.el == 2
@@ -329,7 +336,7 @@ impl Action<'_> {
             && self.cpus.enters_guest(self.site.state)
         {
             let flushed = self.report.has_flush(self.cpu);
-            self.report.costs.guest_goes_on(self.cpu, flushed);
+            self.costs.guest_goes_on(self.cpu, flushed);
         }
     }
 

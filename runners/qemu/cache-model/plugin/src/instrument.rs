@@ -46,7 +46,9 @@ fn instrument(watch: &mut Watch, block: &Block<'_>) {
     if !watch.is_armed() {
         return;
     }
-    block.before::<ExecutesBlock>(watch.length(state.el, block.count()));
+    if watch.counts_cost() {
+        block.before::<ExecutesBlock>(watch.costs.length(state.el, block.count()));
+    }
     let start = watch.sites.block(block.address(), state);
     let right = watch.fetched(start, &block.bytes());
     let mut it = ItState::default();

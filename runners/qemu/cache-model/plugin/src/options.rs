@@ -28,13 +28,15 @@ pub struct Options {
     pub caches: Config,
     /// The cache level, from 1, whose ops by set/way mean the modelled caches.
     pub level: u32,
+    /// Whether to count what guests wait for.
+    pub cost: bool,
     /// When to start.
     pub arm: Arm,
 }
 
 /// What each argument means, for who gets one wrong.
 const KNOWN: &str = "memory=FILE, base=ADDRESS, cpus=N, line=BYTES, sets=N, ways=N, level=N, \
-                     system=on|off, schedule=NAME, arm=start|guest|run|ADDRESS";
+                     system=on|off, cost=on|off, schedule=NAME, arm=start|guest|run|ADDRESS";
 
 impl Options {
     /// Whether the plugin only compares what the model says with what QEMU does.
@@ -56,6 +58,7 @@ impl Options {
                 ..Config::default()
             },
             level: 2,
+            cost: false,
             arm: Arm::Start,
         };
         for argument in arguments {
@@ -77,6 +80,7 @@ impl Options {
                     options.level = level.ok_or_else(wrong)?;
                 }
                 "system" => caches.system_cache = switch(value).ok_or_else(wrong)?,
+                "cost" => options.cost = switch(value).ok_or_else(wrong)?,
                 "schedule" => {
                     caches.schedule = value
                         .parse::<Schedule>()

@@ -27,8 +27,6 @@ pub struct Report {
     /// It has begun, and not ended yet. Nothing else is recorded.
     is_open: bool,
     flushes: Vec<Flush>,
-    /// What guests waited for.
-    pub costs: Costs,
     /// What memory they touched.
     pub touched: Touched,
     stale: HashMap<(u32, u32, Where), u64>,
@@ -67,7 +65,6 @@ impl Report {
             writer: RecordWriter::new(),
             is_open: false,
             flushes: vec![Flush::default(); cpus],
-            costs: Costs::new(cpus),
             touched: Touched::default(),
             stale: HashMap::new(),
             lost: HashMap::new(),
@@ -82,14 +79,10 @@ impl Report {
 
     /// Begins, by saying what is modelled. Nothing is left of what was before.
     pub fn begin(&mut self, options: &Options) {
-        let cpus = self.flushes.len();
-        let mut costs = std::mem::replace(&mut self.costs, Costs::new(cpus));
-        costs.restart(cpus);
         *self = Self {
             is_open: true,
-            costs,
             compared: options.compares().then_some(NOTHING_COMPARED),
-            ..Self::new(cpus)
+            ..Self::new(self.flushes.len())
         };
         let caches = &options.caches;
         self.write(&ModelBegin {
@@ -225,8 +218,8 @@ impl Report {
     }
 
     /// A guest calls its hypervisor, or ends: says what it has waited for since it did so last.
-    pub fn costs(&mut self) {
-        for cost in self.costs.take() {
+    pub fn costs(&mut self, costs: &mut Costs) {
+        for cost in costs.take() {
             if self.is_open {
                 self.write(&cost);
             }
@@ -289,7 +282,6 @@ impl Report {
         if !self.is_open {
             return;
         }
-        self.costs();
         for (by, counts) in [
             (By::Va, self.by_va.clone()),
             (By::SetWay, self.set_way.clone()),

@@ -4,7 +4,7 @@ use crate::{
     action::Action,
     api::Done,
     arming::Arming,
-    cost::Length,
+    cost::{Costs, Length},
     cpus::Cpus,
     options::{Arm, Options},
     ram::Ram,
@@ -18,6 +18,8 @@ pub struct Watch {
     pub sites: Sites,
     pub cpus: Cpus,
     pub arming: Arming,
+    /// What guests wait for.
+    pub costs: Costs,
     options: Options,
     report: Report,
     /// `None` until it is time to watch.
@@ -35,6 +37,7 @@ impl Watch {
             sites: Sites::default(),
             cpus: Cpus::new(cpus),
             arming: Arming::new(options.arm, ram),
+            costs: Costs::new(cpus),
             options,
             report,
             stage: None,
@@ -44,6 +47,11 @@ impl Watch {
     /// Whether accesses are watched.
     pub fn is_armed(&self) -> bool {
         self.stage.is_some()
+    }
+
+    /// Whether to count what guests wait for.
+    pub fn counts_cost(&self) -> bool {
+        self.options.cost
     }
 
     /// Begins to watch.
@@ -76,6 +84,7 @@ impl Watch {
 
     /// QEMU ends.
     pub fn exit(&mut self) {
+        self.report.costs(&mut self.costs);
         self.report.end();
     }
 
@@ -124,12 +133,7 @@ impl Watch {
     #[inline]
     pub fn executes(&mut self, cpu: usize, block: &Length) {
         let cpu = self.cpus.current(cpu);
-        self.report.costs.executes(cpu, block);
-    }
-
-    /// What is to be known of a block when it is executed.
-    pub fn length(&mut self, el: u8, instructions: usize) -> &'static Length {
-        self.report.costs.length(el, instructions)
+        self.costs.executes(cpu, block);
     }
 
     /// What the current CPU does at `site`. `None` if nothing is watched yet.
@@ -141,6 +145,7 @@ impl Watch {
             stage: self.stage.as_mut()?,
             cpus: &mut self.cpus,
             arming: &mut self.arming,
+            costs: &mut self.costs,
             report: &mut self.report,
             sites: &self.sites,
             options: &self.options,
