@@ -179,7 +179,7 @@ mutants! {
     StartedWithPstate: "started-with-pstate", Vcpu, State, "PSTATE is kept over CPU_OFF and CPU_ON";
     CallerTvmCleared: "caller-tvm-cleared", Psci, Counts, "CPU_ON clears the TVM of its caller";
     FlushMissingOnThird: "flush-missing-on-third", Traps, Data, "toggles of the third vCPU and those after it do not flush";
-    FlushSkippedIfBusy: "flush-skipped-if-busy", Traps, CountsAndData, "a flush is skipped while another vCPU flushes";
+    FlushAfterOthersSkipped: "flush-after-others-skipped", Traps, CountsAndData, "a flush is skipped if another vCPU made the last one";
     TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
     SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
     FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";
