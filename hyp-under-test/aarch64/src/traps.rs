@@ -6,7 +6,7 @@ use crate::{
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use setway_architecture::{
     maintenance::SetWayOp,
     translate,
@@ -178,11 +178,14 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
 }
 
 fn flush(vcpu: &Vcpu) {
-    /// For a mutant: a vCPU flushes.
-    static BUSY: AtomicBool = AtomicBool::new(false);
-    let skips = vcpu.policy.is(Mutant::FlushSkippedIfBusy);
-    if skips && BUSY.swap(true, Ordering::Relaxed) {
-        return;
+    /// For a mutant: the vCPU that made the last flush.
+    static LAST: AtomicUsize = AtomicUsize::new(NOBODY);
+    const NOBODY: usize = usize::MAX;
+    if vcpu.policy.is(Mutant::FlushAfterOthersSkipped) {
+        let last = LAST.swap(vcpu.index, Ordering::Relaxed);
+        if last != NOBODY && last != vcpu.index {
+            return;
+        }
     }
     let flush = || COUNTERS.lines.add(stage2::flush(vcpu.policy, vcpu.index));
     if vcpu.policy.mutant.is_some() {
@@ -191,9 +194,6 @@ fn flush(vcpu: &Vcpu) {
         flush();
     }
     COUNTERS.flushes.add(1);
-    if skips {
-        BUSY.store(false, Ordering::Relaxed);
-    }
 }
 
 /// Executes a set/way op on this CPU. An invalidate of a guest must not lose what others have dirty.

@@ -205,7 +205,7 @@ mutants! {
     StartedWithPstate: "started-with-pstate", Vcpu, State, "PSTATE is kept over CPU_OFF and CPU_ON";
     CallerTvmCleared: "caller-tvm-cleared", Psci, Counts, "CPU_ON clears the TVM of its caller";
     FlushMissingOnThird: "flush-missing-on-third", Traps, Data, "toggles of the third vCPU and those after it do not flush";
-    FlushSkippedIfBusy: "flush-skipped-if-busy", Traps, CountsAndData, "a flush is skipped while another vCPU flushes";
+    FlushAfterOthersSkipped: "flush-after-others-skipped", Traps, CountsAndData, "a flush is skipped if another vCPU made the last one";
     IrqLost: "irq-lost", Interrupts, State, "a set/way trap acknowledges an interrupt that is pending, and ends it";
     IrqUnmasked: "irq-unmasked", Interrupts, State, "a set/way trap with an interrupt pending returns with interrupts unmasked";
     IrqMasked: "irq-masked", Interrupts, State, "a set/way trap with an interrupt pending returns with interrupts masked";
