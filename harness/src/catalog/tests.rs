@@ -115,6 +115,7 @@ fn cases_are_skipped_by_what_they_need() {
             "EXA-RT/vm-reg-64",
             "EXA-BANK",
             "COH-DROPPED",
+            "INT-AFTER",
         ]
     );
     let case = CASES.iter().find(|case| case.id == "VMR-VALUE");
