@@ -116,6 +116,7 @@ fn cases_are_skipped_by_what_they_need() {
             "EXA-BANK",
             "COH-DROPPED",
             "COST-TRAP",
+            "INT-AFTER",
         ]
     );
     let case = CASES.iter().find(|case| case.id == "VMR-VALUE");
