@@ -20,7 +20,7 @@ pub mod psr {
     pub const BTYPE: u64 = 0x3 << 10;
     /// IT\[7:2\].
     pub const IT_HIGH: u64 = 0x3f << 10;
-    /// Single step, EL2's business only; in an AArch32 SPSR this bit is DIT.
+    /// Software step, in an AArch64 SPSR and in SPSR_EL2; an AArch32 SPSR has DIT there.
     pub const SS: u64 = 1 << 21;
     /// Privileged access never.
     pub const PAN: u64 = 1 << 22;
