@@ -6,6 +6,7 @@
 //! registers there without needing one.
 
 use core::{arch::global_asm, mem::offset_of};
+use setway_architecture::trap::aarch32::psr;
 use setway_cases::{Exit, Probe, Registers};
 use setway_runtime::{mrs, msr};
 
@@ -117,8 +118,6 @@ unsafe extern "C" {
     fn execute(frame: *mut Frame, entry: u64, pstate: u64);
 }
 
-/// PSTATE.SS in SPSR_EL1.
-const SS: u64 = 1 << 21;
 /// ESR_EL1.EC of a software step exception from the same level.
 const EC_STEP: u64 = 0x33;
 /// ESR_EL1 of a software step exception, less ISV and EX: EC, IL, and IFSC of a debug exception.
@@ -137,7 +136,7 @@ pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
         host_sp: 0,
     };
     let pstate = if probe.sp_el1 { EL1H } else { EL1T } | regs.flags | probe.pstate;
-    let step = pstate & SS != 0;
+    let step = pstate & psr::SS != 0;
     if step {
         set_software_step(true);
     }

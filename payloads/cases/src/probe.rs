@@ -123,9 +123,7 @@ impl Probe {
             exit,
         }
     }
-}
 
-impl Probe {
     /// The same probe with these flags, which it finds again when it ends.
     pub fn with_flags(self, flags: u64) -> Self {
         let exit = Exit {

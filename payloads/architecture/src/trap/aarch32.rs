@@ -26,7 +26,7 @@ pub mod psr {
     pub const IT_HIGH: u64 = 0x3f << 10;
     /// Illegal Execution state.
     pub const IL: u64 = 1 << 20;
-    /// Single step, EL2's business only; in an AArch32 SPSR this bit is DIT.
+    /// Software step, in an AArch64 SPSR and in SPSR_EL2; an AArch32 SPSR has DIT there.
     pub const SS: u64 = 1 << 21;
     /// Privileged access never.
     pub const PAN: u64 = 1 << 22;

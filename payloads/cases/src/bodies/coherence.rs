@@ -136,17 +136,15 @@ pub fn far_places<I: Isa>(cx: &Context<I>) -> [Place; 4] {
     words.map(|address| unsafe { Place::new(address as usize as *mut u8, WORD) })
 }
 
-/// Store to memory that was never touched before, cache off, load: the flush has to reach everything
-/// that is mapped by then, in pages and in blocks, from the first line to the last.
-pub fn reach<I: Isa>(cx: &mut Context<I>) {
-    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
-    let places = far_places(cx);
+/// Stores new data at far places, another at each.
+fn store_far(places: [Place; 4]) {
     for (value, at) in (NEW..).zip(places) {
         at.store(value);
     }
-    let arena = I::arena().cached();
-    store(arena, NEW);
-    cx.step("cache off", TOGGLE, || I::set_caches(false, false));
+}
+
+/// Checks that a load of each far place sees it.
+fn check_far<I: Isa>(cx: &mut Context<I>, places: [Place; 4]) {
     for (n, at) in places.into_iter().enumerate() {
         cx.data(
             format_args!("load from far place {n}"),
@@ -154,6 +152,18 @@ pub fn reach<I: Isa>(cx: &mut Context<I>) {
             at.load(),
         );
     }
+}
+
+/// Store to memory that was never touched before, cache off, load: the flush has to reach everything
+/// that is mapped by then, in pages and in blocks, from the first line to the last.
+pub fn reach<I: Isa>(cx: &mut Context<I>) {
+    cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
+    let places = far_places(cx);
+    store_far(places);
+    let arena = I::arena().cached();
+    store(arena, NEW);
+    cx.step("cache off", TOGGLE, || I::set_caches(false, false));
+    check_far(cx, places);
     check(cx, "load with the cache off", arena, NEW);
     I::set_caches(true, true);
 }
@@ -164,17 +174,9 @@ pub fn fresh<I: Isa>(cx: &mut Context<I>) {
     cx.step("set/way op", FIRST_SET_WAY, || issue::<I>(SetWayOp::Csw));
     cx.step("cache off", TOGGLE, || I::set_caches(false, false));
     let places = far_places(cx);
-    for (value, at) in (NEW..).zip(places) {
-        at.store(value);
-    }
+    store_far(places);
     cx.step("cache on", TOGGLE, || I::set_caches(true, true));
-    for (n, at) in places.into_iter().enumerate() {
-        cx.data(
-            format_args!("load from far place {n}"),
-            NEW + n as u64,
-            at.load(),
-        );
-    }
+    check_far(cx, places);
 }
 
 /// Another CPU stores, this one turns its cache off: the flush has to reach what the other has in its

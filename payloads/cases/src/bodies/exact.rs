@@ -6,7 +6,7 @@ use crate::{
     isa::{Isa, VmRegister},
     probe::{Probe, ProbeSet, Registers},
 };
-use setway_architecture::maintenance::SetWayOp;
+use setway_architecture::{maintenance::SetWayOp, trap::aarch32::psr};
 
 /// Writes a register as probes do.
 fn write(reg: &VmRegister, value: u64) {
@@ -163,16 +163,13 @@ pub fn banks<I: Isa>(cx: &mut Context<I>) {
     run_measured(cx, ProbeSet::Banks, ALL);
 }
 
-/// Bit SS of PSTATE in SPSR_EL1.
-const SS: u64 = 1 << 21;
-
 /// Software step over an instruction that does not trap, and over those that do.
 pub fn stepped<I: Isa>(cx: &mut Context<I>) {
     I::mark();
     I::probes(ProbeSet::EachKind, &mut |probe| {
         let (probe, regs) = with_memory(cx, probe);
         let stepped = Probe {
-            pstate: SS,
+            pstate: psr::SS,
             exit: I::stepped_exit(probe.entry + 4),
             ..probe
         };
