@@ -542,6 +542,7 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 fetch_abort_exit(isa, NOTHING),
             ));
         }
+        ProbeSet::Untrapped => each(tables.ends(tables.each_kind as usize, 4, EACH_KIND[0])),
         ProbeSet::EachKind => {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
                 let probe = tables.ends(tables.each_kind as usize + n * STRIDE, 4, text);

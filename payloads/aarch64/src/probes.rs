@@ -197,6 +197,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 fetch_abort_exit(NOTHING),
             ));
         }
+        ProbeSet::Untrapped => each(ends(&raw const probe_each_kind, 0, EACH_KIND[0])),
         ProbeSet::EachKind => {
             for (n, text) in EACH_KIND.into_iter().enumerate() {
                 each(Probe {

@@ -141,7 +141,7 @@ catalogue! {
     { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost], other_traps: 16 }
     { id: "COST-SEQUENCE/hand-over", rule: COST_SEQUENCE, run: cost::hand_over, premises: &[CountedCost], other_traps: 16 }
     { id: "COST-SEQUENCE/pairs", rule: COST_SEQUENCE, run: set_way::pairs, premises: &[CountedCost] }
-    { id: "INT-PENDING", rule: INT_PENDING, run: interrupts::pending, premises: &[Interrupts] }
+    { id: "INT-PENDING", rule: INT_PENDING, run: interrupts::pending, premises: &[Interrupts], other_traps: 2 }
     { id: "INT-AFTER", rule: INT_AFTER, run: interrupts::after, premises: &[Interrupts, TvmTraps] }
     { id: "INT-TIMER", rule: INT_TIMER, run: interrupts::timer, premises: &[Interrupts] }
     { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts] }

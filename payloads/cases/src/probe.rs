@@ -177,6 +177,8 @@ pub enum ProbeSet {
     EveryRtRead,
     /// A fetch from where there is nothing, [`NOTHING`](crate::NOTHING).
     Nothing,
+    /// An instruction that never traps. Naming it takes no trap either.
+    Untrapped,
     /// An instruction that never traps, and then one of each kind that leaves the guest: a set/way op, a write of a VM
     /// register, a read of an ID register, calls by HVC and SMC, a store to memory that was never touched.
     EachKind,

@@ -67,14 +67,14 @@ fn masked(probe: &Probe) -> Probe {
 
 /// How long an SVC is. The probe of an instruction that does not trap ends with one after 4 bytes.
 fn svc_length<I: Isa>() -> usize {
-    let probe = probe::<I>(ProbeSet::EachKind);
+    let probe = probe::<I>(ProbeSet::Untrapped);
     probe.exit.link as usize - probe.entry - 4
 }
 
 /// Opens a window to interrupts: the exit of an instruction that does not trap, run with PSTATE.I clear, and the
 /// one that it has if an interrupt is pending.
 fn window<I: Isa>(cx: &mut Context<I>) -> (Exit, Exit) {
-    let probe = probe::<I>(ProbeSet::EachKind);
+    let probe = probe::<I>(ProbeSet::Untrapped);
     let exit = cx.exit(&probe, &Registers::pattern(I::NAME));
     (exit, I::interrupted_exit(probe.entry))
 }
@@ -139,6 +139,8 @@ pub fn pending<I: Isa>(cx: &mut Context<I>) {
         ("set/way op", FIRST_SET_WAY),
         ("CONTEXTIDR write", VM_REG),
         ("ID register read", NOTHING),
+        ("HVC", NOTHING),
+        ("SMC", NOTHING),
     ];
     let mut kinds = kinds.into_iter();
     let regs = Registers::pattern(I::NAME);
