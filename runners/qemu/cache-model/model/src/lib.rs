@@ -473,10 +473,7 @@ impl Model {
     ) {
         let before = self.memory.page(at).located(at);
         change(self);
-        let page = self.memory.page(at);
-        if before != page.located(at)
-            && let Some(lost) = page.lost(at, actor, &before)
-        {
+        if let Some(lost) = self.memory.page(at).lost(at, actor, &before) {
             self.events.push(Event::Lost(lost));
         }
     }

@@ -68,6 +68,24 @@ impl Line {
     }
 }
 
+/// Which bytes of a line exist anywhere as they were last written.
+pub(crate) enum Located {
+    /// All, in one place.
+    Whole,
+    /// Those that are marked, from the line's first byte on.
+    Bytes(Vec<bool>),
+}
+
+impl Located {
+    /// Whether byte `n` of the line is among them.
+    fn has(&self, n: usize) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Bytes(bytes) => bytes[n],
+        }
+    }
+}
+
 /// A page of every level.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -173,17 +191,31 @@ impl Page {
     }
 
     /// Which bytes of the line still exist anywhere.
-    pub(crate) fn located(&self, at: u64) -> Vec<bool> {
+    pub(crate) fn located(&self, at: u64) -> Located {
         let whole = self.whole(at);
-        whole
-            .map(|byte| self.whereabouts(byte) != Where::Lost)
-            .collect()
+        let has =
+            |level: Level| self.levels[level as usize][whole.clone()] == self.truth[whole.clone()];
+        let line = self.line(at);
+        // Nearly always one place has all of it.
+        if line.owner.is_some() && has(Level::Private)
+            || line.system.is_present() && has(Level::System)
+            || has(Level::Poc)
+        {
+            return Located::Whole;
+        }
+        Located::Bytes(
+            whole
+                .map(|byte| self.whereabouts(byte) != Where::Lost)
+                .collect(),
+        )
     }
 
     /// The loss between `before` and now, if there is one.
-    pub(crate) fn lost(&self, at: u64, by: Actor, before: &[bool]) -> Option<LostWrite> {
-        let now = self.located(at);
-        let lost = |n: &usize| before[*n] && !now[*n];
+    pub(crate) fn lost(&self, at: u64, by: Actor, before: &Located) -> Option<LostWrite> {
+        let Located::Bytes(now) = self.located(at) else {
+            return None;
+        };
+        let lost = |n: &usize| before.has(*n) && !now[*n];
         let first = (0..now.len()).find(lost)?;
         let last = (0..now.len()).rev().find(lost)?;
         let line = self.line(at);
