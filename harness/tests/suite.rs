@@ -257,7 +257,7 @@ static MISBEHAVIOURS: &[Misbehaviour] = {
         misbehaviour(Bare, "panic", Crash, "panic"),
         misbehaviour(Bare, "early-off", NoVerdict, "has no end"),
         misbehaviour(Bare, "endless", NoVerdict, "the output has no end"),
-        misbehaviour(Reference, "stray", Crash, "memory that is not the guest's"),
+        misbehaviour(Reference, "stray", Timeout, "seems to trap endlessly"),
         misbehaviour(Reference, "trap-storm", Timeout, "seems to trap endlessly"),
         misbehaviour(Reference, "reset", NoVerdict, "has no end"),
         // It has looked for the key of the hypervisor's records.

@@ -196,7 +196,7 @@ impl Isa for A64 {
     fn pstate_fields() -> &'static [(&'static str, u64)] {
         &[
             ("DAIF", 0xf << 6),
-            ("BTYPE", 0b11 << 10),
+            ("BTYPE", probes::BTYPE),
             ("SSBS", 1 << 12),
             ("PAN", 1 << 22),
             ("UAO", 1 << 23),

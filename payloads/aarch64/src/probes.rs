@@ -114,6 +114,9 @@ const REFUSED: [(&str, &str); 2] = [
     ("MSR PMEVCNTR0_EL0", "MSR PMEVCNTR0_EL0 with SP_EL1"),
 ];
 
+/// PSTATE.BTYPE, as SPSR_EL1 has it.
+pub const BTYPE: u64 = 0b11 << 10;
+
 /// One that never traps, and one of each kind that does.
 const EACH_KIND: [&str; 7] = [
     "NOP",
@@ -203,6 +206,9 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 each(Probe {
                     is_call: matches!(text, "HVC" | "SMC"),
                     touches: text.starts_with("STR").then_some(5),
+                    // Whether the SPSR of HVC has BTYPE as it was or zero is CONSTRAINED UNPREDICTABLE (DDI 0487,
+                    // AArch64.TakeException(), Unpredictable_ZEROBTYPE), and a hypervisor does not step over it.
+                    open: if text == "HVC" { BTYPE } else { 0 },
                     ..ends(&raw const probe_each_kind, n, text)
                 });
             }

@@ -98,6 +98,8 @@ pub struct Probe {
     /// It is a call of a function that there is not (DEN0028, 5.2): the result is -1 in bits 31:0 of r0, and r1 to r3
     /// may hold anything then.
     pub is_call: bool,
+    /// Bits of the saved PSTATE that the architecture leaves open after it.
+    pub open: u64,
     /// How it ends when all is well.
     pub exit: Exit,
 }
@@ -120,6 +122,7 @@ impl Probe {
             given: None,
             touches: None,
             is_call: false,
+            open: 0,
             exit,
         }
     }

@@ -158,7 +158,7 @@ fn endless() {
 fn stray(board: &Board<'_>) {
     begun();
     let outside = (board.memory.start - 4096) as *const u64;
-    // SAFETY: not safe, which is the point: the hypervisor ends us here.
+    // SAFETY: not safe, which is the point: what comes is an abort, for which there are no vectors, or the end.
     unsafe { outside.read_volatile() };
 }
 

@@ -231,12 +231,14 @@ pub fn pstate<I: Isa>(cx: &mut Context<I>) {
             };
             let exit = cx.exit(&probe, &regs);
             let want = *untrapped.get_or_insert(exit.saved & bits);
-            cx.register_from(
-                format_args!("{field}, {probe}"),
-                want,
-                want,
-                exit.saved & bits,
-            );
+            if probe.open & bits == 0 {
+                cx.register_from(
+                    format_args!("{field}, {probe}"),
+                    want,
+                    want,
+                    exit.saved & bits,
+                );
+            }
             let length = probe.exit.link - probe.entry as u64;
             let went = exit.link.wrapping_sub(probe.entry as u64);
             cx.register(

@@ -10,9 +10,12 @@ use core::hash::Hasher;
 use setway_architecture::maintenance::SetWayOp;
 use setway_protocol::Fnv;
 
+/// A way out of the guest: its name, what it costs, and how to take it.
+type Way<I> = (&'static str, Counts, fn(&mut Context<I>));
+
 /// The ways out of the guest, what each costs, and how to take it: in an order in which the ones before leave TVM and the
 /// cache as the next one needs them.
-fn exits<I: Isa>() -> [(&'static str, Counts, fn(&mut Context<I>)); 9] {
+fn exits<I: Isa>() -> [Way<I>; 9] {
     [
         // The marks are HVCs.
         ("HVC", NOTHING, |_| {}),
