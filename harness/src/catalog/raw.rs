@@ -175,7 +175,7 @@ pub struct Grant {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OtherTraps {
-    /// How many a step may take, besides those that its own instructions may be the reason for.
+    /// How many a step may take for each CPU of the case, besides those that its own instructions may be the reason for.
     pub each_step: u64,
     /// Why that is right.
     pub why: String,

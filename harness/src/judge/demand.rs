@@ -19,7 +19,7 @@ pub fn expected(profile: &Profile, case: &Case, step: &str, counts: Counts) -> C
 /// instructions that a hypervisor may want to see.
 pub fn other_traps(profile: &Profile, case: &Case) -> u64 {
     let also = profile.other_traps.as_ref().map_or(0, |it| it.each_step);
-    case.other_traps + also
+    case.other_traps + also * u64::from(case.cpus)
 }
 
 #[cfg(test)]

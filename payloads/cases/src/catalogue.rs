@@ -144,7 +144,7 @@ catalogue! {
     { id: "INT-PENDING", rule: INT_PENDING, run: interrupts::pending, premises: &[Interrupts], other_traps: 2 }
     { id: "INT-AFTER", rule: INT_AFTER, run: interrupts::after, premises: &[Interrupts, TvmTraps] }
     { id: "INT-TIMER", rule: INT_TIMER, run: interrupts::timer, premises: &[Interrupts] }
-    { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts] }
+    { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts], other_traps: 16 }
     { id: "INT-HANDLER", rule: INT_HANDLER, run: interrupts::handler, premises: &[Interrupts] }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }
