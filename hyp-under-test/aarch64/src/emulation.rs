@@ -15,10 +15,49 @@ use setway_runtime::{mrs, msr};
 
 /// Completes a read that trapped; a read to XZR only steps.
 pub fn read(vcpu: &mut Vcpu, esr: Esr, value: u64) {
-    if let Some(rt) = vcpu.x.get_mut(esr.rt()) {
+    if vcpu.policy.mutant.is_some() {
+        read_wrongly(vcpu, esr, value);
+    } else if let Some(rt) = vcpu.x.get_mut(esr.rt()) {
         *rt = value;
     }
     step(vcpu, esr);
+}
+
+/// The mutants' mistakes about the register that is read into.
+#[cold]
+fn read_wrongly(vcpu: &mut Vcpu, esr: Esr, value: u64) {
+    let mut place = esr.rt();
+    match vcpu.policy.mutant {
+        Some(Mutant::XzrReadHitsSp) if place == 31 => {
+            // SAFETY: not right for the guest, which is the point.
+            unsafe { msr!("sp_el0", value) }
+        }
+        Some(Mutant::ReadBankIgnored) if !vcpu.aarch64 => place = user_bank(place),
+        Some(Mutant::ReadHitsNeighbour) => {
+            if let Some(next) = vcpu.x.get_mut(place + 1) {
+                *next = value;
+            }
+        }
+        _ => {}
+    }
+    let cut = vcpu.policy.is(Mutant::ReadCut);
+    if let Some(rt) = vcpu.x.get_mut(place) {
+        *rt = match cut {
+            true => *rt & !0xffff_ffff | value & 0xffff_ffff,
+            false => value,
+        };
+    }
+}
+
+/// The register of the user bank that stands for the one that the AArch64 view has at `rt`: x16 to x30 are the
+/// banks of IRQ, SVC, ABT, UND and FIQ.
+fn user_bank(rt: usize) -> usize {
+    match rt {
+        16 | 18 | 20 | 22 | 30 => 14,
+        17 | 19 | 21 | 23 | 29 => 13,
+        24..=28 => rt - 16,
+        rt => rt,
+    }
 }
 
 /// Performs a write of a VM register.
@@ -26,7 +65,11 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
     let policy = vcpu.policy;
     let mut value = transfer(vcpu, esr.rt());
     if esr.class() == ec::CP15_RRT {
-        let high = transfer(vcpu, esr.rt2());
+        let rt2 = match policy.is(Mutant::Rt2FourBits) {
+            true => esr.rt2() & 0xf,
+            false => esr.rt2(),
+        };
+        let high = transfer(vcpu, rt2);
         value = value & 0xffff_ffff | high << 32;
         if policy.is(Mutant::McrrHighHalfLost) {
             value &= 0xffff_ffff;
@@ -49,12 +92,14 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
 pub fn transfer(vcpu: &Vcpu, rt: usize) -> u64 {
     let rt = match vcpu.policy.mutant {
         Some(Mutant::XzrIsX30) => rt.min(30),
-        // x16 to x30 are the banks of IRQ, SVC, ABT, UND and FIQ.
-        Some(Mutant::BankedRtIgnored) if !vcpu.aarch64 => match rt {
-            16 | 18 | 20 | 22 | 30 => 14,
-            17 | 19 | 21 | 23 | 29 => 13,
-            24..=28 => rt - 16,
-            rt => rt,
+        Some(Mutant::BankedRtIgnored) if !vcpu.aarch64 => user_bank(rt),
+        Some(Mutant::SpBankIgnored) if !vcpu.aarch64 && user_bank(rt) == 13 => 13,
+        Some(Mutant::RtFourBits) if !vcpu.aarch64 => rt & 0xf,
+        Some(Mutant::RtMappedTwice) if !vcpu.aarch64 => match (vcpu.spsr & psr::MODE, rt) {
+            // In FIQ mode r8 to r14 are at x24 to x30, and in IRQ mode r13 and r14 at x17 and x16.
+            (0x11, 24..) => rt - 16,
+            (0x12, 16 | 17) => 30 - rt,
+            _ => rt,
         },
         _ => rt,
     };
@@ -111,6 +156,9 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     if policy.is(Mutant::UndefFlagsLost) {
         vcpu.spsr &= !psr::FLAGS;
     }
+    if policy.is(Mutant::ItKept) && !vcpu.aarch64 {
+        vcpu.spsr |= cause.spsr & (psr::IT_HIGH | psr::IT_LOW);
+    }
     if policy.is(Mutant::UndefInterruptsOpen) {
         // PSTATE.I stands at the same place in both states.
         vcpu.spsr &= !psr::I;
@@ -120,16 +168,42 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     }
 }
 
+/// The mutants' mistakes about an abort that the guest is given.
+#[cold]
+fn abort_wrongly(vcpu: &mut Vcpu, far: u64) {
+    const FAULT_STATUS: u64 = 0x3f;
+    /// From the class of an abort taken from the same exception level to that of one from a lower one.
+    const SAME_LEVEL: u64 = 1 << 26;
+    let esr = sysreg::get(Backing::EsrEl1);
+    match vcpu.policy.mutant {
+        Some(Mutant::AbortClassOther) if vcpu.aarch64 => {
+            sysreg::set(Backing::EsrEl1, esr & !SAME_LEVEL)
+        }
+        Some(Mutant::AbortFarLost) => sysreg::set(Backing::FarEl1, far),
+        Some(Mutant::AbortTranslation) if vcpu.aarch64 => {
+            sysreg::set(Backing::EsrEl1, esr & !FAULT_STATUS | 0b000111)
+        }
+        Some(Mutant::AbortTranslation) => sysreg::set(Backing::Ifsr32El2, 0b0101),
+        Some(Mutant::AbortReturnAfter) if vcpu.aarch64 => {
+            // SAFETY: not right for the guest, which is the point.
+            unsafe { msr!("elr_el1", mrs!("elr_el1") + 4) }
+        }
+        Some(Mutant::AbortReturnAfter) => vcpu.x[LR_ABT] += 4,
+        _ => {}
+    }
+}
+
 /// Makes an access that ended on stage 2 the External abort that it is; `level` is that of the walk of stage 1, if it
 /// was one.
 pub fn inject_abort(vcpu: &mut Vcpu, esr: Esr, level: u32) {
     let cause = cause(vcpu);
     let abort = Abort::of(esr, level);
     let far = mrs!("far_el2");
+    let was = sysreg::get(Backing::FarEl1);
     if vcpu.aarch64 {
         sysreg::set(Backing::FarEl1, far);
         enter_aarch64(vcpu, abort.aarch64(&cause));
-        return;
+        return abort_wrongly(vcpu, was);
     }
     /// TTBCR.EAE: the long-descriptor format.
     const EAE: u64 = 1 << 31;
@@ -146,6 +220,7 @@ pub fn inject_abort(vcpu: &mut Vcpu, esr: Esr, level: u32) {
     // SAFETY: the guest's register of an exception taken to Abort mode.
     unsafe { msr!("spsr_abt", entry.spsr) }
     enter_aarch32(vcpu, entry, LR_ABT);
+    abort_wrongly(vcpu, was);
 }
 
 /// Where the AArch64 view has LR of Abort mode and of Undefined mode (DDI 0487, mapping of the general-purpose

@@ -1,7 +1,8 @@
 //! Loading the guest: any image of the Linux boot protocol, from the initial RAM disk.
 
-use crate::{device_tree, stage2, vcpu::Entry};
+use crate::{device_tree, policy, stage2, vcpu::Entry};
 use setway_architecture::image::{Image, State};
+use setway_policy::Mutant;
 use setway_runtime::{board::Board, bootargs};
 
 /// Where a zImage is put, from the start of memory: after the page tables and parameters that a kernel keeps
@@ -55,8 +56,10 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
         core::ptr::copy(blob.as_ptr(), tree as *mut u8, blob.len());
     }
     // The guest starts with its caches off: it must find all of this in memory.
-    stage2::clean_range(start..start + image.size);
-    stage2::clean_range(tree..tree + blob.len() as u64);
+    if !policy().is(Mutant::ImageNotCleaned) {
+        stage2::clean_range(start..start + image.size);
+        stage2::clean_range(tree..tree + blob.len() as u64);
+    }
     // SAFETY: instruction cache maintenance and a barrier.
     unsafe { core::arch::asm!("dsb sy", "ic ialluis", "dsb sy", "isb", options(nostack)) }
     stage2::map_in_pages(start + image.size, tree);

@@ -15,6 +15,7 @@ mod ids;
 mod interrupts;
 mod mmu;
 mod psci;
+mod registers;
 mod report;
 mod stage2;
 mod sysreg;

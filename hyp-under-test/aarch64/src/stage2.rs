@@ -33,9 +33,11 @@ mod descriptor {
     pub const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
     /// Normal write-back, readable and writable, inner shareable, accessed.
     pub const MEMORY: u64 = 0b1111 << 2 | 0b11 << 6 | 0b11 << 8 | 1 << 10;
+    /// The same, but for a mutant Non-cacheable: MemAttr 0b0101.
+    pub const NON_CACHEABLE: u64 = MEMORY & !(0b1111 << 2) | 0b0101 << 2;
     /// Device-nGnRE, readable and writable, never executed, accessed.
     pub const DEVICE: u64 = 0b0001 << 2 | 0b11 << 6 | 1 << 10 | 1 << 54;
-    /// Distinguishes memory from devices: MemAttr\[3:2\].
+    /// Not 0 in memory, 0 in devices: MemAttr\[3:2\].
     pub const IS_MEMORY: u64 = 0b1100 << 2;
     /// For mutants, in the bits that are software's: there has been no flush since it was mapped.
     pub const NEW: u64 = 1 << 55;
@@ -220,7 +222,11 @@ pub fn fault(policy: Policy, ipa: u64, vcpu: usize) -> Result<(), MapError> {
     if ipa >= IPA_SIZE || hypervisors.contains(&ipa) {
         return Err(MapError::NotTheGuests);
     }
-    let memory_of = MEMORY | NEW | (vcpu as u64) << OWNER_SHIFT & OWNER;
+    let attributes = match policy.is(Mutant::Stage2NonCacheable) {
+        true => NON_CACHEABLE,
+        false => MEMORY,
+    };
+    let memory_of = attributes | NEW | (vcpu as u64) << OWNER_SHIFT & OWNER;
     let locked = Locked::new();
     let gib = (ipa / GIB) as usize;
     let level2 = locked.next(&ROOT.0[gib / ENTRIES], gib)?;
@@ -276,6 +282,8 @@ pub fn flush(policy: Policy, vcpu: usize) -> u64 {
             lines += flush.pages(&locked, table_at(entry));
         } else if entry & VALID != 0 {
             lines += flush.block(&locked, level2, block);
+        } else if policy.is(Mutant::FlushStopsAtHole) {
+            break;
         }
         ipa += BLOCK;
     }
@@ -314,7 +322,7 @@ impl Flush {
     /// Flushes the first `size` bytes that a leaf maps.
     fn leaf(&self, locked: &Locked, table: &Table, index: usize, size: u64) -> u64 {
         let leaf = locked.entry(table, index);
-        debug_assert!(leaf & IS_MEMORY == IS_MEMORY);
+        debug_assert!(leaf & IS_MEMORY != 0);
         let owner = (leaf & OWNER) >> OWNER_SHIFT;
         if self.policy.is(Mutant::FlushMissesOthers) && owner != self.vcpu as u64 {
             return 0;
@@ -324,7 +332,7 @@ impl Flush {
             return 0;
         }
         let mut start = leaf & ADDRESS;
-        let end = start + size;
+        let mut end = start + size;
         match self.policy.mutant {
             Some(Mutant::CleanWithoutInvalidate) => each_line(start..end, |line| {
                 // SAFETY: no data changes.
@@ -343,6 +351,20 @@ impl Flush {
                 .step_by(line_size() as usize / 4)
                 .map(clean_line)
                 .count() as u64,
+            Some(Mutant::FlushToPou) => each_line(start..end, |line| {
+                // SAFETY: no data changes.
+                unsafe {
+                    core::arch::asm!("dc cvau, {}", in(reg) line, options(nostack, preserves_flags))
+                }
+            }),
+            Some(Mutant::FlushEveryOtherLine) => (start..end)
+                .step_by(line_size() as usize * 2)
+                .map(clean_line)
+                .count() as u64,
+            Some(Mutant::FlushMissesLastLine) => {
+                end -= line_size();
+                clean_range(start..end)
+            }
             Some(Mutant::FlushMissesFirstLine) => {
                 start += line_size();
                 clean_range(start..end)

@@ -2,7 +2,7 @@
 
 use crate::{
     emulation::{self, inject_undef, read, step, transfer},
-    ids, interrupts, psci, report, stage2, sysreg,
+    ids, interrupts, psci, registers, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
@@ -64,13 +64,24 @@ fn dispatch(vcpu: &mut Vcpu, esr: Esr) {
         ec::VMRS => vmrs(vcpu, esr),
         ec::DABT_LOWER | ec::IABT_LOWER => abort(vcpu, esr),
         ec::WFX => interrupts::wait(vcpu, esr),
-        ec::HVC64 | ec::HVC32 => psci::call(vcpu),
+        ec::HVC64 | ec::HVC32 => {
+            if vcpu.policy.is(Mutant::HvcStepped) {
+                step(vcpu, esr);
+            }
+            psci::call(vcpu);
+        }
         ec::SMC32 if !aarch32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {
             // The guest's firmware is the hypervisor, by HVC. To SMCCC (DEN0028) an unknown call is -1. Unlike
             // HVC, SMC traps before it is executed.
-            vcpu.x[0] = !0;
+            vcpu.x[0] = match vcpu.policy.is(Mutant::SmcResultZero) {
+                true => 0,
+                false => !0,
+            };
             step(vcpu, esr);
+            if vcpu.policy.is(Mutant::SmcSteppedTwice) {
+                step(vcpu, esr);
+            }
         }
         // An instruction of a feature that the guest's ID registers hide.
         _ if aarch32::passes(esr, vcpu.spsr) => inject_undef(vcpu, esr),
@@ -99,6 +110,7 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     if let Some(op) = set_way_op(key)
         && !SET_WAY_OPS[op].tags
         && !esr.is_read()
+        && !vcpu.policy.is(Mutant::SetWayRefused)
     {
         set_way(vcpu, op, esr);
         step(vcpu, esr);
@@ -110,6 +122,20 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     } else if let Some(value) = ids::value(key)
         && esr.is_read()
     {
+        read(vcpu, esr, value);
+        if vcpu.policy.is(Mutant::IdReadClobbersFlags) {
+            vcpu.spsr &= !psr::FLAGS;
+        }
+    } else if let Some(reg) = vm_reg(key)
+        && vcpu.policy.is(Mutant::ReadsTrap)
+    {
+        let reg = &VM_REGS[reg];
+        let value = reg.part.extract(sysreg::get(reg.backing));
+        if esr.class() == ec::CP15_RRT
+            && let Some(rt2) = vcpu.x.get_mut(esr.rt2())
+        {
+            *rt2 = value >> 32;
+        }
         read(vcpu, esr, value);
     } else {
         inject_undef(vcpu, esr);
@@ -148,6 +174,13 @@ fn set_way(vcpu: &mut Vcpu, op: usize, esr: Esr) {
     }
     if response.execute {
         execute(SET_WAY_OPS[op].op, transfer(vcpu, esr.rt()));
+    }
+    if policy.is(Mutant::IswExecutedRaw) && SET_WAY_OPS[op].op == SetWayOp::Isw {
+        let operand = transfer(vcpu, esr.rt());
+        // SAFETY: not safe for the guest, which may lose data: that is the point.
+        unsafe {
+            core::arch::asm!("dc isw, {}", in(reg) operand, options(nostack, preserves_flags))
+        }
     }
     if policy.mutant.is_some() {
         clobber(vcpu, policy);
@@ -219,6 +252,7 @@ fn abort(vcpu: &mut Vcpu, esr: Esr) {
         // HPFAR_EL2.FIPA is IPA[51:12], from bit 4.
         let ipa = mrs!("hpfar_el2") >> 4 << 12;
         match stage2::fault(vcpu.policy, ipa, vcpu.index) {
+            Ok(()) if vcpu.policy.mutant.is_some() => return fault_wrongly(vcpu, esr),
             Ok(()) => return,
             Err(stage2::MapError::NoTables) => died(vcpu, "no stage 2 table left", esr),
             Err(stage2::MapError::NotTheGuests) => {}
@@ -229,6 +263,17 @@ fn abort(vcpu: &mut Vcpu, esr: Esr) {
         return step(vcpu, esr);
     }
     emulation::inject_abort(vcpu, esr, walk_level(vcpu, esr));
+}
+
+/// The mutants' mistakes about memory that is touched for the first time.
+#[cold]
+fn fault_wrongly(vcpu: &mut Vcpu, esr: Esr) {
+    match vcpu.policy.mutant {
+        Some(Mutant::FaultClobbersX9) => vcpu.x[9] = 0,
+        Some(Mutant::FaultClobbersFlags) => vcpu.spsr &= !psr::FLAGS,
+        Some(Mutant::FaultStepped) if esr.is_write() => step(vcpu, esr),
+        _ => {}
+    }
 }
 
 /// The level of the walk of stage 1 that led nowhere, if it was one.
@@ -287,6 +332,9 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
             unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }
         }
         Some(Mutant::TrapSlow) => (0..5_000).for_each(|_| core::hint::spin_loop()),
-        _ => interrupts::after_set_way(vcpu),
+        _ => {
+            registers::lose(vcpu);
+            interrupts::after_set_way(vcpu);
+        }
     }
 }

@@ -289,6 +289,13 @@ pub fn load_hcr(vcpu: &Vcpu) {
     if !vcpu.policy.traps_set_way() {
         hcr.remove(Hcr::TSW);
     }
+    hcr.set(
+        Hcr::TRVM,
+        vcpu.policy.is(Mutant::ReadsTrap) && vcpu.state.tvm,
+    );
+    if vcpu.policy.is(Mutant::DefaultCacheable) {
+        hcr.set(Hcr::DC, mrs!("sctlr_el1") & Sctlr::M.bits() == 0);
+    }
     if vcpu.policy.is(Mutant::PassThroughNoSwio) {
         hcr.remove(Hcr::SWIO);
     }
@@ -302,6 +309,9 @@ static SHARED_TVM: AtomicU8 = AtomicU8::new(1);
 /// A trap has been handled; the policy's state was `before`.
 #[inline]
 pub fn after_trap(vcpu: &mut Vcpu, before: VcpuState) {
+    if vcpu.policy.is(Mutant::DefaultCacheable) {
+        load_hcr(vcpu);
+    }
     if vcpu.policy.is(Mutant::TvmShared) {
         share_tvm(vcpu, before);
     }

@@ -80,7 +80,11 @@ impl Policy {
     /// The state of a vCPU at reset: its caches are off, so its VM registers are watched.
     pub fn reset(self) -> VcpuState {
         VcpuState {
-            tvm: self.traps_set_way() && !self.is(Mutant::Before2015),
+            tvm: self.traps_set_way()
+                && !matches!(
+                    self.mutant,
+                    Some(Mutant::Before2015 | Mutant::TvmClearAtReset)
+                ),
         }
     }
 
@@ -124,9 +128,14 @@ impl Policy {
         let flush = match self.mutant {
             Some(Mutant::FlushOnToOffOnly) => was && !now,
             Some(Mutant::FlushOffToOnOnly) => !was && now,
+            Some(Mutant::FlushEveryVmReg) => true,
             _ => was != now,
         };
-        let clear = now && !self.is(Mutant::TvmNeverCleared);
+        let clear = match self.mutant {
+            Some(Mutant::TvmNeverCleared) => false,
+            Some(Mutant::TvmClearedByAnyWrite) => true,
+            _ => now,
+        };
         ToggleResponse {
             was,
             now,

@@ -21,11 +21,15 @@ pub enum Site {
     Psci,
     /// What is done about interrupts, which is nothing.
     Interrupts,
+    /// Registers that the hypervisor does not use, and so leaves to the guest.
+    Registers,
+    /// How the guest gets into its memory.
+    Loader,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Site; 7] = [
+    pub const ALL: [Site; 9] = [
         Site::Policy,
         Site::Emulation,
         Site::Stage2,
@@ -33,6 +37,8 @@ impl Site {
         Site::Vcpu,
         Site::Psci,
         Site::Interrupts,
+        Site::Registers,
+        Site::Loader,
     ];
 
     /// The word for it.
@@ -45,6 +51,8 @@ impl Site {
             Site::Vcpu => "vcpu",
             Site::Psci => "psci",
             Site::Interrupts => "interrupts",
+            Site::Registers => "registers",
+            Site::Loader => "loader",
         }
     }
 
@@ -58,6 +66,8 @@ impl Site {
             Site::Vcpu => "aarch64/src/vcpu.rs",
             Site::Psci => "aarch64/src/psci.rs",
             Site::Interrupts => "aarch64/src/interrupts.rs",
+            Site::Registers => "aarch64/src/registers.rs",
+            Site::Loader => "aarch64/src/guest.rs",
         }
     }
 }
@@ -232,6 +242,59 @@ mutants! {
     FlushTwice: "flush-twice", Stage2, Cost, "a flush cleans and invalidates every line two times";
     FlushQuarterLines: "flush-quarter-lines", Stage2, Cost, "a flush takes lines for a quarter of their size, and so maintains each four times";
     FlushWholeMemory: "flush-whole-memory", Stage2, Cost, "a flush goes over all of the guest's memory, mapped or not";
+    TvmClearedByAnyWrite: "tvm-cleared-by-any-write", Policy, CountsAndData, "any write of a VM register ends the watch, whether the cache is on or not";
+    FlushEveryVmReg: "flush-every-vm-reg", Policy, CountsAndData, "every write of a VM register flushes";
+    TvmClearAtReset: "tvm-clear-at-reset", Policy, CountsAndData, "TVM is clear at reset, so the first time that a cache is turned on is not seen";
+    XzrReadHitsSp: "xzr-read-hits-sp", Emulation, State, "a read into XZR changes SP_EL0";
+    RtFourBits: "rt-four-bits", Emulation, State, "the transfer register of AArch32 is taken as four bits: the user bank, or r8 to r12 of all modes";
+    Rt2FourBits: "rt2-four-bits", Emulation, State, "the same of the second register of MCRR alone";
+    SpBankIgnored: "sp-bank-ignored", Emulation, State, "SP of an exception mode is taken as that of User mode";
+    RtMappedTwice: "rt-mapped-twice", Emulation, State, "the number of a banked register is mapped to the AArch64 view a second time";
+    ReadBankIgnored: "read-bank-ignored", Emulation, State, "a trapped read into a banked register goes to the user bank";
+    ReadHitsNeighbour: "read-hits-neighbour", Emulation, State, "a trapped read also changes the register after its own";
+    ReadCut: "read-cut", Emulation, State, "a trapped read of AArch64 keeps the upper half of its register";
+    ItKept: "it-kept", Emulation, State, "an injected UNDEF of AArch32 arrives with ITSTATE kept";
+    SmcSteppedTwice: "smc-stepped-twice", Emulation, State, "SMC is stepped over twice";
+    HvcStepped: "hvc-stepped", Emulation, State, "HVC is stepped over, though its return address is past it";
+    SmcResultZero: "smc-result-zero", Emulation, State, "an unknown call by SMC returns 0";
+    AbortClassOther: "abort-class-other", Emulation, State, "an injected abort has the class of one from a lower exception level";
+    AbortFarLost: "abort-far-lost", Emulation, State, "an injected abort leaves FAR_EL1 (AArch32: IFAR) as it was";
+    AbortTranslation: "abort-translation", Emulation, State, "an injected abort is a translation fault, as EL2 saw it";
+    AbortReturnAfter: "abort-return-after", Emulation, State, "the return address of an injected abort is the next instruction's";
+    IswExecutedRaw: "isw-executed-raw", Traps, Data, "a trapped invalidate by set/way is executed as it is, besides the flush";
+    SetWayRefused: "set-way-refused", Traps, State, "set/way ops are UNDEFINED";
+    FaultClobbersX9: "fault-clobbers-x9", Traps, State, "r9 is lost when memory is touched for the first time";
+    FaultClobbersFlags: "fault-clobbers-flags", Traps, State, "the condition flags are lost when memory is touched for the first time";
+    FaultStepped: "fault-stepped", Traps, State, "the access that touches memory for the first time is stepped over, and not done";
+    IdReadClobbersFlags: "id-read-clobbers-flags", Traps, State, "the condition flags are lost when an ID register is read";
+    FpcrLost: "fpcr-lost", Registers, State, "FPCR (AArch32: those bits of FPSCR) is 0 after every set/way trap";
+    FpsrLost: "fpsr-lost", Registers, State, "FPSR (AArch32: those bits of FPSCR) is 0 after every set/way trap";
+    TpidrLost: "tpidr-lost", Registers, State, "TPIDR_EL1 (AArch32: TPIDRPRW) is 0 after every set/way trap";
+    TpidrEl0Lost: "tpidr-el0-lost", Registers, State, "TPIDR_EL0 (AArch32: TPIDRURW) is 0 after every set/way trap";
+    TpidrroLost: "tpidrro-lost", Registers, State, "TPIDRRO_EL0 (AArch32: TPIDRURO) is 0 after every set/way trap";
+    ParLost: "par-lost", Registers, State, "PAR_EL1 is that of a translation of the hypervisor's after every set/way trap";
+    FarLost: "far-lost", Registers, State, "FAR_EL1 (AArch32: DFAR and IFAR) is 0 after every set/way trap";
+    EsrLost: "esr-lost", Registers, State, "ESR_EL1 (AArch32: DFSR) is 0 after every set/way trap";
+    SpsrLost: "spsr-lost", Registers, State, "SPSR_EL1 (AArch32: SPSR_svc) is that of the hypervisor after every set/way trap";
+    SpsrAbtLost: "spsr-abt-lost", Registers, State, "SPSR_abt is 0 after every set/way trap";
+    SpsrFiqLost: "spsr-fiq-lost", Registers, State, "SPSR_fiq is 0 after every set/way trap";
+    SpEl0Lost: "sp-el0-lost", Registers, State, "SP_EL0 is 0 after every set/way trap";
+    CntkctlLost: "cntkctl-lost", Registers, State, "CNTKCTL_EL1 is 0 after every set/way trap";
+    CntvCvalLost: "cntv-cval-lost", Registers, State, "CNTV_CVAL_EL0 is 0 after every set/way trap";
+    IfsrLost: "ifsr-lost", Registers, State, "IFSR of AArch32 is 0 after every set/way trap";
+    FiqBankLost: "fiq-bank-lost", Registers, State, "r8_fiq of AArch32 is lost in every set/way trap";
+    StackLost: "stack-lost", Registers, State, "SP_usr of AArch32 is lost in every set/way trap";
+    QLost: "q-lost", Registers, State, "PSTATE.Q of AArch32 is lost in every set/way trap";
+    GeLost: "ge-lost", Registers, State, "PSTATE.GE of AArch32 is lost in every set/way trap";
+    ELost: "e-lost", Registers, State, "PSTATE.E of AArch32 is lost in every set/way trap";
+    ReadsTrap: "reads-trap", Vcpu, Counts, "reads of VM registers trap, too (HCR_EL2.TRVM)";
+    DefaultCacheable: "default-cacheable", Vcpu, Data, "memory is cacheable while the MMU of the guest is off (HCR_EL2.DC)";
+    FlushToPou: "flush-to-pou", Stage2, Data, "a flush cleans to the point of unification alone";
+    FlushEveryOtherLine: "flush-every-other-line", Stage2, Data, "a flush takes lines for twice their size, and so misses every other one";
+    FlushMissesLastLine: "flush-misses-last-line", Stage2, Data, "a flush ends one line early in every page and block";
+    FlushStopsAtHole: "flush-stops-at-hole", Stage2, Data, "a flush ends at the first block that the guest has not touched";
+    Stage2NonCacheable: "stage2-non-cacheable", Stage2, Data, "stage 2 makes memory Non-cacheable";
+    ImageNotCleaned: "image-not-cleaned", Loader, State, "the guest's image and device tree are left in the cache";
     PassThrough: "pass-through", Policy, Data, "nothing traps: set/way ops do what the hardware does";
     PassThroughNoSwio: "pass-through-no-swio", Policy, Data, "nothing traps, and SWIO is clear as well";
     Before2015: "before-2015", Policy, Data, "set/way ops are executed on this CPU, and nothing else is done (KVM's policy until 2015)";

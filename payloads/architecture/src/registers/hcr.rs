@@ -16,10 +16,10 @@ bitflags::bitflags! {
         const BSU_INNER_SHAREABLE = 0b01 << 10;
         /// Default cacheability: stage 1 of EL1&0 is off and its output cacheable. Implies VM.
         const DC = 1 << 12;
-        /// EL1's reads of CTR, CCSIDR, CLIDR and CSSELR, and its writes of CSSELR, trap.
-        const TID2 = 1 << 17;
         /// WFI traps.
         const TWI = 1 << 13;
+        /// EL1's reads of CTR, CCSIDR, CLIDR and CSSELR, and its writes of CSSELR, trap.
+        const TID2 = 1 << 17;
         /// EL1's reads of ID group 3 trap.
         const TID3 = 1 << 18;
         /// EL1's SMC traps.

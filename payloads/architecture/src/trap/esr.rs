@@ -95,6 +95,11 @@ impl Esr {
         self.0 & 1 << 7 != 0
     }
 
+    /// The abort is that of a write (ISS.WnR).
+    pub const fn is_write(self) -> bool {
+        self.class() == ec::DABT_LOWER && self.0 & 1 << 6 != 0
+    }
+
     /// The abort is one of cache maintenance by VA, or of an address translation instruction (ISS.CM).
     pub const fn is_maintenance(self) -> bool {
         self.class() == ec::DABT_LOWER && self.0 & 1 << 8 != 0

@@ -143,6 +143,15 @@ impl Part {
             Part::Word => value & 0xffff_ffff,
         }
     }
+
+    /// What a read of this part gives of the backing register's value.
+    pub const fn extract(self, value: u64) -> u64 {
+        match self {
+            Part::Whole => value,
+            Part::Low | Part::Word => value & 0xffff_ffff,
+            Part::High => value >> 32,
+        }
+    }
 }
 
 /// A register whose writes HCR_EL2.TVM traps.
