@@ -141,10 +141,14 @@ const EDITS: [(&str, &str, Edit); 5] = [
     ("psci", "method", Edit::Hvc),
 ];
 
+/// The most properties that are changed: a bank of memory has one each.
+const PLACES: usize = 16;
+
 /// Edits the tree in place; no property changes its length.
 fn edit_tree(blob: &mut [u8; SIZE], memory: &Range<u64>, args: &str) {
     // The places first: the parser borrows the blob.
-    let mut places: [Option<Range<usize>>; EDITS.len()] = Default::default();
+    let mut places: [Option<(&Edit, Range<usize>)>; PLACES] = Default::default();
+    let mut free = places.iter_mut();
     // SAFETY: aligned, and of the size that its header says.
     let Ok(tree) = (unsafe { DevTree::new(&blob[..]) }) else {
         panic!("the device tree is damaged")
@@ -158,23 +162,26 @@ fn edit_tree(blob: &mut [u8; SIZE], memory: &Range<u64>, args: &str) {
             DevTreeItem::Prop(prop) => {
                 let name = prop.name().unwrap_or("");
                 let node = node.split('@').next().unwrap_or("");
-                let edit = EDITS
-                    .iter()
-                    .position(|edit| (edit.0, edit.1) == (node, name));
-                if let Some(edit) = edit {
-                    if name == "bootargs" && places[edit].is_some() {
-                        panic!("the device tree has two command lines");
-                    }
+                let edit = EDITS.iter().find(|edit| (edit.0, edit.1) == (node, name));
+                if let Some((_, _, edit)) = edit {
+                    let Some(place) = free.next() else {
+                        panic!("the device tree has more than {PLACES} properties to change")
+                    };
                     let start = prop.raw().as_ptr() as usize - base;
-                    places[edit].get_or_insert(start..start + prop.length());
+                    *place = Some((edit, start..start + prop.length()));
                 }
             }
         }
     }
-    for ((_, _, edit), place) in EDITS.iter().zip(places) {
-        let Some(place) = place else { continue };
+    let mut banks = 0;
+    for (edit, place) in places.into_iter().flatten() {
         match edit {
-            Edit::Memory => set_memory(&mut blob[place], memory),
+            // The guest gets one bank, and further ones become empty.
+            Edit::Memory if banks > 0 => blob[place].fill(0),
+            Edit::Memory => {
+                set_memory(&mut blob[place], memory);
+                banks += 1;
+            }
             // FDT_PROP, length and name offset stand before the value.
             Edit::Remove => {
                 let end = place.end.next_multiple_of(4);

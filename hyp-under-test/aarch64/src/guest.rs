@@ -72,6 +72,7 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
             x1: 0,
             x2: 0,
             t32: false,
+            big_endian: false,
         }
     } else {
         // r0 0, r1 no machine number, r2 the device tree.
@@ -82,6 +83,7 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
             x1: 0xffff_ffff,
             x2: tree,
             t32: false,
+            big_endian: false,
         }
     }
 }

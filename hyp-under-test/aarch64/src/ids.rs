@@ -27,22 +27,65 @@ macro_rules! id_registers {
 
 id_registers!(1 2 3 4 5 6 7);
 
-/// Features that the guest does not have although the CPU may: CRm, op2, and the fields.
-const HIDDEN: [(u32, u32, u64); 7] = [
-    // ID_DFR0_EL1.PerfMon.
-    (1, 2, 0xf << 24),
-    // ID_AA64PFR0_EL1: SVE and AMU.
-    (4, 0, 0xf << 32 | 0xf << 44),
-    // ID_AA64PFR1_EL1: MTE and SME.
-    (4, 1, 0xf << 8 | 0xf << 24),
-    // ID_AA64ZFR0_EL1 and ID_AA64SMFR0_EL1: SVE and SME.
-    (4, 4, !0),
-    (4, 5, !0),
-    // ID_AA64DFR0_EL1: PMU, statistical profiling, trace.
-    (5, 0, 0xf << 8 | 0xf << 32 | 0xf << 40 | 0xf << 44),
-    // ID_AA64MMFR3_EL1: the extended translation registers.
-    (7, 3, !0),
+/// What the guest sees of an ID register.
+enum Shown {
+    /// All but these fields: of what they name, the guest has nothing.
+    Without(u64),
+    /// These fields and no others. So it is with registers that are still filling: what is new is hidden until
+    /// somebody has seen to it that it works.
+    Only(u64),
+}
+
+use Shown::*;
+
+/// A field of four bits, by its place.
+const fn field(at: u32) -> u64 {
+    0xf << at
+}
+
+/// CRm, op2, and what is shown of the register. Those without a row are shown as they are.
+const ROWS: [(u32, u32, Shown); 20] = [
+    // ID_PFR0_EL1: the activity monitors.
+    (1, 0, Without(field(20))),
+    // ID_DFR0_EL1: trace by coprocessor and by memory, the PMU, trace filters.
+    (1, 2, Without(field(12) | field(16) | field(24) | field(28))),
+    // ID_DFR1_EL1: nothing but the PMU's threads.
+    (3, 5, Only(0)),
+    // ID_AA64PFR0_EL1: SVE, MPAM, activity monitors, realms.
+    (4, 0, Without(field(32) | field(40) | field(44) | field(52))),
+    // ID_AA64PFR1_EL1: BTI, SSBS, the fraction of RAS, and NMI. Not tags, SME, SCXTNUM (CSV2_frac), GCS, THE.
+    (4, 1, Only(field(0) | field(4) | field(12) | field(36))),
+    // ID_AA64PFR2_EL1: FPMR and fractions of tags.
+    (4, 2, Only(0)),
+    // ID_AA64ZFR0_EL1, ID_AA64SMFR0_EL1 and ID_AA64FPFR0_EL1: SVE, SME and FP8.
+    (4, 4, Only(0)),
+    (4, 5, Only(0)),
+    (4, 7, Only(0)),
+    // ID_AA64DFR0_EL1: the debug architecture, double lock, and how many breakpoints and watchpoints there are.
+    (
+        5,
+        0,
+        Only(field(0) | field(12) | field(20) | field(28) | field(36)),
+    ),
+    (5, 1, Only(0)),
+    // ID_AA64ISAR0_EL1: transactional memory.
+    (6, 0, Without(field(24))),
+    // ID_AA64ISAR1_EL1: loads and stores of 64 bytes.
+    (6, 1, Without(field(60))),
+    // ID_AA64ISAR2_EL1: WFxT, RPRES, QARMA3 (GPA3, APA3), MOPS, BC, PAC_frac, CLRBHB, RPRFM, CSSC.
+    (6, 2, Only(0xffff_ffff | field(48) | field(52))),
+    // ID_AA64ISAR3_EL1: FAMINMAX.
+    (6, 3, Only(field(4))),
+    // ID_AA64MMFR3_EL1, ID_AA64MMFR4_EL1 and what follows: extended translation registers, a second ASID.
+    (7, 3, Only(0)),
+    (7, 4, Only(0)),
+    (7, 5, Only(0)),
+    (7, 6, Only(0)),
+    (7, 7, Only(0)),
 ];
+
+/// ID_AA64PFR0_EL1.CSV2: from 2 on there is SCXTNUM_EL1, which HCR_EL2.EnSCXT keeps from the guest.
+const CSV2: u32 = 56;
 
 /// What the guest reads by VMRS from MVFR0 to MVFR2, registers 7 to 5.
 pub fn media_and_vfp(register: u32) -> Option<u64> {
@@ -67,6 +110,15 @@ pub fn value(key: Key) -> Option<u64> {
 }
 
 fn shown(crm: u32, op2: u32) -> u64 {
-    let hidden = HIDDEN.iter().find(|row| (row.0, row.1) == (crm, op2));
-    read(crm, op2) & !hidden.map_or(0, |row| row.2)
+    let value = read(crm, op2);
+    let row = ROWS.iter().find(|row| (row.0, row.1) == (crm, op2));
+    let value = match row {
+        Some((_, _, Without(fields))) => value & !fields,
+        Some((_, _, Only(fields))) => value & fields,
+        None => value,
+    };
+    if (crm, op2) == (4, 0) && value >> CSV2 & 0xf > 1 {
+        return value & !field(CSV2) | 1 << CSV2;
+    }
+    value
 }

@@ -8,6 +8,7 @@
 #![no_std]
 #![no_main]
 
+mod controls;
 mod device_tree;
 mod emulation;
 mod guest;

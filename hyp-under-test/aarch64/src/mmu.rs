@@ -1,6 +1,7 @@
 //! The hypervisor's own translation: everything at its physical address, memory write-back.
 //!
-//! Blocks of 1 GiB suit boards that keep memory and devices in different gigabytes, as `virt` does.
+//! Blocks of 1 GiB suit boards that keep memory and devices in different gigabytes, as `virt` does. Where the last
+//! gigabyte of memory is not whole, blocks of 2 MiB divide it.
 //!
 //! aarch64-rt calls [`enable_mmu`] first thing on every CPU, before there is a stack. Its own version
 //! for EL2 does not suit: it sets TCR_EL2 as if it were TCR_EL1. This one maps the gigabyte that the
@@ -13,16 +14,18 @@ use setway_architecture::registers::{Hcr, Sctlr};
 const ENTRIES: usize = 512;
 const GIB: u64 = 1 << 30;
 
-/// The one table: 1 GiB an entry.
+const BLOCK: u64 = 2 << 20;
+
+/// A table: 1 GiB an entry, or 2 MiB in the one that the last gigabyte of memory has if it is not whole.
 #[repr(C, align(4096))]
-struct Level1(UnsafeCell<[u64; ENTRIES]>);
+struct Table(UnsafeCell<[u64; ENTRIES]>);
 
 // SAFETY: written by the boot CPU before there is another.
-unsafe impl Sync for Level1 {}
+unsafe impl Sync for Table {}
 
 // Outside .bss, which is cleared after this table has been filled.
 #[unsafe(link_section = ".stack.level1")]
-static LEVEL1: Level1 = Level1(UnsafeCell::new([0; ENTRIES]));
+static LEVEL1: Table = Table(UnsafeCell::new([0; ENTRIES]));
 
 /// Not 0 once [`LEVEL1`] is filled. In the file, so that it is known to be 0 at first.
 #[unsafe(link_section = ".data.level1_filled")]
@@ -119,21 +122,45 @@ global_asm!(
     sctlr = const SCTLR.bits(),
 );
 
-/// Maps every whole gigabyte of `memory` as memory.
-pub fn map_memory(memory: &Range<u64>) {
-    let first = memory.start.div_ceil(GIB);
-    for index in first..(memory.end / GIB).min(ENTRIES as u64) {
-        let entry = (index * GIB) | NORMAL_BLOCK;
-        // SAFETY: in bounds, and see `Sync`. What changes from device to memory here has not been
-        // accessed yet, so break-before-make has nothing to break but a TLB entry, which goes next.
+/// The last gigabyte of memory, if it is not whole.
+static LAST: Table = Table(UnsafeCell::new([0; ENTRIES]));
+
+/// A descriptor that points to a table.
+const TABLE: u64 = 0b11;
+
+impl Table {
+    /// Changes an entry, on the boot CPU.
+    fn set(&self, index: u64, entry: u64) {
+        // SAFETY: in bounds, and see `Sync`. What changes from device to memory has not been accessed yet, so
+        // break-before-make has nothing to break but a TLB entry, which goes before the memory is used.
         unsafe {
-            LEVEL1
-                .0
+            self.0
                 .get()
                 .cast::<u64>()
-                .add(index as usize)
+                .add(index as usize % ENTRIES)
                 .write_volatile(entry)
         }
+    }
+}
+
+/// Maps `memory` as memory from its first whole gigabyte on. The image's gigabyte is mapped already, as if it were
+/// whole.
+pub fn map_memory(memory: &Range<u64>) {
+    let first = memory.start.div_ceil(GIB);
+    let end = (memory.end / GIB).min(ENTRIES as u64);
+    for gib in first..end {
+        LEVEL1.set(gib, (gib * GIB) | NORMAL_BLOCK);
+    }
+    let rest = memory.end % GIB / BLOCK;
+    if end >= first && end < ENTRIES as u64 && rest > 0 {
+        for block in 0..ENTRIES as u64 {
+            let attributes = match block < rest {
+                true => NORMAL_BLOCK,
+                false => DEVICE_BLOCK,
+            };
+            LAST.set(block, (end * GIB + block * BLOCK) | attributes);
+        }
+        LEVEL1.set(end, &raw const LAST as u64 | TABLE);
     }
     // SAFETY: TLB maintenance.
     unsafe {

@@ -1,10 +1,11 @@
 //! PSCI (Arm DEN0022) for the guest, by HVC; and the firmware's PSCI for the hypervisor, by SMC.
 
 use crate::{
-    report,
+    report, stage2, sysreg,
     trace::{COUNTERS, MARKS},
     vcpu::{self, Entry, Power, Vcpu},
 };
+use setway_architecture::{registers::Sctlr, trap::aarch32::psr};
 use setway_policy::{Mutant, Policy};
 use setway_runtime::{board::MAX_CPUS, exclusive::SyncUnsafeCell};
 use smccc::{
@@ -166,12 +167,29 @@ fn affinity_info(policy: Policy, mpidr: u64, level: u64) -> Result<u64, Error> {
 }
 
 /// The power states of CPU_SUSPEND: there is standby, from which a CPU may wake at once, and no
-/// powerdown (bit 16 of the original format).
+/// powerdown (bit 16 of the original format); bits 31:26 and 23:17 are reserved.
 fn cpu_suspend(power_state: u64) -> Result<u64, Error> {
-    if power_state & 1 << 16 == 0 {
+    const POWERDOWN: u64 = 1 << 16;
+    const RESERVED: u64 = 0x3f << 26 | 0x7f << 17;
+    if power_state & (POWERDOWN | RESERVED) == 0 {
         Ok(0)
     } else {
         Err(Error::InvalidParameters)
+    }
+}
+
+/// Whether there is memory of the guest's at an entry point, and code can stand there.
+fn can_start_at(pc: u64, aarch64: bool) -> bool {
+    let is_aligned = if aarch64 { pc & 3 == 0 } else { pc & 3 != 2 };
+    is_aligned && stage2::guest_memory().contains(&pc)
+}
+
+/// Whether a caller's data is big-endian: a CPU that it starts begins so as well (DEN0022, 6.4.3).
+fn is_big_endian(caller: &Vcpu) -> bool {
+    if caller.aarch64 {
+        sysreg::sctlr().contains(Sctlr::EE)
+    } else {
+        caller.spsr & psr::E != 0
     }
 }
 
@@ -201,6 +219,10 @@ fn cpu_on(caller: &Vcpu, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error
             }),
         };
     }
+    if !can_start_at(pc, aarch64) {
+        vcpu::set_power(index, Power::Off);
+        return Err(Error::InvalidAddress);
+    }
     let context = match policy.mutant {
         Some(Mutant::ContextLost) => 0,
         Some(Mutant::ContextCut) => context & 0xffff_ffff,
@@ -216,6 +238,7 @@ fn cpu_on(caller: &Vcpu, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error
         x1: 0,
         x2: 0,
         t32,
+        big_endian: is_big_endian(caller) && !policy.is(Mutant::CallerEndianIgnored),
     };
     let stack = START_STACKS
         .get()

@@ -5,6 +5,10 @@ use crate::{
     trace::{COUNTERS, Counter, EVENTS, Event, MARKS},
     vcpu::Vcpu,
 };
+use core::{
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, Ordering},
+};
 use setway_architecture::trap::{
     esr::Esr,
     sysreg::{SET_WAY_OPS, VM_REGS},
@@ -15,8 +19,21 @@ use setway_protocol::{
 };
 use setway_runtime::{console::Records, head, mrs};
 
+/// Somebody speaks: what is said of a run is said once.
+static SPEAKS: AtomicBool = AtomicBool::new(false);
+
+/// Waits forever if another vCPU speaks already: it will end the machine.
+fn speak_alone() {
+    if SPEAKS.swap(true, Ordering::Relaxed) {
+        loop {
+            spin_loop();
+        }
+    }
+}
+
 /// The guest has ended by itself.
 pub fn ended() {
+    speak_alone();
     let mut records = Records::keyed(key());
     all(&mut records);
     records.end();
@@ -24,6 +41,7 @@ pub fn ended() {
 
 /// The guest cannot go on.
 pub fn died(vcpu: &Vcpu, reason: &'static str, esr: Esr) {
+    speak_alone();
     let mut records = Records::keyed(key());
     all(&mut records);
     records.emit(&Died {

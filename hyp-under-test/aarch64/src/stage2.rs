@@ -93,7 +93,8 @@ pub fn init(memory: &Range<u64>) {
     }
     MEMORY_START.store(memory.start, Ordering::Relaxed);
     GUEST_START.store(start, Ordering::Relaxed);
-    MEMORY_END.store(memory.end, Ordering::Relaxed);
+    // In whole blocks: what lies in the same block as what is no memory cannot be mapped as memory.
+    MEMORY_END.store(memory.end & !(BLOCK - 1), Ordering::Relaxed);
 }
 
 /// The guest's memory.
@@ -229,6 +230,12 @@ pub fn fault(policy: Policy, ipa: u64, vcpu: usize) -> Result<(), MapError> {
     let memory_of = attributes | NEW | (vcpu as u64) << OWNER_SHIFT & OWNER;
     let locked = Locked::new();
     let gib = (ipa / GIB) as usize;
+    let whole = ipa & !(GIB - 1)..(ipa | (GIB - 1)) + 1;
+    if whole.end <= hypervisors.start || whole.start >= memory.end {
+        // No memory in it: one entry for all, lest a guest that looks everywhere use up the tables.
+        locked.map(&ROOT.0[gib / ENTRIES], gib, whole.start | DEVICE | VALID);
+        return Ok(());
+    }
     let level2 = locked.next(&ROOT.0[gib / ENTRIES], gib)?;
     let block = (ipa / BLOCK) as usize;
     if !memory.contains(&ipa) {
@@ -265,6 +272,9 @@ pub fn flush(policy: Policy, vcpu: usize) -> u64 {
     if policy.is(Mutant::FlushWholeMemory) {
         return clean_range(memory);
     }
+    // SAFETY: a barrier: what the guest has stored past its caches is in memory before a line is written back over it.
+    // Taking an exception orders nothing.
+    unsafe { core::arch::asm!("dsb sy", options(nostack)) }
     let flush = Flush { policy, vcpu };
     let mut lines = 0;
     let mut ipa = memory.start;

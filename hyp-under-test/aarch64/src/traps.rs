@@ -68,7 +68,11 @@ fn dispatch(vcpu: &mut Vcpu, esr: Esr) {
             if vcpu.policy.is(Mutant::HvcStepped) {
                 step(vcpu, esr);
             }
-            psci::call(vcpu);
+            match esr.immediate() {
+                0 => psci::call(vcpu),
+                // Reserved (DEN0028, 2.9), so there is no such call.
+                _ => vcpu.x[0] = !0,
+            }
         }
         ec::SMC32 if !aarch32::passes(esr, vcpu.spsr) => step(vcpu, esr),
         ec::SMC64 | ec::SMC32 => {

@@ -4,7 +4,7 @@
 //! the vector saves the guest's registers where it finds SP, and the stack of the handler grows
 //! below them.
 
-use crate::{interrupts, policy, stage2, vectors};
+use crate::{controls, interrupts, policy, stage2, vectors};
 use core::{
     mem::MaybeUninit,
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
@@ -22,12 +22,11 @@ const HCR: Hcr = Hcr::VM
     .union(Hcr::FB)
     .union(Hcr::BSU_INNER_SHAREABLE)
     .union(Hcr::TID3)
+    .union(Hcr::TID5)
     .union(Hcr::TSC)
     .union(Hcr::TSW)
     .union(Hcr::API)
     .union(Hcr::APK);
-/// MDCR_EL2.TPM: the guest has no PMU, so its registers trap; `ids` hides it.
-const MDCR_TPM: u64 = 1 << 6;
 
 /// What a guest vCPU starts with.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +43,8 @@ pub struct Entry {
     pub x2: u64,
     /// AArch32: starts in T32 state.
     pub t32: bool,
+    /// Its data is big-endian.
+    pub big_endian: bool,
 }
 
 /// A vCPU, as its own CPU sees it.
@@ -179,6 +180,9 @@ pub fn run(index: usize, entry: Entry) -> ! {
         (false, false) => 0x1d3,
         (false, true) => 0x1f3,
     };
+    if entry.big_endian && !entry.aarch64 {
+        spsr |= psr::E;
+    }
     if started && policy.mutant.is_some() {
         spsr = started_otherwise(policy, index, &entry, spsr);
     }
@@ -191,7 +195,7 @@ pub fn run(index: usize, entry: Entry) -> ! {
         aarch64: entry.aarch64,
         policy,
     };
-    reset_registers(&vcpu);
+    reset_registers(&vcpu, entry.big_endian);
     if started && policy.mutant.is_some() {
         start_with_other_sctlr(&vcpu);
     }
@@ -249,32 +253,28 @@ fn start_with_other_sctlr(vcpu: &Vcpu) {
 }
 
 /// Gives this CPU's EL1 and EL2 registers what the guest starts with.
-fn reset_registers(vcpu: &Vcpu) {
+fn reset_registers(vcpu: &Vcpu, big_endian: bool) {
     stage2::enable();
+    controls::reset();
     // SAFETY: EL2 controls and the guest's own registers, before the guest runs.
     unsafe {
         vectors::install();
-        msr!("mdcr_el2", mrs!("mdcr_el2") & 0x1f | MDCR_TPM);
         msr!("hstr_el2", 0);
         // The guest uses both timers without traps, and sees the physical count in the virtual one.
         msr!("cnthctl_el2", 0b11);
         msr!("cntvoff_el2", 0);
         msr!("vpidr_el2", mrs!("midr_el1"));
         msr!("vmpidr_el2", mrs!("mpidr_el1"));
-        let sctlr = if vcpu.aarch64 {
-            Sctlr::EL1_RESET
-        } else {
-            Sctlr::AARCH32_RESET
+        let sctlr = match (vcpu.aarch64, big_endian) {
+            (true, true) => Sctlr::EL1_RESET | Sctlr::EE,
+            (true, false) => Sctlr::EL1_RESET,
+            (false, _) => Sctlr::AARCH32_RESET,
         };
         msr!("sctlr_el1", sctlr.bits());
         msr!("cpacr_el1", 0);
         msr!("vbar_el1", 0);
         msr!("tcr_el1", 0);
         msr!("contextidr_el1", 0);
-        if mrs!("id_aa64pfr0_el1") >> 24 & 0xf != 0 {
-            // GICv3 CPU interface: EL1 may use its system registers.
-            core::arch::asm!("msr S3_4_C12_C9_5, {}", in(reg) 0xfu64, options(nostack));
-        }
     }
     load_hcr(vcpu);
 }

@@ -205,6 +205,7 @@ mutants! {
     CpuOnAlreadyInvalid: "cpu-on-already-invalid", Psci, State, "CPU_ON of a CPU that is on returns INVALID_PARAMETERS, as before PSCI 0.2";
     CpuOnThumbIgnored: "cpu-on-thumb-ignored", Psci, State, "CPU_ON starts AArch32 in A32 state, whatever bit 0 of the entry point";
     CpuOnTwoOnly: "cpu-on-two-only", Psci, State, "CPU_ON knows two CPUs";
+    CallerEndianIgnored: "caller-endian-ignored", Psci, State, "CPU_ON by a big-endian caller starts a little-endian vCPU";
     ContextLost: "context-lost", Psci, State, "a vCPU starts with 0 instead of its context";
     ContextCut: "context-cut", Psci, State, "a vCPU starts with 32 bits of its context";
     StartedUnmasked: "started-unmasked", Vcpu, State, "a vCPU that CPU_ON starts has its interrupts unmasked";

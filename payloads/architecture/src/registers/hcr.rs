@@ -50,6 +50,8 @@ bitflags::bitflags! {
         const API = 1 << 41;
         /// Stage 2 may strengthen stage 1's attributes (FEAT_S2FWB).
         const FWB = 1 << 46;
+        /// EL1's reads of GMID trap.
+        const TID5 = 1 << 58;
 
         // The bits that have no name here are kept.
         const _ = !0;

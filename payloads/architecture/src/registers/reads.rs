@@ -16,6 +16,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "id_aa64mmfr2_el1",
     "id_aa64pfr0_el1",
     "id_aa64pfr1_el1",
+    "id_aa64dfr0_el1",
     "midr_el1",
     "mpidr_el1",
     // EL1's translation, and what TVM traps with it.
@@ -54,6 +55,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "cntvoff_el2",
     // EL2's controls.
     "mdcr_el2",
+    "cptr_el2",
 ];
 
 /// The space of feature ID registers, op0 3, op1 0, CRn 0, CRm 1 to 7: what is not allocated there reads as zero

@@ -95,6 +95,11 @@ impl Esr {
         self.0 & 1 << 7 != 0
     }
 
+    /// The immediate of HVC, or of SMC in AArch64.
+    pub const fn immediate(self) -> u32 {
+        self.0 & 0xffff
+    }
+
     /// The abort is that of a write (ISS.WnR).
     pub const fn is_write(self) -> bool {
         self.class() == ec::DABT_LOWER && self.0 & 1 << 6 != 0
