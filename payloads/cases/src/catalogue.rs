@@ -130,6 +130,7 @@ catalogue! {
     { id: "CPU-OTHERS/four", rule: CPU_OTHERS, run: several::one_after_another, cpus: 4 }
     { id: "CPU-STATE/first", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, false), cpus: 2 }
     { id: "CPU-STATE/again", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, true), cpus: 2 }
+    { id: "CPU-STATE/big-endian", rule: CPU_STATE, run: |cx| psci::state(cx, Call::BigEndian, false), cpus: 2 }
     { id: "CPU-STATE/32-bit", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Narrow, false), isas: &[A64], cpus: 2 }
     { id: "CPU-REFUSED", rule: CPU_REFUSED, run: psci::refused, cpus: 2 }
     { id: "CPU-AFFINITY", rule: CPU_AFFINITY, run: psci::affinity, cpus: 3 }

@@ -129,6 +129,8 @@ pub enum Call {
     Narrow,
     /// By the 32-bit form, with ones in the upper halves of its registers, where they have one.
     NarrowUnderOnes,
+    /// As wide as registers are, while the caller's data is big-endian.
+    BigEndian,
 }
 
 /// How another CPU is started.

@@ -2,6 +2,7 @@
 
 use crate::board::Conduit;
 use core::sync::atomic::{AtomicBool, Ordering};
+use setway_architecture::registers::Sctlr;
 pub use smccc::psci::Error;
 use smccc::psci::{self, AffinityState, LowestAffinityLevel};
 #[cfg(target_arch = "aarch64")]
@@ -98,6 +99,70 @@ pub fn cpu_on(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
     return call!(cpu_on(mpidr as u64, entry as u64, context as u64));
     #[cfg(target_arch = "arm")]
     return call!(cpu_on_32(mpidr as u32, entry as u32, context as u32));
+}
+
+/// The same, called by HVC while data is big-endian. The MMU is off meanwhile, whose tables are little-endian, and no
+/// memory is accessed.
+pub fn cpu_on_big_endian(mpidr: usize, entry: usize, context: usize) -> Result<(), Error> {
+    let result: usize;
+    // SAFETY: the image runs at its physical address and is in memory, so it can be fetched with the MMU off; SCTLR is as
+    // before afterwards. The callee keeps all registers but the first four (DEN0028, SMCCC 1.1).
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        core::arch::asm!(
+            "mrs {was}, sctlr_el1",
+            "bic {now}, {was}, #{m}",
+            "bic {now}, {now}, #{c}",
+            "orr {now}, {now}, #{ee}",
+            "msr sctlr_el1, {now}",
+            "isb",
+            "hvc #0",
+            "msr sctlr_el1, {was}",
+            "isb",
+            was = out(reg) _,
+            now = out(reg) _,
+            m = const Sctlr::M.bits(),
+            c = const Sctlr::C.bits(),
+            ee = const Sctlr::EE.bits(),
+            inlateout("x0") psci::PSCI_CPU_ON_64 as usize => result,
+            inlateout("x1") mpidr => _,
+            inlateout("x2") entry => _,
+            inlateout("x3") context => _,
+            options(nostack),
+        );
+    }
+    // SAFETY: as above. CPSR.E and SCTLR.EE are both set: PSCI does not say which of them counts.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        core::arch::asm!(
+            ".arch_extension virt",
+            "mrc p15, 0, {was}, c1, c0, 0",
+            "bic {now}, {was}, #{m}",
+            "bic {now}, {now}, #{c}",
+            "orr {now}, {now}, #{ee}",
+            "mcr p15, 0, {now}, c1, c0, 0",
+            "isb",
+            "setend be",
+            "hvc #0",
+            "setend le",
+            "mcr p15, 0, {was}, c1, c0, 0",
+            "isb",
+            was = out(reg) _,
+            now = out(reg) _,
+            m = const Sctlr::M.bits(),
+            c = const Sctlr::C.bits(),
+            ee = const Sctlr::EE.bits(),
+            inlateout("r0") psci::PSCI_CPU_ON_32 as usize => result,
+            inlateout("r1") mpidr => _,
+            inlateout("r2") entry => _,
+            inlateout("r3") context => _,
+            options(nostack),
+        );
+    }
+    match result as i32 {
+        0 => Ok(()),
+        error => Err(error.into()),
+    }
 }
 
 /// What stands in the upper halves of a 32-bit call's registers, where they have one.

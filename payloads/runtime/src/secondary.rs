@@ -81,6 +81,7 @@ pub fn start<I: PastCaches>(cpu: usize, entry: usize, how: &Start) -> bool {
         Call::Native => psci::cpu_on,
         Call::Narrow => psci::cpu_on_32,
         Call::NarrowUnderOnes => psci::cpu_on_32_under_ones,
+        Call::BigEndian => psci::cpu_on_big_endian,
     };
     (how.before)();
     let started = cpu_on(mpidr, entry, how.context as usize).is_ok();

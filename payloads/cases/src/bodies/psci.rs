@@ -283,6 +283,9 @@ const fn initial_pstate(isa: IsaName) -> u64 {
     }
 }
 
+/// PSTATE.E of AArch32.
+const PSTATE_E: u64 = 1 << 9;
+
 /// What a vCPU finds at its start, by the `by` form of CPU_ON. Started `again`, it had left everything otherwise.
 pub fn state<I: Isa>(cx: &mut Context<I>, by: Call, again: bool) {
     let how = Start {
@@ -307,12 +310,18 @@ pub fn state<I: Isa>(cx: &mut Context<I>, by: Call, again: bool) {
     }
     let found = I::found(1);
     let width = match (I::NAME, by) {
-        (IsaName::A64, Call::Native) => !0,
+        (IsaName::A64, Call::Native | Call::BigEndian) => !0,
         _ => 0xffff_ffff,
     };
     cx.register("context", CONTEXT & width, found.context & width);
-    cx.register("PSTATE", initial_pstate(I::NAME), found.pstate);
+    // AArch64 has the endianness of its data in SCTLR_EL1.EE, AArch32 in PSTATE.E.
+    let (e, ee) = match (I::NAME, by) {
+        (IsaName::A64, Call::BigEndian) => (0, Sctlr::EE.bits()),
+        (_, Call::BigEndian) => (PSTATE_E, found.sctlr & Sctlr::EE.bits()),
+        _ => (0, 0),
+    };
+    cx.register("PSTATE", initial_pstate(I::NAME) | e, found.pstate);
     let off = Sctlr::M | Sctlr::C | Sctlr::I | Sctlr::EE;
-    cx.register("SCTLR.M, C, I and EE", 0, found.sctlr & off.bits());
+    cx.register("SCTLR.M, C, I and EE", ee, found.sctlr & off.bits());
     several::stop(cx, 1);
 }
