@@ -81,7 +81,8 @@ pub struct ListedMutant {
     pub name: String,
     /// Where the mistake is made: `policy`, `emulation`, `stage2`, `traps` or `vcpu`.
     pub site: String,
-    /// What is wrong because of it: `counts`, `state` (registers, PC, PSTATE), `data`, or `counts and data`.
+    /// What is wrong because of it: `counts`, `state` (registers, PC, PSTATE), `data`, `counts and data`,
+    /// `course` (it does not get where it should, with caches) or `cost`.
     pub shows: String,
     /// What it does wrong.
     pub defect: String,

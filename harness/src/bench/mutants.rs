@@ -128,6 +128,7 @@ pub fn demanded(mutant: Option<Mutant>) -> &'static [Sign] {
         Some(Shows::State) => &[Sign::State],
         Some(Shows::Data) => &[Sign::Data],
         Some(Shows::CountsAndData) => &[Sign::Counts, Sign::Data, Sign::Maintenance],
+        Some(Shows::Course) => &[Sign::State],
         Some(Shows::Cost) => &[Sign::Cost],
     }
 }
@@ -158,7 +159,9 @@ pub fn judged(bench: &Bench, chosen: Vec<Mutant>) -> Vec<Mutant> {
 /// Whether `run`, one of `runs`, can say anything about `mutant`.
 fn concerns(run: &Run, mutant: Option<Mutant>, runs: &[Run]) -> bool {
     match (mutant.map(Mutant::shows), run.caches) {
-        (Some(Shows::Data), caches) => caches.is_some() && run.case.needs(Premise::Caches),
+        (Some(Shows::Data | Shows::Course), caches) => {
+            caches.is_some() && run.case.needs(Premise::Caches)
+        }
         (Some(Shows::Cost), caches) => caches.is_some() && run.case.needs(Premise::CountedCost),
         (_, None) => true,
         // The user may have asked for caches everywhere.

@@ -58,8 +58,8 @@ pub fn load(board: Board<'_>, dtb: u64) -> Entry {
     // The guest starts with its caches off: it must find all of this in memory.
     if !policy().is(Mutant::ImageNotCleaned) {
         stage2::clean_range(start..start + image.size);
-        stage2::clean_range(tree..tree + blob.len() as u64);
     }
+    stage2::clean_range(tree..tree + blob.len() as u64);
     // SAFETY: instruction cache maintenance and a barrier.
     unsafe { core::arch::asm!("dsb sy", "ic ialluis", "dsb sy", "isb", options(nostack)) }
     stage2::map_in_pages(start + image.size, tree);

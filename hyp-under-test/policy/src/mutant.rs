@@ -84,6 +84,9 @@ pub enum Shows {
     Data,
     /// Counts, and data where caches are not coherent: either kills the mutant.
     CountsAndData,
+    /// Where the guest or the hypervisor gets to, where caches are not coherent: code, tables or what governs them
+    /// are not what they should be.
+    Course,
     /// The instructions or the lines that maintenance costs: neither counts nor data differ.
     Cost,
 }
@@ -96,6 +99,7 @@ impl Shows {
             Shows::State => "state",
             Shows::Data => "data",
             Shows::CountsAndData => "counts and data",
+            Shows::Course => "course",
             Shows::Cost => "cost",
         }
     }
@@ -141,9 +145,9 @@ macro_rules! mutants {
                 matches!(self.shows(), Shows::Data)
             }
 
-            /// Whether only the cache model shows it: by data, or by what it counts.
+            /// Whether only the cache model shows it: by what a guest loads, or by what it counts.
             pub const fn needs_cache_model(self) -> bool {
-                matches!(self.shows(), Shows::Data | Shows::Cost)
+                matches!(self.shows(), Shows::Data | Shows::Course | Shows::Cost)
             }
 
             /// The mutant called `name`.
@@ -262,7 +266,7 @@ mutants! {
     AbortFarLost: "abort-far-lost", Emulation, State, "an injected abort leaves FAR_EL1 (AArch32: IFAR) as it was";
     AbortTranslation: "abort-translation", Emulation, State, "an injected abort is a translation fault, as EL2 saw it";
     AbortReturnAfter: "abort-return-after", Emulation, State, "the return address of an injected abort is the next instruction's";
-    IswExecutedRaw: "isw-executed-raw", Traps, Data, "a trapped invalidate by set/way is executed as it is, besides the flush";
+    IswExecutedRaw: "isw-executed-raw", Traps, Course, "a trapped invalidate by set/way is executed as it is, besides the flush";
     SetWayRefused: "set-way-refused", Traps, State, "set/way ops are UNDEFINED";
     FaultClobbersX9: "fault-clobbers-x9", Traps, State, "r9 is lost when memory is touched for the first time";
     FaultClobbersFlags: "fault-clobbers-flags", Traps, State, "the condition flags are lost when memory is touched for the first time";
@@ -289,13 +293,13 @@ mutants! {
     GeLost: "ge-lost", Registers, State, "PSTATE.GE of AArch32 is lost in every set/way trap";
     ELost: "e-lost", Registers, State, "PSTATE.E of AArch32 is lost in every set/way trap";
     ReadsTrap: "reads-trap", Vcpu, Counts, "reads of VM registers trap, too (HCR_EL2.TRVM)";
-    DefaultCacheable: "default-cacheable", Vcpu, Data, "memory is cacheable while the MMU of the guest is off (HCR_EL2.DC)";
+    DefaultCacheable: "default-cacheable", Vcpu, Course, "memory is cacheable while the MMU of the guest is off (HCR_EL2.DC)";
     FlushToPou: "flush-to-pou", Stage2, Data, "a flush cleans to the point of unification alone";
     FlushEveryOtherLine: "flush-every-other-line", Stage2, Data, "a flush takes lines for twice their size, and so misses every other one";
     FlushMissesLastLine: "flush-misses-last-line", Stage2, Data, "a flush ends one line early in every page and block";
     FlushStopsAtHole: "flush-stops-at-hole", Stage2, Data, "a flush ends at the first block that the guest has not touched";
     Stage2NonCacheable: "stage2-non-cacheable", Stage2, Data, "stage 2 makes memory Non-cacheable";
-    ImageNotCleaned: "image-not-cleaned", Loader, State, "the guest's image and device tree are left in the cache";
+    ImageNotCleaned: "image-not-cleaned", Loader, Course, "the guest's image is left in the cache";
     PassThrough: "pass-through", Policy, Data, "nothing traps: set/way ops do what the hardware does";
     PassThroughNoSwio: "pass-through-no-swio", Policy, Data, "nothing traps, and SWIO is clear as well";
     Before2015: "before-2015", Policy, Data, "set/way ops are executed on this CPU, and nothing else is done (KVM's policy until 2015)";

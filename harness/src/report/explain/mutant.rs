@@ -16,6 +16,9 @@ pub const fn killed_by(shows: Shows) -> &'static str {
             "data: the guest loads old data; counts that are wrong as well do not kill it"
         }
         Shows::CountsAndData => "counts and data: either kills it",
+        Shows::Course => {
+            "the guest's course, with caches: it or the hypervisor does not get where it should"
+        }
         Shows::Cost => "cost: maintenance takes more instructions or lines than it may",
     }
 }
