@@ -6,6 +6,7 @@
 
 use crate::cp15;
 use core::{arch::global_asm, cell::UnsafeCell, mem::offset_of};
+use setway_architecture::maintenance;
 use setway_cases::{Exit, IsaName, MAX_CPUS, Probe, Registers};
 
 /// Registers going in and out of a probe, and what the vector found.
@@ -182,6 +183,18 @@ pub fn install_vectors() {
 /// An exception that no probe caused.
 #[unsafe(no_mangle)]
 extern "C" fn unexpected_exception(vector: u32, link: u32, saved: u32) -> ! {
+    const UNDEFINED: u32 = 0x04;
+    // The link is 4 bytes on in A32 and 2 in T32, and SPSR may not tell in which it was.
+    let is_refused = || {
+        let at = |back: u32| {
+            // SAFETY: the instruction that was UNDEFINED is of the image.
+            unsafe { ((link - back) as *const u16).read_volatile() }
+        };
+        maintenance::is_set_way_t32(at(2), at(4)) || maintenance::is_set_way_t32(at(2), at(0))
+    };
+    if vector == UNDEFINED && is_refused() {
+        panic!("{}", maintenance::REFUSED);
+    }
     panic!("exception at vector {vector:#x}: LR {link:#x}, SPSR {saved:#x}")
 }
 
@@ -223,16 +236,18 @@ global_asm!(
     "    bic     r3, r3, #0x08000000",
     "    bic     r3, r3, #0x000f0000",
     "    mov     r4, sp",
-    // Rust code runs in Supervisor mode, probes do not.
-    "    and     r5, r2, #0x1f",
-    "    cmp     r5, #0x13",
+    // A probe runs while the frame has the stack to go back to. SPSR does not tell: QEMU does not always load it.
+    "    ldr     r5, [r4, #{host_sp}]",
+    "    cmp     r5, #0",
     "    beq     1f",
+    "    mov     r6, #0",
+    "    str     r6, [r4, #{host_sp}]",
     "    str     r0, [r4, #{vector}]",
     "    str     r1, [r4, #{link}]",
     "    str     r2, [r4, #{saved}]",
     "    str     r3, [r4, #{state}]",
     "    cps     #0x13",
-    "    ldr     sp, [r4, #{host_sp}]",
+    "    mov     sp, r5",
     "    add     r1, r4, #{simd}",
     "    vstmia  r1!, {{d0-d15}}",
     "    vstmia  r1!, {{d16-d31}}",

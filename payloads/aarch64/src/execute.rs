@@ -6,7 +6,13 @@
 //! registers there without needing one.
 
 use core::{arch::global_asm, mem::offset_of};
-use setway_architecture::trap::aarch32::psr;
+use setway_architecture::{
+    maintenance,
+    trap::{
+        aarch32::psr,
+        esr::{Esr, ec},
+    },
+};
 use setway_cases::{Exit, Probe, Registers};
 use setway_runtime::{mrs, msr};
 
@@ -174,6 +180,11 @@ pub fn install_vectors() {
 /// An exception that no probe caused.
 #[unsafe(no_mangle)]
 extern "C" fn unexpected_exception(vector: u64) -> ! {
+    // SAFETY: an instruction of the image, if it was UNDEFINED.
+    let refused = || unsafe { maintenance::is_set_way_a64((mrs!("elr_el1") as *const u32).read()) };
+    if Esr(mrs!("esr_el1") as u32).class() == ec::UNKNOWN && refused() {
+        panic!("{}", maintenance::REFUSED);
+    }
     panic!(
         "exception at vector {vector:#x}: ESR {:#x}, ELR {:#x}, FAR {:#x}",
         mrs!("esr_el1"),

@@ -27,6 +27,19 @@ impl SetWayOp {
     }
 }
 
+/// Whether an instruction of A64 is an op on data by set/way.
+pub const fn is_set_way_a64(instruction: u32) -> bool {
+    matches!(instruction & !0x1f, 0xd508_7640 | 0xd508_7a40 | 0xd508_7e40)
+}
+
+/// Whether an instruction of T32 is one, by its halfwords. One of A32 differs in its first four bits, the condition, only.
+pub const fn is_set_way_t32(first: u16, second: u16) -> bool {
+    first & 0xfff == 0xe07 && matches!(second & 0xfff, 0xf56 | 0xf5a | 0xf5e)
+}
+
+/// What a payload says that finds one UNDEFINED where no case expects it.
+pub const REFUSED: &str = "an op by set/way is UNDEFINED: the hypervisor refuses such maintenance";
+
 /// A data or unified cache maintenance op by VA, by what it does to the line (DDI 0487, DC IVAC,
 /// DC CVAC, DC CVAU, DC CIVAC, and AArch32's DCIMVAC, DCCMVAC, DCCMVAU, DCCIMVAC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
