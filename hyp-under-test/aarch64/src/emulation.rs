@@ -10,7 +10,7 @@ use setway_architecture::trap::{
     sysreg::{Backing, Part, VmReg},
     undef,
 };
-use setway_policy::Mutant;
+use setway_policy::{Mutant, Policy};
 use setway_runtime::{mrs, msr};
 
 /// Completes a read that trapped; a read to XZR only steps.
@@ -31,6 +31,9 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
         if policy.is(Mutant::McrrHighHalfLost) {
             value &= 0xffff_ffff;
         }
+        if policy.is(Mutant::McrrHalvesSwapped) {
+            value = value.rotate_left(32);
+        }
     }
     let dropped = policy.is(Mutant::VmRegWriteDropped) && reg.backing == Backing::ContextidrEl1;
     if !dropped {
@@ -38,10 +41,32 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
             Part::Low | Part::High if policy.is(Mutant::HalfWriteClobbers) => 0,
             _ => sysreg::get(reg.backing),
         };
-        sysreg::set(reg.backing, reg.part.insert(old, value));
+        let new = reg.part.insert(old, value);
+        sysreg::set(
+            reg.backing,
+            if policy.mutant.is_some() {
+                spoilt(policy, reg, old, new)
+            } else {
+                new
+            },
+        );
     }
     if policy.is(Mutant::VmRegAliased) && reg.backing == Backing::AmairEl1 {
         sysreg::set(Backing::MairEl1, !sysreg::get(Backing::MairEl1));
+    }
+}
+
+/// What the mutants write to a VM register instead of `new` that write another value.
+#[cold]
+fn spoilt(policy: Policy, reg: &VmReg, old: u64, new: u64) -> u64 {
+    match policy.mutant {
+        Some(Mutant::AsidLost) if matches!(reg.backing, Backing::Ttbr0El1 | Backing::Ttbr1El1) => {
+            new & !(0xffff << 48)
+        }
+        Some(Mutant::VmRegOred) if matches!(reg.backing, Backing::Ttbr1El1 | Backing::FarEl1) => {
+            old | new
+        }
+        _ => new,
     }
 }
 

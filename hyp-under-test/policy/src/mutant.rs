@@ -160,6 +160,9 @@ mutants! {
     VmRegAliased: "vm-reg-aliased", Emulation, State, "a trapped write of AMAIR also changes MAIR";
     McrrHighHalfLost: "mcrr-high-half-lost", Emulation, State, "a trapped 64-bit MCRR writes only the low half";
     HalfWriteClobbers: "half-write-clobbers", Emulation, State, "a trapped 32-bit write of half a register zeroes the other half";
+    AsidLost: "asid-lost", Emulation, State, "a trapped write of TTBR0 or TTBR1 clears bits 63:48, where the ASID is";
+    McrrHalvesSwapped: "mcrr-halves-swapped", Emulation, State, "a trapped 64-bit MCRR takes Rt for Rt2 and Rt2 for Rt";
+    VmRegOred: "vm-reg-ored", Emulation, State, "a trapped write of TTBR1 or FAR leaves the bits set that were";
     PcNotAdvancedT32: "pc-not-advanced-t32", Emulation, State, "a trapped T32 instruction is not stepped over";
     ItstateNotAdvanced: "itstate-not-advanced", Emulation, State, "ITSTATE is not advanced over a trapped instruction";
     CalleeSavedClobbered: "callee-saved-clobbered", Traps, State, "x19 (AArch32: r4) is lost in every set/way trap";

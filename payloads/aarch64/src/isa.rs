@@ -63,7 +63,7 @@ pub fn arena_address() -> u64 {
 
 /// A row of the register table: plain reads and writes of a system register by name.
 macro_rules! vm_register {
-    ($name:literal, $reg:literal, $value:expr) => {
+    ($name:literal, $reg:literal, $one:expr, $other:expr) => {
         VmRegister {
             name: $name,
             read: || mrs!($reg),
@@ -72,7 +72,7 @@ macro_rules! vm_register {
                 msr!($reg, value);
                 asm!("isb", options(nostack));
             },
-            value: $value,
+            values: [$one, $other],
             doubleword: false,
             other_half: None,
         }
@@ -81,18 +81,55 @@ macro_rules! vm_register {
 
 static VM_REGISTERS: [VmRegister; 11] = [
     // Alignment checking on: the payload makes no unaligned access.
-    vm_register!("SCTLR_EL1", "sctlr_el1", With(Sctlr::A.bits())),
-    vm_register!("TTBR0_EL1", "ttbr0_el1", Of(0x00a5_0000_1234_5000)),
-    vm_register!("TTBR1_EL1", "ttbr1_el1", Of(0x005a_0000_5432_1000)),
-    // T0SZ 16, T1SZ 32, granules of 64 KiB, 40 bits of physical address.
-    vm_register!("TCR_EL1", "tcr_el1", Of(0x0000_0002_c020_4010)),
-    vm_register!("ESR_EL1", "esr_el1", Of(0x5600_1234)),
-    vm_register!("FAR_EL1", "far_el1", Of(0xfedc_ba98_7654_3210)),
-    vm_register!("AFSR0_EL1", "afsr0_el1", Any(0x1234_5678)),
-    vm_register!("AFSR1_EL1", "afsr1_el1", Any(0x8765_4321)),
-    vm_register!("MAIR_EL1", "mair_el1", Of(0x4404_ff00_0c08_bbff)),
-    vm_register!("AMAIR_EL1", "amair_el1", Any(0x0123_4567_89ab_cdef)),
-    vm_register!("CONTEXTIDR_EL1", "contextidr_el1", Of(0xcafe_f00d)),
+    vm_register!("SCTLR_EL1", "sctlr_el1", With(Sctlr::A.bits()), With(0)),
+    // ASID, and 40 bits of address.
+    vm_register!(
+        "TTBR0_EL1",
+        "ttbr0_el1",
+        Of(0xa55a_0096_1234_5000),
+        Of(0x5aa5_0069_edcb_a000)
+    ),
+    vm_register!(
+        "TTBR1_EL1",
+        "ttbr1_el1",
+        Of(0x5a3c_0069_5432_1000),
+        Of(0xa5c3_0096_abcd_e000)
+    ),
+    // T0SZ 16, T1SZ 32, granules of 64 KiB, 40 bits of physical address; T0SZ 39, T1SZ 31, granules of 4 KiB, 36 bits of
+    // physical address, and every attribute.
+    vm_register!(
+        "TCR_EL1",
+        "tcr_el1",
+        Of(0x0000_0002_c020_4010),
+        Of(0x0000_0071_bfdf_3fa7)
+    ),
+    vm_register!("ESR_EL1", "esr_el1", Of(0x5600_1234), Of(0xa9ff_edcb)),
+    vm_register!(
+        "FAR_EL1",
+        "far_el1",
+        Of(0xfedc_ba98_7654_3210),
+        Of(0x0123_4567_89ab_cdef)
+    ),
+    vm_register!("AFSR0_EL1", "afsr0_el1", Any(0x1234_5678), Any(0xedcb_a987)),
+    vm_register!("AFSR1_EL1", "afsr1_el1", Any(0x8765_4321), Any(0x789a_bcde)),
+    vm_register!(
+        "MAIR_EL1",
+        "mair_el1",
+        Of(0x4404_ff00_0c08_bbff),
+        Of(0xbbfb_00ff_f3f7_4400)
+    ),
+    vm_register!(
+        "AMAIR_EL1",
+        "amair_el1",
+        Any(0x0123_4567_89ab_cdef),
+        Any(0xfedc_ba98_7654_3210)
+    ),
+    vm_register!(
+        "CONTEXTIDR_EL1",
+        "contextidr_el1",
+        Of(0xcafe_f00d),
+        Of(0x3501_0ff2)
+    ),
 ];
 
 /// CONTEXTIDR_EL1, the register that probes write: without a debugger it means nothing.

@@ -51,11 +51,11 @@ pub struct VmRegister {
     ///
     /// # Safety
     ///
-    /// The payload must go on as before with what the register then holds: it is [`value`](Self::value) while the
+    /// The payload must go on as before with what the register then holds: it is one of [`values`](Self::values) while the
     /// MMU is off, or one that the payload does not use.
     pub write: unsafe fn(u64),
-    /// What to write while the MMU is off.
-    pub value: NewValue,
+    /// What to write while the MMU is off: two values, of whose bits few are the same.
+    pub values: [NewValue; 2],
     /// It is written by a 64-bit MCRR.
     pub doubleword: bool,
     /// The register, if any, that is the other half of the same 64 bits.
