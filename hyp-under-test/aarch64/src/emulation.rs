@@ -2,13 +2,16 @@
 //! the exception that it would have been.
 
 use crate::{interrupts, sysreg, trace::COUNTERS, vcpu::Vcpu};
-use setway_architecture::trap::{
-    aarch32::{self, psr},
-    abort::Abort,
-    entry::{Cause, Entry32, Entry64, Features},
-    esr::{Esr, ec},
-    sysreg::{Backing, Part, VmReg},
-    undef,
+use setway_architecture::{
+    registers::Sctlr,
+    trap::{
+        aarch32::{self, psr},
+        abort::Abort,
+        entry::{Cause, Entry32, Entry64, Features},
+        esr::{Esr, ec},
+        sysreg::{Backing, Part, VmReg},
+        undef,
+    },
 };
 use setway_policy::{Mutant, Policy};
 use setway_runtime::{mrs, msr};
@@ -65,6 +68,10 @@ fn spoilt(policy: Policy, reg: &VmReg, old: u64, new: u64) -> u64 {
         }
         Some(Mutant::VmRegOred) if matches!(reg.backing, Backing::Ttbr1El1 | Backing::FarEl1) => {
             old | new
+        }
+        Some(Mutant::SctlrOnlyMc) if reg.backing == Backing::SctlrEl1 => {
+            let kept = !(Sctlr::M | Sctlr::C).bits();
+            old & kept | new & !kept
         }
         _ => new,
     }

@@ -162,7 +162,9 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     let policy = vcpu.policy;
     let response = policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
     let missing = policy.is(Mutant::FlushMissingOnThird) && vcpu.index >= 2;
-    if response.flush && !missing {
+    let needless =
+        policy.is(Mutant::FlushOnAnySctlrWrite) && VM_REGS[place].backing == Backing::SctlrEl1;
+    if response.flush && !missing || needless {
         flush(vcpu);
     }
     EVENTS.push(Event::ToggleCache {

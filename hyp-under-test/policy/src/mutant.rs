@@ -156,6 +156,9 @@ mutants! {
     FlushOffToOnOnly: "flush-off-to-on-only", Policy, CountsAndData, "turning the cache off does not flush";
     EnabledByMAlone: "enabled-by-m-alone", Policy, Counts, "the cache counts as on when M is set, whatever C";
     EnabledByCAlone: "enabled-by-c-alone", Policy, Counts, "the cache counts as on when C is set, whatever M";
+    FlushOnIBit: "flush-on-i-bit", Policy, Counts, "a change of SCTLR.I flushes, too";
+    FlushOnAnySctlrWrite: "flush-on-any-sctlr-write", Traps, Counts, "every trapped write of SCTLR flushes";
+    SctlrOnlyMc: "sctlr-only-mc", Emulation, State, "a trapped write of SCTLR changes M and C alone";
     VmRegWriteDropped: "vm-reg-write-dropped", Emulation, State, "a trapped write of CONTEXTIDR is not performed";
     VmRegAliased: "vm-reg-aliased", Emulation, State, "a trapped write of AMAIR also changes MAIR";
     McrrHighHalfLost: "mcrr-high-half-lost", Emulation, State, "a trapped 64-bit MCRR writes only the low half";

@@ -1,6 +1,6 @@
 //! The [`Isa`]s of A32 and T32. They differ in the instructions under test alone.
 
-use crate::{caches, cp15, execute, probes, secondary, stage1, state::STATE};
+use crate::{caches, cp15, execute, probes, sctlr, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
@@ -9,7 +9,7 @@ use setway_architecture::{
 use setway_cases::{
     Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
+    Place, Probe, ProbeSet, Registers, SctlrBit, Start, StateRegister, VmRegister,
 };
 use setway_runtime::{
     interrupts::Hardware,
@@ -283,6 +283,15 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn state() -> &'static [StateRegister] {
         &STATE
+    }
+
+    fn sctlr_bits() -> &'static [SctlrBit] {
+        &sctlr::BITS
+    }
+
+    unsafe fn flip_sctlr(bits: u64) -> u64 {
+        // SAFETY: the caller's.
+        unsafe { sctlr::flip(Self::NAME, bits) }
     }
 
     fn fetch_fault() -> &'static [FaultRegister] {

@@ -12,6 +12,7 @@ mod cp15;
 mod execute;
 mod isa;
 mod probes;
+mod sctlr;
 mod secondary;
 mod stage1;
 mod state;

@@ -1,6 +1,6 @@
 //! The [`Isa`] of A64.
 
-use crate::{caches, execute, probes, secondary, stage1, state::STATE};
+use crate::{caches, execute, probes, sctlr, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
@@ -9,7 +9,7 @@ use setway_architecture::{
 use setway_cases::{
     Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
+    Place, Probe, ProbeSet, Registers, SctlrBit, Start, StateRegister, VmRegister,
 };
 use setway_runtime::{
     interrupts::Hardware,
@@ -196,6 +196,15 @@ impl Isa for A64 {
 
     fn state() -> &'static [StateRegister] {
         &STATE
+    }
+
+    fn sctlr_bits() -> &'static [SctlrBit] {
+        &sctlr::BITS
+    }
+
+    unsafe fn flip_sctlr(bits: u64) -> u64 {
+        // SAFETY: the caller's.
+        unsafe { sctlr::flip(bits) }
     }
 
     fn fetch_fault() -> &'static [FaultRegister] {

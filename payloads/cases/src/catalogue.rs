@@ -72,6 +72,7 @@ catalogue! {
     { id: "TGL-MC/11-01", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (false, true)) }
     { id: "TGL-MC/11-10", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (true, false)) }
     { id: "TGL-MC/11-11", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (true, true)) }
+    { id: "TGL-BITS", rule: TGL_BITS, run: toggle::bits, premises: &[TvmTraps] }
 
     { id: "VMR-VALUE", rule: VMR_VALUE, run: vm_reg::value, premises: &[TvmTraps] }
     { id: "VMR-ISOLATION", rule: VMR_ISOLATION, run: vm_reg::isolation, premises: &[TvmTraps] }

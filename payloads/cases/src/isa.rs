@@ -79,6 +79,19 @@ pub struct StateRegister {
     pub values: [u64; 2],
 }
 
+/// A bit of SCTLR that may be flipped for a moment.
+#[derive(Clone, Copy)]
+pub struct SctlrBit {
+    /// Its name in the manual, the register's before it.
+    pub name: &'static str,
+    /// The bit.
+    pub mask: u64,
+    /// It may be flipped while stage 1 is on as well.
+    pub translated: bool,
+    /// Not every CPU has it.
+    pub optional: bool,
+}
+
 /// A register that says what aborted.
 #[derive(Clone, Copy)]
 pub struct FaultRegister {
@@ -252,6 +265,16 @@ pub trait Isa: Sized + 'static {
 
     /// The state that lies in no general register, SIMD register or VM register.
     fn state() -> &'static [StateRegister];
+
+    /// The bits of SCTLR, but for M and C, that may be flipped.
+    fn sctlr_bits() -> &'static [SctlrBit];
+
+    /// Writes SCTLR with `bits` flipped, and then as it was. Returns what had changed in between.
+    ///
+    /// # Safety
+    ///
+    /// `bits` must be the mask of one of [`sctlr_bits`](Self::sctlr_bits), and stage 1 be off unless that says otherwise.
+    unsafe fn flip_sctlr(bits: u64) -> u64;
 
     /// What a fetch from [`NOTHING`] leaves besides its exception.
     fn fetch_fault() -> &'static [FaultRegister];

@@ -63,6 +63,8 @@ rules! {
         "a write of a VM register with the cache on clears TVM, so that the next set/way op flushes again", KVM_2015;
     TGL_MC "TGL-MC" Policy
         "a trapped change of SCTLR flushes if and only if M and C together changed, and clears TVM if and only if both are now set", KVM_2015;
+    TGL_BITS "TGL-BITS" Policy
+        "a trapped write of SCTLR that changes neither M nor C changes what it changes without a trap, flushes nothing, and clears TVM only if both are set", "Linux commit 3c1e71650833 (KVM: track the state of the caches): vcpu_has_cache_enabled() looks at M and C alone; DDI 0487, SCTLR_EL1 and SCTLR";
     VMR_VALUE "VMR-VALUE" Architectural
         "a VM register holds after a trapped write what it holds after an untrapped one", "DDI 0487, HCR_EL2.TVM";
     VMR_ISOLATION "VMR-ISOLATION" Architectural
