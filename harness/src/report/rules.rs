@@ -22,6 +22,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("SW", "traps and flushes of ops by set/way"),
     ("TGL", "changes of SCTLR.M and C"),
     ("VMR", "trapped writes of VM registers"),
+    ("GEO", "what the guest is told of its caches"),
     ("EXA", "what a trapped instruction leaves behind"),
     ("UND", "injected UNDEFs"),
     ("ABT", "aborts that are the guest's own doing"),

@@ -10,6 +10,7 @@
 
 mod device_tree;
 mod emulation;
+mod geometry;
 mod guest;
 mod ids;
 mod interrupts;

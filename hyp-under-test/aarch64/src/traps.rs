@@ -2,7 +2,7 @@
 
 use crate::{
     emulation::{self, inject_undef, read, step, transfer},
-    ids, interrupts, psci, report, stage2, sysreg,
+    geometry, ids, interrupts, psci, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
@@ -17,7 +17,7 @@ use setway_architecture::{
     },
 };
 use setway_policy::{Mutant, Policy, SetWayResponse};
-use setway_runtime::mrs;
+use setway_runtime::{mrs, msr};
 
 /// A synchronous exception of the guest. Called by the vector, with this CPU's vCPU.
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
@@ -111,7 +111,7 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
         && esr.is_read()
     {
         read(vcpu, esr, value);
-    } else {
+    } else if !geometry::traps(vcpu.policy) || !geometry::access(vcpu, key, esr) {
         inject_undef(vcpu, esr);
     }
 }
@@ -283,6 +283,8 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
         Some(Mutant::CalleeSavedClobbered) => vcpu.x[if vcpu.aarch64 { 19 } else { 4 }] = 0,
         // A, I and F stand at the same place in both states.
         Some(Mutant::MasksClobbered) => vcpu.spsr &= !(0b111 << 6),
+        // SAFETY: the guest's register, which only selects what CCSIDR_EL1 shows.
+        Some(Mutant::CsselrLost) => unsafe { msr!("csselr_el1", 0) },
         Some(Mutant::FlagsClobbered) => vcpu.spsr &= !psr::FLAGS,
         Some(Mutant::SimdClobbered) => {
             // SAFETY: not safe for the guest, which is the point.

@@ -21,11 +21,13 @@ pub enum Site {
     Psci,
     /// What is done about interrupts, which is nothing.
     Interrupts,
+    /// What the guest is told of its caches.
+    Geometry,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Site; 7] = [
+    pub const ALL: [Site; 8] = [
         Site::Policy,
         Site::Emulation,
         Site::Stage2,
@@ -33,6 +35,7 @@ impl Site {
         Site::Vcpu,
         Site::Psci,
         Site::Interrupts,
+        Site::Geometry,
     ];
 
     /// The word for it.
@@ -45,6 +48,7 @@ impl Site {
             Site::Vcpu => "vcpu",
             Site::Psci => "psci",
             Site::Interrupts => "interrupts",
+            Site::Geometry => "geometry",
         }
     }
 
@@ -58,6 +62,7 @@ impl Site {
             Site::Vcpu => "aarch64/src/vcpu.rs",
             Site::Psci => "aarch64/src/psci.rs",
             Site::Interrupts => "aarch64/src/interrupts.rs",
+            Site::Geometry => "aarch64/src/geometry.rs",
         }
     }
 }
@@ -224,6 +229,10 @@ mutants! {
     WfiLength: "wfi-length", Interrupts, State, "a trapped WFI is stepped over by 4 bytes, also where it is 2 bytes long";
     WfiIgnoresMasked: "wfi-ignores-masked", Interrupts, State, "a trapped WFI does not end at an interrupt that the guest masks, only three seconds later";
     ReturnLost: "return-lost", Interrupts, State, "ELR_EL1 (AArch32: LR_irq) is lost in every set/way trap";
+    CsselrLost: "csselr-lost", Traps, State, "a set/way trap clears CSSELR";
+    CsselrShared: "csselr-shared", Geometry, State, "one CSSELR for all vCPUs";
+    ClidrTooDeep: "clidr-too-deep", Geometry, State, "CLIDR has a unified cache at level 3, of which CCSIDR knows nothing";
+    CtrLineTooLarge: "ctr-line-too-large", Geometry, State, "CTR says that the smallest line of data caches has 2 KiB";
     TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
     SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
     FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";

@@ -4,7 +4,7 @@ use crate::{caches, cp15, execute, probes, sctlr, secondary, stage1, state::STAT
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
+    registers::{Ccsidr, CcsidrFormat, Clidr, Ctr, Sctlr},
 };
 use setway_cases::{
     Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
@@ -236,20 +236,29 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         Clidr(cp15::read!(CLIDR).into())
     }
 
-    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+    fn ctr() -> Ctr {
+        Ctr(cp15::read!(CTR).into())
+    }
+
+    fn select_cache(csselr: u64) {
         // SAFETY: CSSELR only selects what CCSIDR shows.
         unsafe {
-            cp15::write!(
-                "p15, 2, {}, c0, c0, 0",
-                (level - 1) << 1 | u32::from(instruction)
-            );
+            cp15::write!(CSSELR, csselr);
             asm!("isb", options(nostack));
         }
+    }
+
+    fn selected_cache() -> u64 {
+        cp15::read!(CSSELR).into()
+    }
+
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+        Self::select_cache(((level - 1) << 1 | u32::from(instruction)).into());
         Ccsidr(cp15::read!(CCSIDR).into())
     }
 
-    fn geometry(level: u32) -> Geometry {
-        let Ccsidr(low) = Self::ccsidr(level, false);
+    fn geometry_of(level: u32, instruction: bool) -> Geometry {
+        let Ccsidr(low) = Self::ccsidr(level, instruction);
         let format = CcsidrFormat::from_id_mmfr4(cp15::read!(ID_MMFR4).into());
         // CCSIDR2 exists with the wide format.
         let high: u64 = match format {
@@ -345,6 +354,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn stepped_exit(_: usize) -> Exit {
         unreachable!("software step is AArch64's")
+    }
+
+    fn undefined_exit(at: usize) -> Exit {
+        execute::undef_exit(Self::NAME, at)
     }
 
     fn interrupted_exit(next: usize) -> Exit {

@@ -268,6 +268,13 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 ..tables.ends(tables.timer as usize, 12, "DCCISW, r7")
             });
         }
+        ProbeSet::CacheSize => {
+            let table = match isa {
+                IsaName::T32 => &raw const t32_ccsidr,
+                _ => &raw const a32_ccsidr,
+            };
+            each(tables.ends(table as usize, 4, "CCSIDR"));
+        }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]
                 .into_iter()

@@ -4,7 +4,7 @@ use crate::{caches, execute, probes, sctlr, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
+    registers::{Ccsidr, CcsidrFormat, Clidr, Ctr, Sctlr},
 };
 use setway_cases::{
     Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
@@ -163,18 +163,30 @@ impl Isa for A64 {
         Clidr(mrs!("clidr_el1"))
     }
 
-    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+    fn ctr() -> Ctr {
+        Ctr(mrs!("ctr_el0"))
+    }
+
+    fn select_cache(csselr: u64) {
         // SAFETY: CSSELR_EL1 only selects what CCSIDR_EL1 shows.
         unsafe {
-            msr!("csselr_el1", (level - 1) << 1 | u32::from(instruction));
+            msr!("csselr_el1", csselr);
             asm!("isb", options(nostack));
         }
+    }
+
+    fn selected_cache() -> u64 {
+        mrs!("csselr_el1")
+    }
+
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+        Self::select_cache(((level - 1) << 1 | u32::from(instruction)).into());
         Ccsidr(mrs!("ccsidr_el1"))
     }
 
-    fn geometry(level: u32) -> Geometry {
+    fn geometry_of(level: u32, instruction: bool) -> Geometry {
         let format = CcsidrFormat::from_id_aa64mmfr2(mrs!("id_aa64mmfr2_el1"));
-        Self::ccsidr(level, false).geometry(format)
+        Self::ccsidr(level, instruction).geometry(format)
     }
 
     fn set_caches(m: bool, c: bool) {
@@ -253,6 +265,10 @@ impl Isa for A64 {
 
     fn stepped_exit(next: usize) -> Exit {
         execute::step_exit(next)
+    }
+
+    fn undefined_exit(at: usize) -> Exit {
+        execute::undef_exit(at)
     }
 
     fn interrupted_exit(next: usize) -> Exit {

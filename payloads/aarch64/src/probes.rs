@@ -71,6 +71,9 @@ global_asm!(
     "    udf     #0",
     "    udf     #0",
     ".balign 16",
+    ".global probe_ccsidr",
+    "probe_ccsidr:",
+    "    probe   mrs x3, ccsidr_el1",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
@@ -90,6 +93,7 @@ unsafe extern "C" {
     static probe_hypercall: u8;
     static probe_wait: u8;
     static probe_timer: u8;
+    static probe_ccsidr: u8;
     static probe_refused: u8;
 }
 
@@ -223,6 +227,7 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 ..probe
             });
         }
+        ProbeSet::CacheSize => each(ends(&raw const probe_ccsidr, 0, "MRS CCSIDR_EL1")),
         ProbeSet::Refused => {
             for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {
                 let probe = undefined(&raw const probe_refused, n, text);

@@ -10,8 +10,8 @@ use crate::{
     bodies::{
         abort,
         bare::{cost as timing, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, cost, exact, interrupts, psci, random, set_way, several, state, toggle, undef,
-        vcpus, vm_reg,
+        coherence, cost, exact, geometry, interrupts, psci, random, set_way, several, state,
+        toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{Call, IsaName, IsaName::*},
@@ -77,6 +77,8 @@ catalogue! {
     { id: "VMR-VALUE", rule: VMR_VALUE, run: vm_reg::value, premises: &[TvmTraps] }
     { id: "VMR-ISOLATION", rule: VMR_ISOLATION, run: vm_reg::isolation, premises: &[TvmTraps] }
     { id: "VMR-HALVES", rule: VMR_HALVES, run: vm_reg::halves, isas: AARCH32, premises: &[TvmTraps] }
+
+    { id: "GEO-SELECT", rule: GEO_SELECT, run: geometry::select, cpus: 2, other_traps: 2 }
 
     { id: "EXA-RT/set-way", rule: EXA_RT, run: exact::every_rt_set_way }
     { id: "EXA-RT/vm-reg", rule: EXA_RT, run: exact::every_rt_vm_reg, premises: &[TvmTraps] }

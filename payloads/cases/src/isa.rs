@@ -7,7 +7,7 @@ use crate::{
 };
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, Clidr, Sctlr},
+    registers::{Ccsidr, Clidr, Ctr, Sctlr},
 };
 
 /// An instruction set, by the manual's name.
@@ -214,6 +214,10 @@ pub enum Command {
     Hammer = 11,
     /// [`Isa::disturb`].
     Disturb = 12,
+    /// Write CSSELR.
+    Select = 13,
+    /// Read CSSELR, which is the answer.
+    Selected = 14,
 }
 
 /// An instruction set, and the payload around it.
@@ -245,11 +249,37 @@ pub trait Isa: Sized + 'static {
     /// CLIDR_EL1 or CLIDR.
     fn clidr() -> Clidr;
 
+    /// CTR_EL0 or CTR.
+    fn ctr() -> Ctr;
+
+    /// Writes CSSELR_EL1 or CSSELR, which selects what CCSIDR shows.
+    fn select_cache(csselr: u64);
+
+    /// Reads it.
+    fn selected_cache() -> u64;
+
     /// CCSIDR_EL1 or CCSIDR of a cache: `level` from 1; `instruction` selects the instruction cache.
     fn ccsidr(level: u32, instruction: bool) -> Ccsidr;
 
+    /// The shape of a cache: `level` from 1; `instruction` selects the instruction cache.
+    fn geometry_of(level: u32, instruction: bool) -> Geometry;
+
     /// The shape of the data or unified cache of `level`, from 1.
-    fn geometry(level: u32) -> Geometry;
+    fn geometry(level: u32) -> Geometry {
+        Self::geometry_of(level, false)
+    }
+
+    /// Has CPU `cpu` write CSSELR.
+    fn select_on(cpu: usize, csselr: u64) {
+        Self::give(cpu, Command::Select, csselr as u32);
+        Self::wait_for(cpu);
+    }
+
+    /// What CPU `cpu` reads from CSSELR.
+    fn selected_on(cpu: usize) -> u64 {
+        Self::give(cpu, Command::Selected, 0);
+        Self::wait_for(cpu).into()
+    }
 
     /// Sets SCTLR.M and SCTLR.C, by one write of SCTLR.
     fn set_caches(m: bool, c: bool);
@@ -297,6 +327,9 @@ pub trait Isa: Sized + 'static {
 
     /// How a probe ends whose software step ends at `next`. AArch64 only.
     fn stepped_exit(next: usize) -> Exit;
+
+    /// How a probe ends whose instruction at `at` is UNDEFINED.
+    fn undefined_exit(at: usize) -> Exit;
 
     /// How a probe ends where an IRQ is taken before its instruction at `next`.
     fn interrupted_exit(next: usize) -> Exit;

@@ -174,6 +174,8 @@ pub enum ProbeSet {
     Banks,
     /// Reads of the set/way encodings.
     SetWayRead,
+    /// A read of CCSIDR.
+    CacheSize,
     /// An access that a hypervisor without a virtual PMU refuses.
     Refused,
     /// A read of an ID register with each transfer register.

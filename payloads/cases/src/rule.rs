@@ -71,6 +71,8 @@ rules! {
         "a trapped write of a VM register changes no other register", "DDI 0487, HCR_EL2.TVM";
     VMR_HALVES "VMR-HALVES" Architectural
         "64-bit writes reach both halves of a register, and 32-bit writes leave the other half alone", "DDI 0487, AArch32 TTBR0 and MAIR0, \"architecturally mapped to\"";
+    GEO_SELECT "GEO-SELECT" Architectural
+        "CLIDR, CTR and the CCSIDR of each cache agree, a CSSELR that names no cache harms nobody, and CSSELR is each vCPU's own and survives every trap", "DDI 0487, CLIDR_EL1, CSSELR_EL1, CCSIDR_EL1, and CTR_EL0.DminLine: the smallest line of all data and unified caches";
     EXA_RT "EXA-RT" Architectural
         "a trapped instruction takes its operand from the right register, whichever it is, and changes none", "DDI 0487, ESR_EL2, ISS.Rt";
     EXA_ZR "EXA-ZR" Architectural
