@@ -2,6 +2,7 @@
 //! the exception that it would have been.
 
 use crate::{interrupts, sysreg, trace::COUNTERS, vcpu::Vcpu};
+use core::sync::atomic::{AtomicU64, Ordering};
 use setway_architecture::{
     registers::Sctlr,
     trap::{
@@ -117,13 +118,16 @@ pub fn step(vcpu: &mut Vcpu, esr: Esr) {
 pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     let policy = vcpu.policy;
     COUNTERS.undef.add(1);
-    let cause = cause(vcpu);
+    let cause = mistaken(policy, cause(vcpu));
     let wrong_vector = policy.is(Mutant::UndefWrongVector);
     let return_after = policy.is(Mutant::UndefReturnAfter);
     if vcpu.aarch64 {
         let mut entry = undef::aarch64(&cause);
         if return_after {
             entry.elr_el1 += esr.length();
+        }
+        if policy.mutant.is_some() {
+            entry = spoilt_entry(policy, &cause, entry);
         }
         enter_aarch64(vcpu, entry);
         vcpu.pc += if wrong_vector { 0x400 } else { 0 };
@@ -135,8 +139,13 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
         if return_after {
             entry.lr += esr.length();
         }
-        // SAFETY: the guest's register of an exception taken to Undefined mode.
-        unsafe { msr!("spsr_und", entry.spsr) }
+        if policy.is(Mutant::UndefElrLost) {
+            entry.lr = vcpu.x[LR_UND];
+        }
+        if !policy.is(Mutant::UndefSpsrLost) {
+            // SAFETY: the guest's register of an exception taken to Undefined mode.
+            unsafe { msr!("spsr_und", entry.spsr) }
+        }
         enter_aarch32(vcpu, entry, LR_UND);
         vcpu.pc += if wrong_vector { 4 } else { 0 };
     }
@@ -150,6 +159,42 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     if policy.is(Mutant::UndefAdvancesPc) {
         vcpu.pc += 4;
     }
+}
+
+/// What the mutants take for the cause of an UNDEF.
+fn mistaken(policy: Policy, mut cause: Cause) -> Cause {
+    /// VBAR of the first UNDEF; 0 before it.
+    static FIRST_VBAR: AtomicU64 = AtomicU64::new(0);
+    match policy.mutant {
+        Some(Mutant::UndefTeIgnored) => cause.sctlr.remove(Sctlr::TE),
+        Some(Mutant::UndefEeIgnored) => cause.sctlr.remove(Sctlr::EE),
+        Some(Mutant::UndefStepOver) => cause.spsr &= !psr::SS,
+        Some(Mutant::UndefVbarFixed) => {
+            let first = FIRST_VBAR.load(Ordering::Relaxed);
+            if first == 0 {
+                FIRST_VBAR.store(cause.vbar, Ordering::Relaxed);
+            } else {
+                cause.vbar = first;
+            }
+        }
+        _ => {}
+    }
+    cause
+}
+
+/// How the mutants enter AArch64 with an UNDEF that enter it otherwise than by `entry`.
+#[cold]
+fn spoilt_entry(policy: Policy, cause: &Cause, mut entry: Entry64) -> Entry64 {
+    /// ESR_EL1.IL.
+    const IL: u64 = 1 << 25;
+    match policy.mutant {
+        Some(Mutant::UndefIlClear) => entry.esr_el1 &= !IL,
+        Some(Mutant::UndefSpsrLost) => entry.spsr_el1 = mrs!("spsr_el1"),
+        Some(Mutant::UndefElrLost) => entry.elr_el1 = mrs!("elr_el1"),
+        Some(Mutant::UndefFromEl0Vector) if cause.is_from_el0() => entry.pc = cause.vbar + 0x200,
+        _ => {}
+    }
+    entry
 }
 
 /// Makes an access that ended on stage 2 the External abort that it is; `level` is that of the walk of stage 1, if it

@@ -184,6 +184,14 @@ mutants! {
     UndefInterruptsOpen: "undef-interrupts-open", Emulation, State, "an injected UNDEF arrives with interrupts unmasked";
     UndefVectorSp0: "undef-vector-sp0", Emulation, State, "an injected UNDEF goes to the vector for SP_EL0, whichever SP the guest used";
     UndefReturnAfter: "undef-return-after", Emulation, State, "the return address of an injected UNDEF is the next instruction's";
+    UndefTeIgnored: "undef-te-ignored", Emulation, State, "an injected UNDEF arrives in A32 whatever SCTLR.TE is";
+    UndefEeIgnored: "undef-ee-ignored", Emulation, State, "an injected UNDEF arrives little-endian whatever SCTLR.EE is";
+    UndefVbarFixed: "undef-vbar-fixed", Emulation, State, "an injected UNDEF goes to the first VBAR that one went to";
+    UndefFromEl0Vector: "undef-from-el0-vector", Emulation, State, "an UNDEF that is injected into AArch64 EL0 goes to the vector for EL1 with SP_EL1";
+    UndefIlClear: "undef-il-clear", Emulation, State, "ESR_EL1.IL of an injected UNDEF is 0";
+    UndefSpsrLost: "undef-spsr-lost", Emulation, State, "an injected UNDEF leaves SPSR_EL1 (AArch32: SPSR_und) as it was";
+    UndefElrLost: "undef-elr-lost", Emulation, State, "an injected UNDEF leaves ELR_EL1 (AArch32: LR_und) as it was";
+    UndefStepOver: "undef-step-over", Emulation, State, "software step counts as over when an UNDEF is injected";
     StepSurvivesTrap: "step-survives-trap", Emulation, State, "software step is not over when a trapped instruction is stepped over";
     MasksClobbered: "masks-clobbered", Traps, State, "the interrupt masks are cleared in every set/way trap";
     UndefFlagsLost: "undef-flags-lost", Emulation, State, "an injected UNDEF arrives with the condition flags clear";

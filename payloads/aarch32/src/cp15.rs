@@ -69,5 +69,6 @@ registers! { $
     MAIR1 "p15, 0, {}, c10, c2, 1"
     AMAIR0 "p15, 0, {}, c10, c3, 0"
     AMAIR1 "p15, 0, {}, c10, c3, 1"
+    TPIDRPRW "p15, 0, {}, c13, c0, 4"
     CONTEXTIDR "p15, 0, {}, c13, c0, 1"
 }

@@ -7,7 +7,7 @@ use setway_architecture::{
     registers::{Ccsidr, CcsidrFormat, Clidr, Ctr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
+    Arena, Circumstances, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
     Place, Probe, ProbeSet, Registers, SctlrBit, Start, StateRegister, VmRegister,
 };
@@ -358,6 +358,10 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn undefined_exit(at: usize) -> Exit {
         execute::undef_exit(Self::NAME, at)
+    }
+
+    fn under(probe: Probe, circumstances: Circumstances) -> Probe {
+        execute::under(probe, circumstances)
     }
 
     fn interrupted_exit(next: usize) -> Exit {

@@ -16,6 +16,7 @@ mod sctlr;
 mod secondary;
 mod stage1;
 mod state;
+mod vectors;
 
 use setway_architecture::registers::Mpidr;
 use setway_cases::IsaName;

@@ -7,7 +7,7 @@ use setway_architecture::{
     registers::{Ccsidr, CcsidrFormat, Clidr, Ctr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
+    Arena, Circumstances, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
     Place, Probe, ProbeSet, Registers, SctlrBit, Start, StateRegister, VmRegister,
 };
@@ -269,6 +269,10 @@ impl Isa for A64 {
 
     fn undefined_exit(at: usize) -> Exit {
         execute::undef_exit(at)
+    }
+
+    fn under(probe: Probe, circumstances: Circumstances) -> Probe {
+        execute::under(probe, circumstances)
     }
 
     fn interrupted_exit(next: usize) -> Exit {

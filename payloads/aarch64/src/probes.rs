@@ -78,6 +78,14 @@ global_asm!(
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
     "    probe   msr pmevcntr0_el0, x3",
+    ".global probe_refused_later",
+    "probe_refused_later:",
+    "    .irp    reg, pmevcntr0_el0, pmuserenr_el0",
+    "    cmp     xzr, xzr",
+    "    mrs     x3, \\reg",
+    "    svc     #0",
+    "    udf     #0",
+    "    .endr",
     ".purgem probes_by_rt",
     ".purgem probe",
 );
@@ -95,6 +103,7 @@ unsafe extern "C" {
     static probe_timer: u8;
     static probe_ccsidr: u8;
     static probe_refused: u8;
+    static probe_refused_later: u8;
 }
 
 /// The number of XZR.
@@ -110,6 +119,14 @@ fn ends(table: *const u8, n: usize, text: &'static str) -> Probe {
 fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
     let entry = table as usize + n * STRIDE;
     Probe::new(entry, text, undef_exit(entry))
+}
+
+/// Probe `n` of the table of those that set Z and C by CMP and are refused then.
+fn refused_later(n: usize, text: &'static str) -> Probe {
+    let entry = (&raw const probe_refused_later) as usize + n * STRIDE;
+    let mut exit = undef_exit(entry + 4);
+    exit.saved |= 0b0110 << 28;
+    Probe::new(entry, text, exit)
 }
 
 /// The accesses that a hypervisor refuses, with SP_EL0 and with SP_EL1.
@@ -238,6 +255,15 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 }));
             }
         }
+        ProbeSet::RefusedLater => {
+            let probe = refused_later(0, "CMP, MRS PMEVCNTR0_EL0");
+            each(probe);
+            each(with_sp_el1(Probe {
+                text: "CMP, MRS PMEVCNTR0_EL0 with SP_EL1",
+                ..probe
+            }));
+        }
+        ProbeSet::RefusedToUser => each(refused_later(1, "CMP, MRS PMUSERENR_EL0")),
         // A64 has no conditional system instructions, no 64-bit pairs, one length, and no banks.
         ProbeSet::EveryRtPair
         | ProbeSet::Conditions

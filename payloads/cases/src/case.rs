@@ -102,11 +102,13 @@ pub enum Premise {
     CountedCost,
     /// The guest has an interrupt controller that payloads know.
     Interrupts,
+    /// All registers of the PMU are refused, PMUSERENR among them, which EL0 may read.
+    PmuRefused,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 9] = [
+    pub const ALL: [Premise; 10] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -116,6 +118,7 @@ impl Premise {
         Premise::GuestDebug,
         Premise::CountedCost,
         Premise::Interrupts,
+        Premise::PmuRefused,
     ];
 
     /// The word for it in data files.
@@ -130,6 +133,7 @@ impl Premise {
             Premise::GuestDebug => "guest-debug",
             Premise::CountedCost => "counted-cost",
             Premise::Interrupts => "interrupts",
+            Premise::PmuRefused => "pmu-refused",
         }
     }
 
@@ -151,6 +155,9 @@ impl Premise {
             Premise::GuestDebug => "a guest may debug itself by software step",
             Premise::CountedCost => "the cache model counts what is executed and maintained",
             Premise::Interrupts => "the guest has an interrupt controller that payloads know",
+            Premise::PmuRefused => {
+                "all registers of the PMU are refused, PMUSERENR among them, which EL0 may read"
+            }
         }
     }
 

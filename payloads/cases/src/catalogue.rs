@@ -101,6 +101,9 @@ catalogue! {
     { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads], other_traps: 3 }
     { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected, other_traps: 4 }
     { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags, other_traps: 4 }
+    { id: "UND-STATE/el1", rule: UND_STATE, run: undef::at_el1, other_traps: 4 }
+    { id: "UND-STATE/el0", rule: UND_STATE, run: undef::from_user, premises: &[PmuRefused], other_traps: 5 }
+    { id: "UND-STATE/step", rule: UND_STATE, run: undef::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 20 }
 
     { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch }
 

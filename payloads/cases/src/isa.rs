@@ -3,7 +3,7 @@
 use crate::{
     arena::{Arena, Place},
     interrupts::Interrupts,
-    probe::{Exit, Probe, ProbeSet, Registers},
+    probe::{Circumstances, Exit, Probe, ProbeSet, Registers},
 };
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
@@ -330,6 +330,9 @@ pub trait Isa: Sized + 'static {
 
     /// How a probe ends whose instruction at `at` is UNDEFINED.
     fn undefined_exit(at: usize) -> Exit;
+
+    /// `probe` under other circumstances, which ends accordingly.
+    fn under(probe: Probe, circumstances: Circumstances) -> Probe;
 
     /// How a probe ends where an IRQ is taken before its instruction at `next`.
     fn interrupted_exit(next: usize) -> Exit;

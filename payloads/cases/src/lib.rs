@@ -30,5 +30,5 @@ pub use isa::{
     Call, Command, FaultRegister, Found, Isa, IsaName, MAX_CPUS, NOTHING, NewValue,
     SECONDARY_CONTEXT, SctlrBit, Start, StateRegister, VmRegister,
 };
-pub use probe::{Exit, Probe, ProbeSet, Registers};
+pub use probe::{Circumstances, Exit, Probe, ProbeSet, Registers};
 pub use rule::{Kind, RULES, Rule};

@@ -105,6 +105,8 @@ rules! {
         "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException()";
     UND_FLAGS "UND-FLAGS" Policy
         "the condition flags arrive with an injected UNDEF as they were, and are saved", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException(): they change no condition flag; Linux commit a425372e733f (KVM: arm64: Fix exception injection)";
+    UND_STATE "UND-STATE" Policy
+        "an injected UNDEF arrives at the vector that VBAR and the level that it came from select, in the instruction set and endianness that SCTLR gives, with PSTATE saved as it was", "DDI 0487, AArch64.TakeException(), AArch32.EnterMode() and \"Software Step exceptions\"";
     ABT_FETCH "ABT-FETCH" Policy
         "a fetch from where there is nothing arrives as the External abort that it is on the machine, and the guest goes on", "DDI 0487, \"External aborts\", AArch64.TakeException() and AArch32.TakePrefetchAbortException(); Linux, arch/arm64/kvm/inject_fault.c";
     COH_CLEAN "COH-CLEAN" Policy
