@@ -25,6 +25,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("GEO", "what the guest is told of its caches"),
     ("EXA", "what a trapped instruction leaves behind"),
     ("UND", "injected UNDEFs"),
+    ("TAG", "ops on allocation tags, which a guest may not have"),
     ("ABT", "aborts that are the guest's own doing"),
     ("COH", "data, where caches are not coherent"),
     ("CPU", "vCPUs that start, stop and call"),

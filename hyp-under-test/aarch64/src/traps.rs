@@ -95,6 +95,11 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     let Some(key) = Key::of(esr) else {
         return inject_undef(vcpu, esr);
     };
+    if vcpu.policy.is(Mutant::TagOpsExecuted)
+        && set_way_op(key).is_some_and(|op| SET_WAY_OPS[op].tags)
+    {
+        return step(vcpu, esr);
+    }
     // The ops on tags are UNDEFINED without FEAT_MTE2, which the guest's ID registers hide (DDI 0487, DC IGSW).
     if let Some(op) = set_way_op(key)
         && !SET_WAY_OPS[op].tags

@@ -97,9 +97,9 @@ impl Shows {
 }
 
 /// Makes [`Mutant`] of a table: the variant, the name it is chosen by, where the mistake is made, what is
-/// wrong, and the mistake.
+/// wrong, the mistake, and after `on` the machine that shows it, if the usual one does not.
 macro_rules! mutants {
-    ($($variant:ident: $name:literal, $site:ident, $shows:ident, $defect:literal;)*) => {
+    ($($variant:ident: $name:literal, $site:ident, $shows:ident, $defect:literal $(, on $machine:literal)?;)*) => {
         /// A defect that can be put into the reference hypervisor at boot.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
@@ -129,6 +129,15 @@ macro_rules! mutants {
             /// The mistake.
             pub const fn defect(self) -> &'static str {
                 match self { $(Mutant::$variant => $defect,)* }
+            }
+
+            /// The machine on which it shows; `None` if it does on any.
+            pub const fn machine(self) -> Option<&'static str> {
+                let on: &[&'static str] = match self { $(Mutant::$variant => &[$($machine)?],)* };
+                match on {
+                    [machine, ..] => Some(machine),
+                    [] => None,
+                }
             }
 
             /// Whether data that a guest loads must find it, so that counts alone do not count.
@@ -241,6 +250,7 @@ mutants! {
     CsselrShared: "csselr-shared", Geometry, State, "one CSSELR for all vCPUs";
     ClidrTooDeep: "clidr-too-deep", Geometry, State, "CLIDR has a unified cache at level 3, of which CCSIDR knows nothing";
     CtrLineTooLarge: "ctr-line-too-large", Geometry, State, "CTR says that the smallest line of data caches has 2 KiB";
+    TagOpsExecuted: "tag-ops-executed", Traps, State, "ops by set/way on allocation tags, which the guest does not have, are stepped over", on "virt-mte";
     TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
     SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
     FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";

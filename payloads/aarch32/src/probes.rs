@@ -301,8 +301,8 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
         }
         ProbeSet::RefusedLater => each(refused_later(isa, 0, "CMP, read of PMEVCNTR0")),
         ProbeSet::RefusedToUser => each(refused_later(isa, 1, "CMP, read of PMUSERENR")),
-        // AArch32 has no zero register.
-        ProbeSet::ZeroRegister => {}
+        // AArch32 has no zero register and no ops on tags.
+        ProbeSet::ZeroRegister | ProbeSet::TagOps => {}
     }
 }
 

@@ -71,6 +71,13 @@ global_asm!(
     "    udf     #0",
     "    udf     #0",
     ".balign 16",
+    // DC IGSW, IGDSW, CGSW, CGDSW, CIGSW, CIGDSW: assemblers know them with MTE alone.
+    ".global probe_tag_ops",
+    "probe_tag_ops:",
+    "    .irp    crm, c6, c10, c14",
+    "    probe   sys #0, c7, \\crm, #4, x7",
+    "    probe   sys #0, c7, \\crm, #6, x7",
+    "    .endr",
     ".global probe_ccsidr",
     "probe_ccsidr:",
     "    probe   mrs x3, ccsidr_el1",
@@ -102,6 +109,7 @@ unsafe extern "C" {
     static probe_wait: u8;
     static probe_timer: u8;
     static probe_ccsidr: u8;
+    static probe_tag_ops: u8;
     static probe_refused: u8;
     static probe_refused_later: u8;
 }
@@ -133,6 +141,16 @@ fn refused_later(n: usize, text: &'static str) -> Probe {
 const REFUSED: [(&str, &str); 2] = [
     ("MRS PMEVCNTR0_EL0", "MRS PMEVCNTR0_EL0 with SP_EL1"),
     ("MSR PMEVCNTR0_EL0", "MSR PMEVCNTR0_EL0 with SP_EL1"),
+];
+
+/// The ops on tags, in the order of their table.
+const TAG_OPS: [&str; 6] = [
+    "DC IGSW",
+    "DC IGDSW",
+    "DC CGSW",
+    "DC CGDSW",
+    "DC CIGSW",
+    "DC CIGDSW",
 ];
 
 /// PSTATE.BTYPE, as SPSR_EL1 has it.
@@ -243,6 +261,11 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 set_way: 1,
                 ..probe
             });
+        }
+        ProbeSet::TagOps => {
+            for (n, text) in TAG_OPS.into_iter().enumerate() {
+                each(with_sp_el1(undefined(&raw const probe_tag_ops, n, text)));
+            }
         }
         ProbeSet::CacheSize => each(ends(&raw const probe_ccsidr, 0, "MRS CCSIDR_EL1")),
         ProbeSet::Refused => {

@@ -104,11 +104,13 @@ pub enum Premise {
     Interrupts,
     /// All registers of the PMU are refused, PMUSERENR among them, which EL0 may read.
     PmuRefused,
+    /// The CPU has ops by set/way on allocation tags, and the guest's ID registers deny it.
+    Tags,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 10] = [
+    pub const ALL: [Premise; 11] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -119,6 +121,7 @@ impl Premise {
         Premise::CountedCost,
         Premise::Interrupts,
         Premise::PmuRefused,
+        Premise::Tags,
     ];
 
     /// The word for it in data files.
@@ -134,6 +137,7 @@ impl Premise {
             Premise::CountedCost => "counted-cost",
             Premise::Interrupts => "interrupts",
             Premise::PmuRefused => "pmu-refused",
+            Premise::Tags => "tags",
         }
     }
 
@@ -155,6 +159,9 @@ impl Premise {
             Premise::GuestDebug => "a guest may debug itself by software step",
             Premise::CountedCost => "the cache model counts what is executed and maintained",
             Premise::Interrupts => "the guest has an interrupt controller that payloads know",
+            Premise::Tags => {
+                "the CPU has ops by set/way on allocation tags, and the guest's ID registers deny it"
+            }
             Premise::PmuRefused => {
                 "all registers of the PMU are refused, PMUSERENR among them, which EL0 may read"
             }

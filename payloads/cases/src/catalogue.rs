@@ -105,6 +105,8 @@ catalogue! {
     { id: "UND-STATE/el0", rule: UND_STATE, run: undef::from_user, premises: &[PmuRefused], other_traps: 5 }
     { id: "UND-STATE/step", rule: UND_STATE, run: undef::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 20 }
 
+    { id: "TAG-OPS", rule: TAG_OPS, run: undef::tags, isas: &[A64], premises: &[Tags], other_traps: 6 }
+
     { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch }
 
     { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }

@@ -195,6 +195,8 @@ pub enum ProbeSet {
     Banks,
     /// Reads of the set/way encodings.
     SetWayRead,
+    /// The ops by set/way on allocation tags.
+    TagOps,
     /// A read of CCSIDR.
     CacheSize,
     /// An access that a hypervisor without a virtual PMU refuses.

@@ -107,6 +107,8 @@ rules! {
         "the condition flags arrive with an injected UNDEF as they were, and are saved", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException(): they change no condition flag; Linux commit a425372e733f (KVM: arm64: Fix exception injection)";
     UND_STATE "UND-STATE" Policy
         "an injected UNDEF arrives at the vector that VBAR and the level that it came from select, in the instruction set and endianness that SCTLR gives, with PSTATE saved as it was", "DDI 0487, AArch64.TakeException(), AArch32.EnterMode() and \"Software Step exceptions\"";
+    TAG_OPS "TAG-OPS" Architectural
+        "an op by set/way on allocation tags is UNDEFINED for a guest whose ID registers deny FEAT_MTE2, and does nothing", "DDI 0487, DC IGSW, IGDSW, CGSW, CGDSW, CIGSW and CIGDSW: \"This instruction is present only when FEAT_MTE2 is implemented\"; Linux, access_dcgsw() in arch/arm64/kvm/sys_regs.c";
     ABT_FETCH "ABT-FETCH" Policy
         "a fetch from where there is nothing arrives as the External abort that it is on the machine, and the guest goes on", "DDI 0487, \"External aborts\", AArch64.TakeException() and AArch32.TakePrefetchAbortException(); Linux, arch/arm64/kvm/inject_fault.c";
     COH_CLEAN "COH-CLEAN" Policy

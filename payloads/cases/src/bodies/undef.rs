@@ -19,7 +19,12 @@ pub fn injected<I: Isa>(cx: &mut Context<I>) {
     refused(cx, ProbeSet::Refused, |probe| probe);
 }
 
-/// The same with all condition flags set.
+/// The ops by set/way on allocation tags, of which the guest knows nothing.
+pub fn tags<I: Isa>(cx: &mut Context<I>) {
+    refused(cx, ProbeSet::TagOps, |probe| probe);
+}
+
+/// An access that the hypervisor refuses, with all condition flags set.
 pub fn flags<I: Isa>(cx: &mut Context<I>) {
     refused(cx, ProbeSet::Refused, |probe| {
         let mut probe = probe.with_flags(0xf << 28);
