@@ -121,15 +121,15 @@ fn find_killer(mutant: Mutant) -> Result<(), Failed> {
         let (bench, _) = prepare(&label, None, &Run::all())?;
         let runs = mutants::runs_only_on(&bench, reference()?);
         let hunter = Hunter::new(&bench, &runs)?;
-        return is_killed(mutant, without_errors(hunter.mutant(mutant.name()))?);
+        return must_be_killed(mutant, without_errors(hunter.mutant(mutant.name()))?);
     }
     if mutants::judged(reference()?, vec![mutant]).is_empty() {
         return Ok(());
     }
-    is_killed(mutant, without_errors(hunter()?.mutant(mutant.name()))?)
+    must_be_killed(mutant, without_errors(hunter()?.mutant(mutant.name()))?)
 }
 
-fn is_killed(mutant: Mutant, hunt: Hunt) -> Result<(), Failed> {
+fn must_be_killed(mutant: Mutant, hunt: Hunt) -> Result<(), Failed> {
     if !hunt.kills.is_empty() {
         return Ok(());
     }
@@ -166,7 +166,7 @@ fn changed(from: &str, to: &str) -> Result<String, Failed> {
 }
 
 /// From the text of a patch to what kills it; and one that changes no code is refused.
-fn patch_is_killed() -> Result<(), Failed> {
+fn patch_must_be_killed() -> Result<(), Failed> {
     const FLUSH: &str = "_ => clean_range(start..end),";
     let comment = changed(FLUSH, &format!("{FLUSH} // all of it"))?;
     let defect = changed(FLUSH, "_ => clean_range(start + line_size()..end),")?;

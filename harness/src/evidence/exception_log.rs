@@ -190,9 +190,10 @@ impl ExceptionLog {
             return boundary;
         }
         let elr = block.elr?;
-        let is_guests = match block.from_el0 {
-            true => PAYLOADS.contains(&elr),
-            false => elr < UPPER_HALF,
+        let is_guests = if block.from_el0 {
+            PAYLOADS.contains(&elr)
+        } else {
+            elr < UPPER_HALF
         };
         if !self.hosted || is_guests {
             self.exceptions.push(Exception { esr, elr });

@@ -217,7 +217,7 @@ fn arrival(under: Circumstances) -> u32 {
 ///
 /// # Safety
 ///
-/// There must be vectors that can take them, and SCTLR as it is but for TE, and EE while stage 1 is off.
+/// There must be vectors that can take them, and SCTLR as it is except for TE, and EE while stage 1 is off.
 unsafe fn set_vectors(vbar: u32, sctlr: u32) {
     // SAFETY: the caller's.
     unsafe {

@@ -158,7 +158,7 @@ macro_rules! doubleword {
     };
 }
 
-// The values are for the short-descriptor format, but for that of TTBCR which is for the long one. TTBR0 and TTBR1 have all
+// The values are for the short-descriptor format, except for that of TTBCR which is for the long one. TTBR0 and TTBR1 have all
 // attributes of walks, TTBCR has EAE. The 64-bit registers stand last: see the case.
 static VM_REGISTERS: [VmRegister; 18] = [
     // Alignment checking on: the payload makes no unaligned access.

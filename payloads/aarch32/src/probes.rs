@@ -226,9 +226,9 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 ("MVFR0, r", tables.mvfr0, mvfr0().into()),
             ];
             for (text, table, value) in reads {
-                for n in 0..RT.len() {
+                for (n, rt) in RT.into_iter().enumerate() {
                     each(Probe {
-                        given: Some((RT[n].into(), value)),
+                        given: Some((rt.into(), value)),
                         ..tables.by_rt(table, n, text)
                     });
                 }

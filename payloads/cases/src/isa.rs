@@ -296,7 +296,7 @@ pub trait Isa: Sized + 'static {
     /// The state that lies in no general register, SIMD register or VM register.
     fn state() -> &'static [StateRegister];
 
-    /// The bits of SCTLR, but for M and C, that may be flipped.
+    /// The bits of SCTLR, except for M and C, that may be flipped.
     fn sctlr_bits() -> &'static [SctlrBit];
 
     /// Writes SCTLR with `bits` flipped, and then as it was. Returns what had changed in between.
