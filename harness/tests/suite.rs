@@ -166,7 +166,7 @@ fn changed(from: &str, to: &str) -> Result<String, Failed> {
 }
 
 /// From the text of a patch to what kills it; and one that changes no code is refused.
-fn patch_must_be_killed() -> Result<(), Failed> {
+fn patch_is_killed() -> Result<(), Failed> {
     const FLUSH: &str = "_ => clean_range(start..end),";
     let comment = changed(FLUSH, &format!("{FLUSH} // all of it"))?;
     let defect = changed(FLUSH, "_ => clean_range(start + line_size()..end),")?;
