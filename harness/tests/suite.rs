@@ -116,10 +116,20 @@ fn without_errors(hunt: Hunt) -> Result<Hunt, Failed> {
 }
 
 fn find_killer(mutant: Mutant) -> Result<(), Failed> {
+    if let Some(machine) = mutant.machine() {
+        let label = format!("{}@{machine}", hypervisor::DEFAULT);
+        let (bench, _) = prepare(&label, None, &Run::all())?;
+        let runs = mutants::runs_only_on(&bench, reference()?);
+        let hunter = Hunter::new(&bench, &runs)?;
+        return must_be_killed(mutant, without_errors(hunter.mutant(mutant.name()))?);
+    }
     if mutants::judged(reference()?, vec![mutant]).is_empty() {
         return Ok(());
     }
-    let hunt = without_errors(hunter()?.mutant(mutant.name()))?;
+    must_be_killed(mutant, without_errors(hunter()?.mutant(mutant.name()))?)
+}
+
+fn must_be_killed(mutant: Mutant, hunt: Hunt) -> Result<(), Failed> {
     if !hunt.kills.is_empty() {
         return Ok(());
     }

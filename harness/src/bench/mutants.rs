@@ -9,7 +9,10 @@ pub mod kills;
 pub mod matrix;
 pub mod order;
 
-use std::{collections::BTreeSet, num::NonZero};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZero,
+};
 
 use setway_cases::{CASES, Case, Premise};
 use setway_policy::{Mutant, Shows};
@@ -147,13 +150,34 @@ pub fn runs(bench: &Bench) -> Vec<Run> {
     plain.copied().chain(with_caches).collect()
 }
 
-/// The mutants of `chosen` that can be found on `bench`: without caches, data cannot go wrong.
+/// The mutants of `chosen` that can be found on `bench`: without caches, data cannot go wrong, and some show on one
+/// machine alone.
 pub fn judged(bench: &Bench, chosen: Vec<Mutant>) -> Vec<Mutant> {
     let caches = bench.without_model().is_none();
+    let here = bench.target().machine.name.as_str();
     chosen
         .into_iter()
+        .filter(|mutant| mutant.machine().is_none_or(|machine| machine == here))
         .filter(|mutant| caches || !mutant.needs_cache_model())
         .collect()
+}
+
+/// The mutants of `chosen` that show on one machine alone, machine by machine.
+pub fn by_machine(chosen: &[Mutant]) -> BTreeMap<&'static str, Vec<Mutant>> {
+    let mut machines = BTreeMap::<_, Vec<_>>::new();
+    for mutant in chosen {
+        if let Some(machine) = mutant.machine() {
+            machines.entry(machine).or_default().push(*mutant);
+        }
+    }
+    machines
+}
+
+/// The runs that such mutants are tried with on `bench`: of cases that cannot fail on `usual`.
+pub fn runs_only_on(bench: &Bench, usual: &Bench) -> Vec<Run> {
+    let mut runs = runs(bench);
+    runs.retain(|run| is_blind(usual, run.case) && !is_blind(bench, run.case));
+    runs
 }
 
 /// Whether `run`, one of `runs`, can say anything about `mutant`.
@@ -251,6 +275,19 @@ pub fn hunted(
 }
 
 impl Matrix {
+    /// Adds what became of other mutants on another machine.
+    pub fn add(&mut self, other: Matrix) {
+        self.note(other.red, other.errors);
+        for (run, mutant) in other.proofs {
+            let id = run.case.id;
+            self.not_judged.retain(|case| case.id != id);
+            if !self.proofs.iter().any(|(known, _)| known.case.id == id) {
+                self.proofs.push((run, mutant));
+            }
+        }
+        self.fates.extend(other.fates);
+    }
+
     /// Takes down what says nothing about a mutant.
     fn note(&mut self, red: Vec<(Run, Judgement)>, errors: Vec<(Run, Judgement)>) {
         for (run, judgement) in red {

@@ -26,6 +26,8 @@ pub struct Machine {
     pub cache_model: Option<CacheModel>,
     /// A read of a set/way encoding traps to EL2 before it is UNDEFINED.
     pub trapped_reads: bool,
+    /// Its CPUs have ops by set/way on allocation tags (FEAT_MTE2).
+    pub tags: bool,
     /// Its part of the command line, with placeholders.
     pub args: Vec<String>,
     /// As much of that as the device tree depends on.
@@ -89,6 +91,7 @@ impl Machine {
             memory: raw.memory,
             cache_model: raw.cache_model,
             trapped_reads: raw.trapped_reads,
+            tags: raw.tags,
             args: raw.args,
             tree_args: raw.tree_args,
             quirks: raw
@@ -110,6 +113,11 @@ impl Machine {
         }
         if case.needs(Premise::TrappedReads) && !self.trapped_reads {
             return Some("needs trapped reads: here the CPU decides before the hypervisor can");
+        }
+        if case.needs(Premise::Tags) && !self.tags {
+            return Some(
+                "needs a CPU with FEAT_MTE2, as of virt-mte: here the ops on tags are UNDEFINED anyway",
+            );
         }
         None
     }

@@ -100,6 +100,9 @@ pub struct Machine {
     pub cache_model: Option<CacheModel>,
     /// Whether reads of set/way encodings trap.
     pub trapped_reads: bool,
+    /// Whether there are ops by set/way on allocation tags.
+    #[serde(default)]
+    pub tags: bool,
     /// Command line.
     pub args: Vec<String>,
     /// Command line for the device tree alone.

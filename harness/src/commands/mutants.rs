@@ -34,6 +34,7 @@ pub fn mutants(
         Some(_) => with_caches,
         None => mutants::runs(&bench),
     };
+    let elsewhere = mutants::by_machine(&chosen);
     let chosen = mutants::judged(&bench, chosen);
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
 
@@ -45,6 +46,13 @@ pub fn mutants(
     } else {
         mutants::hunted(&bench, &chosen, &runs, workers, is_everything)?
     };
+    for (machine, chosen) in elsewhere {
+        let target = catalog.target(&format!("{}@{machine}", hypervisor::DEFAULT))?;
+        let (mut there, _) = Bench::prepare(workspace, catalog, target, qemu, None, &all)?;
+        there.limits.time = bench.limits.time;
+        let runs = mutants::runs_only_on(&there, &bench);
+        matrix.add(mutants::hunted(&there, &chosen, &runs, workers, false)?);
+    }
     if !is_everything {
         matrix.idle.clear();
         matrix.not_judged.clear();

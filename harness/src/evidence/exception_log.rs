@@ -16,6 +16,8 @@
 //! blocks of two CPUs do not mix, but lines about exception *returns* are written outside of it and
 //! may fall between.
 
+use std::ops::Range;
+
 use setway_architecture::trap::esr::{Esr, ec};
 use setway_protocol::boundary;
 
@@ -96,6 +98,10 @@ impl Block {
 
 /// Where the upper half of the address space begins, in which a host's kernel lives and no payload does.
 pub const UPPER_HALF: u64 = 1 << 63;
+
+/// Where payloads run in a VM: at the start of a guest's memory, which every VMM puts at 1 GiB as QEMU's virt board does.
+/// A host's programs have no code there: those at fixed addresses lie below, all others close to 2^48.
+const PAYLOADS: Range<u64> = 0x4000_0000..0x8000_0000;
 
 impl ExceptionLog {
     /// A log of which nothing has been read. A hypervisor may have a host system (`hosted`): its programs at EL0
@@ -184,7 +190,12 @@ impl ExceptionLog {
             return boundary;
         }
         let elr = block.elr?;
-        if !self.hosted || !block.from_el0 && elr < UPPER_HALF {
+        let is_guests = if block.from_el0 {
+            PAYLOADS.contains(&elr)
+        } else {
+            elr < UPPER_HALF
+        };
+        if !self.hosted || is_guests {
             self.exceptions.push(Exception { esr, elr });
         }
         None
@@ -372,11 +383,17 @@ Taking exception 11 [Hypervisor Call] on CPU 0
         let mut log = ExceptionLog::new(true);
         let host = NEW.replace("ELR 0x40200038", "ELR 0xffff800008012345");
         let program = NEW.replace("from EL1", "from EL0");
-        for line in host.lines().chain(program.lines()) {
+        let program = program.replace("ELR 0x402000", "ELR 0x2000");
+        // A guest has programs, too.
+        let guests = NEW.replace("from EL1", "from EL0");
+        let lines = host.lines().chain(program.lines());
+        for line in lines.chain(guests.lines()) {
             log.line(line);
         }
-        assert_eq!(log.exceptions, [exception(0x62141c1c, 0x40200000)]);
-        assert_eq!((log.taken, log.charged()), (6, 1));
+        let kernel = exception(0x62141c1c, 0x40200000);
+        let hvc = exception(0x5a000000, 0x40200038);
+        assert_eq!(log.exceptions, [kernel, kernel, hvc]);
+        assert_eq!((log.taken, log.charged()), (9, 3));
     }
 
     proptest! {

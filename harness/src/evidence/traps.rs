@@ -49,7 +49,10 @@ impl Trap {
     /// What `esr` reports.
     pub fn of(esr: Esr) -> Self {
         let key = Key::of(esr).filter(|_| !esr.is_read());
-        if let Some(op) = key.and_then(set_way_op) {
+        // A guest that does not have allocation tags has no ops on them: those are refused, and no hypervisor here shows
+        // its guest any tags.
+        let op = key.and_then(set_way_op);
+        if let Some(op) = op.filter(|op| !SET_WAY_OPS[*op].tags) {
             Trap::SetWay(SET_WAY_OPS[op].name)
         } else if let Some(reg) = key.and_then(vm_reg) {
             Trap::VmReg(VM_REGS[reg].name)
@@ -167,6 +170,11 @@ mod tests {
         assert_eq!(Trap::of(Esr(0x0fe4_1c0c)), Trap::SetWay("DCISW"));
         assert_eq!(Trap::of(Esr(MCRR_TTBR0)), Trap::VmReg("TTBR0 (64-bit)"));
         assert_eq!(Trap::of(Esr(CISW | 1)).class(), "system_register");
+        // DC CIGSW.
+        assert_eq!(
+            Trap::of(Key::a64(1, 0, 7, 14, 4).to_esr(0, false)).class(),
+            "system_register"
+        );
         assert_eq!(Trap::of(Esr(HVC)).class(), "hvc");
         assert_eq!(Trap::of(Esr(0x3f << 26)).class(), "class_0x3f");
     }

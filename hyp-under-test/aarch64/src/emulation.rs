@@ -2,15 +2,19 @@
 //! the exception that it would have been.
 
 use crate::{interrupts, sysreg, trace::COUNTERS, vcpu::Vcpu};
-use setway_architecture::trap::{
-    aarch32::{self, psr},
-    abort::Abort,
-    entry::{Cause, Entry32, Entry64, Features},
-    esr::{Esr, ec},
-    sysreg::{Backing, Part, VmReg},
-    undef,
+use core::sync::atomic::{AtomicU64, Ordering};
+use setway_architecture::{
+    registers::Sctlr,
+    trap::{
+        aarch32::{self, psr},
+        abort::Abort,
+        entry::{Cause, Entry32, Entry64, Features},
+        esr::{Esr, ec},
+        sysreg::{Backing, Part, VmReg},
+        undef,
+    },
 };
-use setway_policy::Mutant;
+use setway_policy::{Mutant, Policy};
 use setway_runtime::{mrs, msr};
 
 /// Completes a read that trapped; a read to XZR only steps.
@@ -74,6 +78,9 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
         if policy.is(Mutant::McrrHighHalfLost) {
             value &= 0xffff_ffff;
         }
+        if policy.is(Mutant::McrrHalvesSwapped) {
+            value = value.rotate_left(32);
+        }
     }
     let dropped = policy.is(Mutant::VmRegWriteDropped) && reg.backing == Backing::ContextidrEl1;
     if !dropped {
@@ -81,10 +88,36 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
             Part::Low | Part::High if policy.is(Mutant::HalfWriteClobbers) => 0,
             _ => sysreg::get(reg.backing),
         };
-        sysreg::set(reg.backing, reg.part.insert(old, value));
+        let new = reg.part.insert(old, value);
+        sysreg::set(
+            reg.backing,
+            if policy.mutant.is_some() {
+                spoilt(policy, reg, old, new)
+            } else {
+                new
+            },
+        );
     }
     if policy.is(Mutant::VmRegAliased) && reg.backing == Backing::AmairEl1 {
         sysreg::set(Backing::MairEl1, !sysreg::get(Backing::MairEl1));
+    }
+}
+
+/// What the mutants write to a VM register instead of `new` that write another value.
+#[cold]
+fn spoilt(policy: Policy, reg: &VmReg, old: u64, new: u64) -> u64 {
+    match policy.mutant {
+        Some(Mutant::AsidLost) if matches!(reg.backing, Backing::Ttbr0El1 | Backing::Ttbr1El1) => {
+            new & !(0xffff << 48)
+        }
+        Some(Mutant::VmRegOred) if matches!(reg.backing, Backing::Ttbr1El1 | Backing::FarEl1) => {
+            old | new
+        }
+        Some(Mutant::SctlrOnlyMc) if reg.backing == Backing::SctlrEl1 => {
+            let kept = !(Sctlr::M | Sctlr::C).bits();
+            old & kept | new & !kept
+        }
+        _ => new,
     }
 }
 
@@ -123,6 +156,9 @@ pub fn step(vcpu: &mut Vcpu, esr: Esr) {
         if policy.is(Mutant::StepSurvivesTrap) {
             vcpu.spsr |= before & psr::SS;
         }
+        if policy.is(Mutant::BtypeKept) && vcpu.aarch64 {
+            vcpu.spsr |= before & psr::BTYPE;
+        }
     }
 }
 
@@ -130,13 +166,16 @@ pub fn step(vcpu: &mut Vcpu, esr: Esr) {
 pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
     let policy = vcpu.policy;
     COUNTERS.undef.add(1);
-    let cause = cause(vcpu);
+    let cause = mistaken(policy, cause(vcpu));
     let wrong_vector = policy.is(Mutant::UndefWrongVector);
     let return_after = policy.is(Mutant::UndefReturnAfter);
     if vcpu.aarch64 {
         let mut entry = undef::aarch64(&cause);
         if return_after {
             entry.elr_el1 += esr.length();
+        }
+        if policy.mutant.is_some() {
+            entry = spoilt_entry(policy, &cause, entry);
         }
         enter_aarch64(vcpu, entry);
         vcpu.pc += if wrong_vector { 0x400 } else { 0 };
@@ -148,16 +187,18 @@ pub fn inject_undef(vcpu: &mut Vcpu, esr: Esr) {
         if return_after {
             entry.lr += esr.length();
         }
-        // SAFETY: the guest's register of an exception taken to Undefined mode.
-        unsafe { msr!("spsr_und", entry.spsr) }
+        if policy.is(Mutant::UndefElrLost) {
+            entry.lr = vcpu.x[LR_UND];
+        }
+        if !policy.is(Mutant::UndefSpsrLost) {
+            // SAFETY: the guest's register of an exception taken to Undefined mode.
+            unsafe { msr!("spsr_und", entry.spsr) }
+        }
         enter_aarch32(vcpu, entry, LR_UND);
         vcpu.pc += if wrong_vector { 4 } else { 0 };
     }
     if policy.is(Mutant::UndefFlagsLost) {
         vcpu.spsr &= !psr::FLAGS;
-    }
-    if policy.is(Mutant::ItKept) && !vcpu.aarch64 {
-        vcpu.spsr |= cause.spsr & (psr::IT_HIGH | psr::IT_LOW);
     }
     if policy.is(Mutant::UndefInterruptsOpen) {
         // PSTATE.I stands at the same place in both states.
@@ -191,6 +232,42 @@ fn abort_wrongly(vcpu: &mut Vcpu, far: u64) {
         Some(Mutant::AbortReturnAfter) => vcpu.x[LR_ABT] += 4,
         _ => {}
     }
+}
+
+/// What the mutants take for the cause of an UNDEF.
+fn mistaken(policy: Policy, mut cause: Cause) -> Cause {
+    /// VBAR of the first UNDEF; 0 before it.
+    static FIRST_VBAR: AtomicU64 = AtomicU64::new(0);
+    match policy.mutant {
+        Some(Mutant::UndefTeIgnored) => cause.sctlr.remove(Sctlr::TE),
+        Some(Mutant::UndefEeIgnored) => cause.sctlr.remove(Sctlr::EE),
+        Some(Mutant::UndefStepOver) => cause.spsr &= !psr::SS,
+        Some(Mutant::UndefVbarFixed) => {
+            let first = FIRST_VBAR.load(Ordering::Relaxed);
+            if first == 0 {
+                FIRST_VBAR.store(cause.vbar, Ordering::Relaxed);
+            } else {
+                cause.vbar = first;
+            }
+        }
+        _ => {}
+    }
+    cause
+}
+
+/// How the mutants enter AArch64 with an UNDEF that enter it otherwise than by `entry`.
+#[cold]
+fn spoilt_entry(policy: Policy, cause: &Cause, mut entry: Entry64) -> Entry64 {
+    /// ESR_EL1.IL.
+    const IL: u64 = 1 << 25;
+    match policy.mutant {
+        Some(Mutant::UndefIlClear) => entry.esr_el1 &= !IL,
+        Some(Mutant::UndefSpsrLost) => entry.spsr_el1 = mrs!("spsr_el1"),
+        Some(Mutant::UndefElrLost) => entry.elr_el1 = mrs!("elr_el1"),
+        Some(Mutant::UndefFromEl0Vector) if cause.is_from_el0() => entry.pc = cause.vbar + 0x200,
+        _ => {}
+    }
+    entry
 }
 
 /// Makes an access that ended on stage 2 the External abort that it is; `level` is that of the walk of stage 1, if it

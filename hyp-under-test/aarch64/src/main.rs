@@ -11,6 +11,7 @@
 mod controls;
 mod device_tree;
 mod emulation;
+mod geometry;
 mod guest;
 mod ids;
 mod interrupts;

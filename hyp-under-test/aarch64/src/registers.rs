@@ -3,6 +3,7 @@
 
 use crate::vcpu::Vcpu;
 use core::arch::asm;
+use setway_architecture::trap::aarch32::psr;
 use setway_policy::Mutant;
 use setway_runtime::{mrs, msr};
 
@@ -38,6 +39,9 @@ pub fn lose(vcpu: &mut Vcpu) {
             Mutant::IfsrLost => msr!("ifsr32_el2", 0),
             _ => {}
         }
+    }
+    if mutant == Mutant::DitLost && vcpu.aarch64 {
+        vcpu.spsr &= !psr::DIT;
     }
     if !vcpu.aarch64 {
         match mutant {

@@ -2,7 +2,7 @@
 
 use crate::{
     emulation::{self, inject_undef, read, step, transfer},
-    ids, interrupts, psci, registers, report, stage2, sysreg,
+    geometry, ids, interrupts, psci, registers, report, stage2, sysreg,
     trace::{COUNTERS, EVENTS, Event},
     vcpu::{self, Vcpu},
 };
@@ -17,7 +17,7 @@ use setway_architecture::{
     },
 };
 use setway_policy::{Mutant, Policy, SetWayResponse};
-use setway_runtime::mrs;
+use setway_runtime::{mrs, msr};
 
 /// A synchronous exception of the guest. Called by the vector, with this CPU's vCPU.
 pub extern "C" fn synchronous(vcpu: &mut Vcpu) {
@@ -110,6 +110,11 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
     let Some(key) = Key::of(esr) else {
         return inject_undef(vcpu, esr);
     };
+    if vcpu.policy.is(Mutant::TagOpsExecuted)
+        && set_way_op(key).is_some_and(|op| SET_WAY_OPS[op].tags)
+    {
+        return step(vcpu, esr);
+    }
     // The ops on tags are UNDEFINED without FEAT_MTE2, which the guest's ID registers hide (DDI 0487, DC IGSW).
     if let Some(op) = set_way_op(key)
         && !SET_WAY_OPS[op].tags
@@ -141,7 +146,7 @@ fn register_access(vcpu: &mut Vcpu, esr: Esr) {
             *rt2 = value >> 32;
         }
         read(vcpu, esr, value);
-    } else {
+    } else if !geometry::traps(vcpu.policy) || !geometry::access(vcpu, key, esr) {
         inject_undef(vcpu, esr);
     }
 }
@@ -199,7 +204,9 @@ fn write_vm_reg(vcpu: &mut Vcpu, place: usize, esr: Esr) {
     let policy = vcpu.policy;
     let response = policy.vm_reg_written(vcpu.state, was, sysreg::sctlr());
     let missing = policy.is(Mutant::FlushMissingOnThird) && vcpu.index >= 2;
-    if response.flush && !missing {
+    let needless =
+        policy.is(Mutant::FlushOnAnySctlrWrite) && VM_REGS[place].backing == Backing::SctlrEl1;
+    if response.flush && !missing || needless {
         flush(vcpu);
     }
     EVENTS.push(Event::ToggleCache {
@@ -330,6 +337,8 @@ fn clobber(vcpu: &mut Vcpu, policy: Policy) {
         Some(Mutant::CalleeSavedClobbered) => vcpu.x[if vcpu.aarch64 { 19 } else { 4 }] = 0,
         // A, I and F stand at the same place in both states.
         Some(Mutant::MasksClobbered) => vcpu.spsr &= !(0b111 << 6),
+        // SAFETY: the guest's register, which only selects what CCSIDR_EL1 shows.
+        Some(Mutant::CsselrLost) => unsafe { msr!("csselr_el1", 0) },
         Some(Mutant::FlagsClobbered) => vcpu.spsr &= !psr::FLAGS,
         Some(Mutant::SimdClobbered) => {
             // SAFETY: not safe for the guest, which is the point.

@@ -4,7 +4,7 @@
 //! the vector saves the guest's registers where it finds SP, and the stack of the handler grows
 //! below them.
 
-use crate::{controls, interrupts, policy, stage2, vectors};
+use crate::{controls, geometry, interrupts, policy, stage2, vectors};
 use core::{
     mem::MaybeUninit,
     sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
@@ -284,6 +284,7 @@ pub fn load_hcr(vcpu: &Vcpu) {
     let mut hcr = HCR;
     hcr.set(Hcr::TVM, vcpu.state.tvm);
     hcr.set(Hcr::RW, vcpu.aarch64);
+    hcr.set(Hcr::TID2, geometry::traps(vcpu.policy));
     hcr.set(Hcr::TWI, interrupts::traps_wfi(vcpu.policy));
     hcr.set(Hcr::IMO, interrupts::routed_away(vcpu.policy));
     if !vcpu.policy.traps_set_way() {

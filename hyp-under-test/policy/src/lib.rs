@@ -124,11 +124,13 @@ impl Policy {
     /// The guest wrote a VM register while TVM was set; `was` and `now` are the values of SCTLR
     /// before and after the write.
     pub fn vm_reg_written(self, state: VcpuState, was: Sctlr, now: Sctlr) -> ToggleResponse {
+        let changed = was ^ now;
         let (was, now) = (self.cache_on(was), self.cache_on(now));
         let flush = match self.mutant {
             Some(Mutant::FlushOnToOffOnly) => was && !now,
             Some(Mutant::FlushOffToOnOnly) => !was && now,
             Some(Mutant::FlushEveryVmReg) => true,
+            Some(Mutant::FlushOnIBit) => was != now || changed.contains(Sctlr::I),
             _ => was != now,
         };
         let clear = match self.mutant {

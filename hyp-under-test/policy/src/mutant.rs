@@ -25,11 +25,13 @@ pub enum Site {
     Registers,
     /// How the guest gets into its memory.
     Loader,
+    /// What the guest is told of its caches.
+    Geometry,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Site; 9] = [
+    pub const ALL: [Site; 10] = [
         Site::Policy,
         Site::Emulation,
         Site::Stage2,
@@ -39,6 +41,7 @@ impl Site {
         Site::Interrupts,
         Site::Registers,
         Site::Loader,
+        Site::Geometry,
     ];
 
     /// The word for it.
@@ -53,6 +56,7 @@ impl Site {
             Site::Interrupts => "interrupts",
             Site::Registers => "registers",
             Site::Loader => "loader",
+            Site::Geometry => "geometry",
         }
     }
 
@@ -68,6 +72,7 @@ impl Site {
             Site::Interrupts => "aarch64/src/interrupts.rs",
             Site::Registers => "aarch64/src/registers.rs",
             Site::Loader => "aarch64/src/guest.rs",
+            Site::Geometry => "aarch64/src/geometry.rs",
         }
     }
 }
@@ -106,9 +111,9 @@ impl Shows {
 }
 
 /// Makes [`Mutant`] of a table: the variant, the name it is chosen by, where the mistake is made, what is
-/// wrong, and the mistake.
+/// wrong, the mistake, and after `on` the machine that shows it, if the usual one does not.
 macro_rules! mutants {
-    ($($variant:ident: $name:literal, $site:ident, $shows:ident, $defect:literal;)*) => {
+    ($($variant:ident: $name:literal, $site:ident, $shows:ident, $defect:literal $(, on $machine:literal)?;)*) => {
         /// A defect that can be put into the reference hypervisor at boot.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
@@ -138,6 +143,15 @@ macro_rules! mutants {
             /// The mistake.
             pub const fn defect(self) -> &'static str {
                 match self { $(Mutant::$variant => $defect,)* }
+            }
+
+            /// The machine on which it shows; `None` if it does on any.
+            pub const fn machine(self) -> Option<&'static str> {
+                let on: &[&'static str] = match self { $(Mutant::$variant => &[$($machine)?],)* };
+                match on {
+                    [machine, ..] => Some(machine),
+                    [] => None,
+                }
             }
 
             /// Whether data that a guest loads must find it, so that counts alone do not count.
@@ -170,10 +184,16 @@ mutants! {
     FlushOffToOnOnly: "flush-off-to-on-only", Policy, CountsAndData, "turning the cache off does not flush";
     EnabledByMAlone: "enabled-by-m-alone", Policy, Counts, "the cache counts as on when M is set, whatever C";
     EnabledByCAlone: "enabled-by-c-alone", Policy, Counts, "the cache counts as on when C is set, whatever M";
+    FlushOnIBit: "flush-on-i-bit", Policy, Counts, "a change of SCTLR.I flushes, too";
+    FlushOnAnySctlrWrite: "flush-on-any-sctlr-write", Traps, Counts, "every trapped write of SCTLR flushes";
+    SctlrOnlyMc: "sctlr-only-mc", Emulation, State, "a trapped write of SCTLR changes M and C alone";
     VmRegWriteDropped: "vm-reg-write-dropped", Emulation, State, "a trapped write of CONTEXTIDR is not performed";
     VmRegAliased: "vm-reg-aliased", Emulation, State, "a trapped write of AMAIR also changes MAIR";
     McrrHighHalfLost: "mcrr-high-half-lost", Emulation, State, "a trapped 64-bit MCRR writes only the low half";
     HalfWriteClobbers: "half-write-clobbers", Emulation, State, "a trapped 32-bit write of half a register zeroes the other half";
+    AsidLost: "asid-lost", Emulation, State, "a trapped write of TTBR0 or TTBR1 clears bits 63:48, where the ASID is";
+    McrrHalvesSwapped: "mcrr-halves-swapped", Emulation, State, "a trapped 64-bit MCRR takes Rt for Rt2 and Rt2 for Rt";
+    VmRegOred: "vm-reg-ored", Emulation, State, "a trapped write of TTBR1 or FAR leaves the bits set that were";
     PcNotAdvancedT32: "pc-not-advanced-t32", Emulation, State, "a trapped T32 instruction is not stepped over";
     ItstateNotAdvanced: "itstate-not-advanced", Emulation, State, "ITSTATE is not advanced over a trapped instruction";
     CalleeSavedClobbered: "callee-saved-clobbered", Traps, State, "x19 (AArch32: r4) is lost in every set/way trap";
@@ -187,6 +207,14 @@ mutants! {
     UndefInterruptsOpen: "undef-interrupts-open", Emulation, State, "an injected UNDEF arrives with interrupts unmasked";
     UndefVectorSp0: "undef-vector-sp0", Emulation, State, "an injected UNDEF goes to the vector for SP_EL0, whichever SP the guest used";
     UndefReturnAfter: "undef-return-after", Emulation, State, "the return address of an injected UNDEF is the next instruction's";
+    UndefTeIgnored: "undef-te-ignored", Emulation, State, "an injected UNDEF arrives in A32 whatever SCTLR.TE is";
+    UndefEeIgnored: "undef-ee-ignored", Emulation, State, "an injected UNDEF arrives little-endian whatever SCTLR.EE is";
+    UndefVbarFixed: "undef-vbar-fixed", Emulation, State, "an injected UNDEF goes to the first VBAR that one went to";
+    UndefFromEl0Vector: "undef-from-el0-vector", Emulation, State, "an UNDEF that is injected into AArch64 EL0 goes to the vector for EL1 with SP_EL1";
+    UndefIlClear: "undef-il-clear", Emulation, State, "ESR_EL1.IL of an injected UNDEF is 0";
+    UndefSpsrLost: "undef-spsr-lost", Emulation, State, "an injected UNDEF leaves SPSR_EL1 (AArch32: SPSR_und) as it was";
+    UndefElrLost: "undef-elr-lost", Emulation, State, "an injected UNDEF leaves ELR_EL1 (AArch32: LR_und) as it was";
+    UndefStepOver: "undef-step-over", Emulation, State, "software step counts as over when an UNDEF is injected";
     StepSurvivesTrap: "step-survives-trap", Emulation, State, "software step is not over when a trapped instruction is stepped over";
     MasksClobbered: "masks-clobbered", Traps, State, "the interrupt masks are cleared in every set/way trap";
     UndefFlagsLost: "undef-flags-lost", Emulation, State, "an injected UNDEF arrives with the condition flags clear";
@@ -233,6 +261,11 @@ mutants! {
     WfiLength: "wfi-length", Interrupts, State, "a trapped WFI is stepped over by 4 bytes, also where it is 2 bytes long";
     WfiIgnoresMasked: "wfi-ignores-masked", Interrupts, State, "a trapped WFI does not end at an interrupt that the guest masks, only three seconds later";
     ReturnLost: "return-lost", Interrupts, State, "ELR_EL1 (AArch32: LR_irq) is lost in every set/way trap";
+    CsselrLost: "csselr-lost", Traps, State, "a set/way trap clears CSSELR";
+    CsselrShared: "csselr-shared", Geometry, State, "one CSSELR for all vCPUs";
+    ClidrTooDeep: "clidr-too-deep", Geometry, State, "CLIDR has a unified cache at level 3, of which CCSIDR knows nothing";
+    CtrLineTooLarge: "ctr-line-too-large", Geometry, State, "CTR says that the smallest line of data caches has 2 KiB";
+    TagOpsExecuted: "tag-ops-executed", Traps, State, "ops by set/way on allocation tags, which the guest does not have, are stepped over", on "virt-mte";
     TvmShared: "tvm-shared", Vcpu, CountsAndData, "one TVM for all vCPUs";
     SecondaryTvmClear: "secondary-tvm-clear", Vcpu, CountsAndData, "a vCPU that CPU_ON starts runs with TVM clear";
     FlushMissesFirstLine: "flush-misses-first-line", Stage2, Data, "a flush begins one line late in every page and block";
@@ -258,7 +291,8 @@ mutants! {
     ReadBankIgnored: "read-bank-ignored", Emulation, State, "a trapped read into a banked register goes to the user bank";
     ReadHitsNeighbour: "read-hits-neighbour", Emulation, State, "a trapped read also changes the register after its own";
     ReadCut: "read-cut", Emulation, State, "a trapped read of AArch64 keeps the upper half of its register";
-    ItKept: "it-kept", Emulation, State, "an injected UNDEF of AArch32 arrives with ITSTATE kept";
+    BtypeKept: "btype-kept", Emulation, State, "PSTATE.BTYPE is kept over a trapped instruction", on "virt-max";
+    DitLost: "dit-lost", Registers, State, "PSTATE.DIT of AArch64 is lost in every set/way trap", on "virt-max";
     SmcSteppedTwice: "smc-stepped-twice", Emulation, State, "SMC is stepped over twice";
     HvcStepped: "hvc-stepped", Emulation, State, "HVC is stepped over, though its return address is past it";
     SmcResultZero: "smc-result-zero", Emulation, State, "an unknown call by SMC returns 0";

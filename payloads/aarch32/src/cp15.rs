@@ -52,6 +52,7 @@ registers! { $
     ID_MMFR4 "p15, 0, {}, c0, c2, 6"
     CCSIDR "p15, 1, {}, c0, c0, 0"
     CLIDR "p15, 1, {}, c0, c0, 1"
+    CSSELR "p15, 2, {}, c0, c0, 0"
     CCSIDR2 "p15, 1, {}, c0, c0, 2"
     SCTLR "p15, 0, {}, c1, c0, 0"
     TTBR0 "p15, 0, {}, c2, c0, 0"
@@ -68,5 +69,6 @@ registers! { $
     MAIR1 "p15, 0, {}, c10, c2, 1"
     AMAIR0 "p15, 0, {}, c10, c3, 0"
     AMAIR1 "p15, 0, {}, c10, c3, 1"
+    TPIDRPRW "p15, 0, {}, c13, c0, 4"
     CONTEXTIDR "p15, 0, {}, c13, c0, 1"
 }

@@ -4,10 +4,13 @@
 //! flags are set; it ends by an exception. Each exception mode's SP points at the registers in the
 //! CPU's [`Frame`], so the vector can save all of the User bank there without needing a register.
 
-use crate::cp15;
+use crate::{
+    cp15,
+    vectors::{self as moved, MOVED},
+};
 use core::{arch::global_asm, cell::UnsafeCell, mem::offset_of};
-use setway_architecture::maintenance;
-use setway_cases::{Exit, IsaName, MAX_CPUS, Probe, Registers};
+use setway_architecture::{maintenance, registers::Sctlr};
+use setway_cases::{Circumstances, Exit, IsaName, MAX_CPUS, Probe, Registers};
 
 /// Registers going in and out of a probe, and what the vector found.
 #[repr(C, align(16))]
@@ -55,6 +58,12 @@ static FRAMES: Frames = Frames(UnsafeCell::new(
 
 /// System mode, nothing masked.
 const CPSR_SYSTEM: u32 = 0x1f;
+/// User mode, likewise.
+const CPSR_USER: u32 = 0x10;
+/// CPSR.E.
+const E: u64 = 1 << 9;
+/// CPSR.Q and GE.
+const Q_AND_GE: u32 = 1 << 27 | 0xf << 16;
 /// CPSR.T.
 const T: u32 = 1 << 5;
 /// What SVC and UNDEF arrive with: their mode, A32, and IRQs masked.
@@ -69,6 +78,28 @@ fn is_t32(isa: IsaName) -> bool {
 
 fn cpsr(isa: IsaName) -> u32 {
     CPSR_SYSTEM | if is_t32(isa) { T } else { 0 }
+}
+
+/// The same probe under other circumstances.
+pub fn under(probe: Probe, circumstances: Circumstances) -> Probe {
+    let mut exit = probe.exit;
+    if circumstances.user {
+        exit.saved &= !u64::from(CPSR_SYSTEM ^ CPSR_USER);
+    }
+    if circumstances.moved {
+        exit.vector += MOVED;
+    }
+    if circumstances.thumb {
+        exit.state |= u64::from(T);
+    }
+    if circumstances.big_endian {
+        exit.state |= E;
+    }
+    Probe {
+        under: circumstances,
+        exit,
+        ..probe
+    }
 }
 
 /// The exit of a probe that ends with the SVC at `svc`.
@@ -142,11 +173,22 @@ pub unsafe fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
     let frame = unsafe {
         (*frame).entry = probe.entry as u32;
         (*frame).psr = cpsr(isa) | (regs.flags | probe.pstate) as u32;
+        if probe.under.user {
+            (*frame).psr &= !(CPSR_SYSTEM ^ CPSR_USER);
+        }
+        let sctlr = cp15::read!(SCTLR);
+        if probe.under.moved {
+            set_vectors(moved::address(), sctlr | arrival(probe.under));
+        }
         for (to, from) in (*frame).gpr.iter_mut().zip(regs.gpr) {
             *to = from as u32;
         }
         (*frame).simd.copy_from_slice(&regs.simd[..16]);
         execute((&raw mut (*frame).gpr).cast());
+        if probe.under.moved {
+            set_vectors((&raw const vectors) as u32, sctlr);
+            (*frame).state = cp15::read!(TPIDRPRW) & !Q_AND_GE;
+        }
         &*frame
     };
     for (to, from) in regs.gpr.iter_mut().zip(frame.gpr) {
@@ -160,6 +202,28 @@ pub unsafe fn run(isa: IsaName, probe: &Probe, regs: &mut Registers) -> Exit {
         saved: frame.saved.into(),
         syndrome: 0,
         state: frame.state.into(),
+    }
+}
+
+/// The bits of SCTLR that say how exceptions arrive.
+fn arrival(under: Circumstances) -> u32 {
+    let mut bits = Sctlr::empty();
+    bits.set(Sctlr::TE, under.thumb);
+    bits.set(Sctlr::EE, under.big_endian);
+    bits.bits() as u32
+}
+
+/// Has exceptions arrive at `vbar`, as `sctlr` says.
+///
+/// # Safety
+///
+/// There must be vectors that can take them, and SCTLR as it is except for TE, and EE while stage 1 is off.
+unsafe fn set_vectors(vbar: u32, sctlr: u32) {
+    // SAFETY: the caller's.
+    unsafe {
+        cp15::write!("p15, 0, {}, c12, c0, 0", vbar);
+        cp15::write!(SCTLR, sctlr);
+        core::arch::asm!("isb", options(nostack));
     }
 }
 

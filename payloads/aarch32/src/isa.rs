@@ -1,15 +1,15 @@
 //! The [`Isa`]s of A32 and T32. They differ in the instructions under test alone.
 
-use crate::{caches, cp15, execute, probes, secondary, stage1, state::STATE};
+use crate::{caches, cp15, execute, probes, sctlr, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
+    registers::{Ccsidr, CcsidrFormat, Clidr, Ctr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
+    Arena, Circumstances, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
+    Place, Probe, ProbeSet, Registers, SctlrBit, Start, StateRegister, VmRegister,
 };
 use setway_runtime::{
     interrupts::Hardware,
@@ -115,7 +115,7 @@ pub fn arena_address() -> u32 {
 
 /// A row of the register table: MRC and MCR of a 32-bit register.
 macro_rules! word {
-    ($register:ident, $value:expr, $other_half:expr) => {
+    ($register:ident, $one:expr, $other:expr, $other_half:expr) => {
         VmRegister {
             name: stringify!($register),
             read: || cp15::read!($register).into(),
@@ -124,7 +124,7 @@ macro_rules! word {
                 cp15::write!($register, value);
                 asm!("isb", options(nostack));
             },
-            value: $value,
+            values: [$one, $other],
             doubleword: false,
             other_half: $other_half,
         }
@@ -133,7 +133,7 @@ macro_rules! word {
 
 /// A row of the register table: MRRC and MCRR of a 64-bit register.
 macro_rules! doubleword {
-    ($name:literal, $opc1:literal, $crm:literal, $value:expr, $low_half:literal) => {
+    ($name:literal, $opc1:literal, $crm:literal, $one:expr, $other:expr, $low_half:literal) => {
         VmRegister {
             name: $name,
             read: || {
@@ -151,37 +151,41 @@ macro_rules! doubleword {
                     in(reg) value as u32, in(reg) (value >> 32) as u32,
                     options(nostack, preserves_flags));
             },
-            value: $value,
+            values: [$one, $other],
             doubleword: true,
             other_half: Some($low_half),
         }
     };
 }
 
-// The values are for the short-descriptor format. The 64-bit registers stand last: see the case.
+// The values are for the short-descriptor format, except for that of TTBCR which is for the long one. TTBR0 and TTBR1 have all
+// attributes of walks, TTBCR has EAE. The 64-bit registers stand last: see the case.
 static VM_REGISTERS: [VmRegister; 18] = [
     // Alignment checking on: the payload makes no unaligned access.
-    word!(SCTLR, With(Sctlr::A.bits()), None),
-    word!(TTBR0, Of(0x1234_4000), None),
-    word!(TTBR1, Of(0x5432_8000), None),
-    word!(TTBCR, Of(7), None),
-    word!(DACR, Of(0x5555_1111), None),
-    word!(DFSR, Of(0x0000_080d), None),
-    word!(IFSR, Of(0x0000_000f), None),
-    word!(ADFSR, Any(0x1234_5678), None),
-    word!(AIFSR, Any(0x8765_4321), None),
-    word!(DFAR, Of(0xfedc_ba98), Some("IFAR")),
-    word!(IFAR, Of(0x7654_3210), Some("DFAR")),
-    word!(MAIR0, Of(0x000a_81a8), Some("MAIR1")),
-    word!(MAIR1, Of(0x4488_44c8), Some("MAIR0")),
-    word!(AMAIR0, Any(0x0123_4567), Some("AMAIR1")),
-    word!(AMAIR1, Any(0x89ab_cdef), Some("AMAIR0")),
-    word!(CONTEXTIDR, Of(0xcafe_f00d), None),
+    word!(SCTLR, With(Sctlr::A.bits()), With(0), None),
+    word!(TTBR0, Of(0x1234_404a), Of(0xedcb_8031), None),
+    word!(TTBR1, Of(0x5432_8031), Of(0xabcd_404a), None),
+    word!(TTBCR, Of(0xbfc7_3f80), Of(0x37), None),
+    // Each domain a manager's, or nobody's.
+    word!(DACR, Of(0xf0c3_c30f), Of(0x0f3c_3cf0), None),
+    word!(DFSR, Of(0x0000_080d), Of(0x0000_34f2), None),
+    word!(IFSR, Of(0x0000_000f), Of(0x0000_1400), None),
+    word!(ADFSR, Any(0x1234_5678), Any(0xedcb_a987), None),
+    word!(AIFSR, Any(0x8765_4321), Any(0x789a_bcde), None),
+    word!(DFAR, Of(0xfedc_ba98), Of(0x0123_4567), Some("IFAR")),
+    word!(IFAR, Of(0x7654_3210), Of(0x89ab_cdef), Some("DFAR")),
+    // PRRR, of whose fields none may be 0b11, and NMRR.
+    word!(MAIR0, Of(0x000a_81a8), Of(0xff05_5a56), Some("MAIR1")),
+    word!(MAIR1, Of(0x4488_44c8), Of(0xbb77_bb37), Some("MAIR0")),
+    word!(AMAIR0, Any(0x0123_4567), Any(0xfedc_ba98), Some("AMAIR1")),
+    word!(AMAIR1, Any(0x89ab_cdef), Any(0x7654_3210), Some("AMAIR0")),
+    word!(CONTEXTIDR, Of(0xcafe_f00d), Of(0x3501_0ff2), None),
     doubleword!(
         "TTBR0 (64-bit)",
         "0",
         "c2",
         Of(0x00a5_0012_1234_4000),
+        Of(0x005a_00ed_edcb_8000),
         "TTBR0"
     ),
     doubleword!(
@@ -189,6 +193,7 @@ static VM_REGISTERS: [VmRegister; 18] = [
         "1",
         "c2",
         Of(0x005a_0021_5432_8000),
+        Of(0x00a5_00de_abcd_4000),
         "TTBR1"
     ),
 ];
@@ -231,20 +236,29 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
         Clidr(cp15::read!(CLIDR).into())
     }
 
-    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+    fn ctr() -> Ctr {
+        Ctr(cp15::read!(CTR).into())
+    }
+
+    fn select_cache(csselr: u64) {
         // SAFETY: CSSELR only selects what CCSIDR shows.
         unsafe {
-            cp15::write!(
-                "p15, 2, {}, c0, c0, 0",
-                (level - 1) << 1 | u32::from(instruction)
-            );
+            cp15::write!(CSSELR, csselr);
             asm!("isb", options(nostack));
         }
+    }
+
+    fn selected_cache() -> u64 {
+        cp15::read!(CSSELR).into()
+    }
+
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+        Self::select_cache(((level - 1) << 1 | u32::from(instruction)).into());
         Ccsidr(cp15::read!(CCSIDR).into())
     }
 
-    fn geometry(level: u32) -> Geometry {
-        let Ccsidr(low) = Self::ccsidr(level, false);
+    fn geometry_of(level: u32, instruction: bool) -> Geometry {
+        let Ccsidr(low) = Self::ccsidr(level, instruction);
         let format = CcsidrFormat::from_id_mmfr4(cp15::read!(ID_MMFR4).into());
         // CCSIDR2 exists with the wide format.
         let high: u64 = match format {
@@ -278,6 +292,15 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn state() -> &'static [StateRegister] {
         &STATE
+    }
+
+    fn sctlr_bits() -> &'static [SctlrBit] {
+        &sctlr::BITS
+    }
+
+    unsafe fn flip_sctlr(bits: u64) -> u64 {
+        // SAFETY: the caller's.
+        unsafe { sctlr::flip(Self::NAME, bits) }
     }
 
     fn fetch_fault() -> &'static [FaultRegister] {
@@ -331,6 +354,14 @@ impl<const IS_T32: bool> Isa for AArch32<IS_T32> {
 
     fn stepped_exit(_: usize) -> Exit {
         unreachable!("software step is AArch64's")
+    }
+
+    fn undefined_exit(at: usize) -> Exit {
+        execute::undef_exit(Self::NAME, at)
+    }
+
+    fn under(probe: Probe, circumstances: Circumstances) -> Probe {
+        execute::under(probe, circumstances)
     }
 
     fn interrupted_exit(next: usize) -> Exit {

@@ -12,9 +12,11 @@ mod cp15;
 mod execute;
 mod isa;
 mod probes;
+mod sctlr;
 mod secondary;
 mod stage1;
 mod state;
+mod vectors;
 
 use setway_architecture::registers::Mpidr;
 use setway_cases::IsaName;

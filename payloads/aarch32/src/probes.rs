@@ -5,7 +5,10 @@ mod code;
 use code::*;
 use setway_cases::{IsaName, NOTHING, Probe, ProbeSet, Registers};
 
-use crate::{cp15, execute::fetch_abort_exit};
+use crate::{
+    cp15,
+    execute::{fetch_abort_exit, undef_exit},
+};
 
 /// The transfer registers of the tables by Rt.
 const RT: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14];
@@ -115,6 +118,19 @@ fn mvfr0() -> u32 {
         core::arch::asm!(".fpu neon", "vmrs {}, mvfr0", out(reg) value, options(nomem, nostack));
     }
     value
+}
+
+/// Probe `n` of the table of those that set Z and C by CMP and are refused then.
+fn refused_later(isa: IsaName, n: usize, text: &'static str) -> Probe {
+    // CMP has 16 bits in T32.
+    let (table, length) = match isa {
+        IsaName::T32 => (&raw const t32_refused_later, 2),
+        _ => (&raw const a32_refused_later, 4),
+    };
+    let entry = table as usize + n * STRIDE;
+    let mut exit = undef_exit(isa, entry + length);
+    exit.saved |= Z | C;
+    Probe::new(entry, text, exit)
 }
 
 /// Calls `each` with every probe of `set`.
@@ -268,6 +284,13 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 ..tables.ends(tables.timer as usize, 12, "DCCISW, r7")
             });
         }
+        ProbeSet::CacheSize => {
+            let table = match isa {
+                IsaName::T32 => &raw const t32_ccsidr,
+                _ => &raw const a32_ccsidr,
+            };
+            each(tables.ends(table as usize, 4, "CCSIDR"));
+        }
         ProbeSet::Refused => {
             for (n, text) in ["read of PMEVCNTR0", "write of PMEVCNTR0"]
                 .into_iter()
@@ -276,8 +299,10 @@ pub fn of(isa: IsaName, set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 each(tables.undefined(tables.refused, n, text));
             }
         }
-        // AArch32 has no zero register.
-        ProbeSet::ZeroRegister => {}
+        ProbeSet::RefusedLater => each(refused_later(isa, 0, "CMP, read of PMEVCNTR0")),
+        ProbeSet::RefusedToUser => each(refused_later(isa, 1, "CMP, read of PMUSERENR")),
+        // AArch32 has no zero register and no ops on tags.
+        ProbeSet::ZeroRegister | ProbeSet::TagOps => {}
     }
 }
 

@@ -13,7 +13,7 @@ use setway_architecture::{
         esr::{Esr, ec},
     },
 };
-use setway_cases::{Exit, Probe, Registers};
+use setway_cases::{Circumstances, Exit, Probe, Registers};
 use setway_runtime::{mrs, msr};
 
 /// Registers going in and out of a probe, and what the vector found.
@@ -117,6 +117,28 @@ pub fn with_sp_el1(probe: Probe) -> Probe {
     }
 }
 
+/// The same probe under other circumstances. AArch64 has no TE, and EE changes no exception.
+pub fn under(probe: Probe, circumstances: Circumstances) -> Probe {
+    let mut exit = probe.exit;
+    if circumstances.user {
+        exit.vector = FROM_EL0;
+        exit.saved &= !EL1H;
+    }
+    if circumstances.moved {
+        exit.vector += MOVED;
+    }
+    Probe {
+        under: circumstances,
+        exit,
+        ..probe
+    }
+}
+
+/// The vector of a synchronous exception from EL0.
+const FROM_EL0: u64 = 0x400;
+/// What is added to a vector's offset if it is one of the other table.
+const MOVED: u64 = 0x800;
+
 /// The vector of an IRQ from EL1 with SP_EL0.
 const IRQ: u64 = 0x80;
 
@@ -141,7 +163,15 @@ pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
         exit: Exit::default(),
         host_sp: 0,
     };
-    let pstate = if probe.sp_el1 { EL1H } else { EL1T } | regs.flags | probe.pstate;
+    let level = match (probe.under.user, probe.sp_el1) {
+        (true, _) => 0,
+        (false, true) => EL1H,
+        (false, false) => EL1T,
+    };
+    let pstate = level | regs.flags | probe.pstate;
+    if probe.under.moved {
+        set_vectors(MOVED);
+    }
     let step = pstate & psr::SS != 0;
     if step {
         set_software_step(true);
@@ -149,6 +179,9 @@ pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
     // SAFETY: a probe is code that ends in an exception whatever happens, touches no memory, and
     // `execute` restores everything that the procedure call standard asks for.
     unsafe { execute(&mut frame, probe.entry as u64, pstate) }
+    if probe.under.moved {
+        set_vectors(0);
+    }
     if step {
         set_software_step(false);
         if frame.exit.syndrome >> 26 == EC_STEP {
@@ -167,12 +200,17 @@ pub unsafe fn run(probe: &Probe, regs: &mut Registers) -> Exit {
 
 /// Points the CPU at the vectors.
 pub fn install_vectors() {
+    set_vectors(0);
+}
+
+/// Points the CPU at the vectors, or with [`MOVED`] at the others.
+fn set_vectors(offset: u64) {
     unsafe extern "C" {
         static vectors: u8;
     }
-    // SAFETY: the table below.
+    // SAFETY: one of the tables below.
     unsafe {
-        msr!("vbar_el1", &raw const vectors);
+        msr!("vbar_el1", (&raw const vectors) as u64 + offset);
         core::arch::asm!("isb", options(nostack));
     }
 }
@@ -327,7 +365,7 @@ global_asm!(
 
 const _: () = assert!(offset_of!(Frame, regs.gpr) == 0);
 
-// The vector table. An exception from EL1 with SP_EL1 is a probe's or, if none runs, the Rust code's
+// The vector table, twice. An exception from EL1 with SP_EL1 is a probe's or, if none runs, the Rust code's
 // own and fatal; all others, whether right or wrongly delivered, end a probe.
 global_asm!(
     ".macro probe_vector offset",
@@ -352,15 +390,18 @@ global_asm!(
     ".balign 0x800",
     ".global vectors",
     "vectors:",
+    "    .irp    table, 0, {moved}",
     "    .irp    offset, 0x000, 0x080, 0x100, 0x180",
-    "    probe_vector \\offset",
+    "    probe_vector (\\table + \\offset)",
     "    .endr",
     "    .irp    offset, 0x200, 0x280, 0x300, 0x380",
-    "    own_vector \\offset",
+    "    own_vector (\\table + \\offset)",
     "    .endr",
     "    .irp    offset, 0x400, 0x480, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780",
-    "    probe_vector \\offset",
+    "    probe_vector (\\table + \\offset)",
+    "    .endr",
     "    .endr",
     ".purgem probe_vector",
     ".purgem own_vector",
+    moved = const MOVED,
 );

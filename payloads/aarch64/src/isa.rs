@@ -1,15 +1,15 @@
 //! The [`Isa`] of A64.
 
-use crate::{caches, execute, probes, secondary, stage1, state::STATE};
+use crate::{caches, execute, probes, sctlr, secondary, stage1, state::STATE};
 use core::arch::{asm, global_asm};
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, CcsidrFormat, Clidr, Sctlr},
+    registers::{Ccsidr, CcsidrFormat, Clidr, Ctr, Sctlr},
 };
 use setway_cases::{
-    Arena, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
+    Arena, Circumstances, Command, Exit, FaultRegister, Found, Isa, IsaName, NOTHING,
     NewValue::{Any, Of, With},
-    Place, Probe, ProbeSet, Registers, Start, StateRegister, VmRegister,
+    Place, Probe, ProbeSet, Registers, SctlrBit, Start, StateRegister, VmRegister,
 };
 use setway_runtime::{
     interrupts::Hardware,
@@ -63,7 +63,7 @@ pub fn arena_address() -> u64 {
 
 /// A row of the register table: plain reads and writes of a system register by name.
 macro_rules! vm_register {
-    ($name:literal, $reg:literal, $value:expr) => {
+    ($name:literal, $reg:literal, $one:expr, $other:expr) => {
         VmRegister {
             name: $name,
             read: || mrs!($reg),
@@ -72,7 +72,7 @@ macro_rules! vm_register {
                 msr!($reg, value);
                 asm!("isb", options(nostack));
             },
-            value: $value,
+            values: [$one, $other],
             doubleword: false,
             other_half: None,
         }
@@ -81,18 +81,55 @@ macro_rules! vm_register {
 
 static VM_REGISTERS: [VmRegister; 11] = [
     // Alignment checking on: the payload makes no unaligned access.
-    vm_register!("SCTLR_EL1", "sctlr_el1", With(Sctlr::A.bits())),
-    vm_register!("TTBR0_EL1", "ttbr0_el1", Of(0x00a5_0000_1234_5000)),
-    vm_register!("TTBR1_EL1", "ttbr1_el1", Of(0x005a_0000_5432_1000)),
-    // T0SZ 16, T1SZ 32, granules of 64 KiB, 40 bits of physical address.
-    vm_register!("TCR_EL1", "tcr_el1", Of(0x0000_0002_c020_4010)),
-    vm_register!("ESR_EL1", "esr_el1", Of(0x5600_1234)),
-    vm_register!("FAR_EL1", "far_el1", Of(0xfedc_ba98_7654_3210)),
-    vm_register!("AFSR0_EL1", "afsr0_el1", Any(0x1234_5678)),
-    vm_register!("AFSR1_EL1", "afsr1_el1", Any(0x8765_4321)),
-    vm_register!("MAIR_EL1", "mair_el1", Of(0x4404_ff00_0c08_bbff)),
-    vm_register!("AMAIR_EL1", "amair_el1", Any(0x0123_4567_89ab_cdef)),
-    vm_register!("CONTEXTIDR_EL1", "contextidr_el1", Of(0xcafe_f00d)),
+    vm_register!("SCTLR_EL1", "sctlr_el1", With(Sctlr::A.bits()), With(0)),
+    // ASID, and 40 bits of address.
+    vm_register!(
+        "TTBR0_EL1",
+        "ttbr0_el1",
+        Of(0xa55a_0096_1234_5000),
+        Of(0x5aa5_0069_edcb_a000)
+    ),
+    vm_register!(
+        "TTBR1_EL1",
+        "ttbr1_el1",
+        Of(0x5a3c_0069_5432_1000),
+        Of(0xa5c3_0096_abcd_e000)
+    ),
+    // T0SZ 16, T1SZ 32, granules of 64 KiB, 40 bits of physical address; T0SZ 39, T1SZ 31, granules of 4 KiB, 36 bits of
+    // physical address, and every attribute.
+    vm_register!(
+        "TCR_EL1",
+        "tcr_el1",
+        Of(0x0000_0002_c020_4010),
+        Of(0x0000_0071_bfdf_3fa7)
+    ),
+    vm_register!("ESR_EL1", "esr_el1", Of(0x5600_1234), Of(0xa9ff_edcb)),
+    vm_register!(
+        "FAR_EL1",
+        "far_el1",
+        Of(0xfedc_ba98_7654_3210),
+        Of(0x0123_4567_89ab_cdef)
+    ),
+    vm_register!("AFSR0_EL1", "afsr0_el1", Any(0x1234_5678), Any(0xedcb_a987)),
+    vm_register!("AFSR1_EL1", "afsr1_el1", Any(0x8765_4321), Any(0x789a_bcde)),
+    vm_register!(
+        "MAIR_EL1",
+        "mair_el1",
+        Of(0x4404_ff00_0c08_bbff),
+        Of(0xbbfb_00ff_f3f7_4400)
+    ),
+    vm_register!(
+        "AMAIR_EL1",
+        "amair_el1",
+        Any(0x0123_4567_89ab_cdef),
+        Any(0xfedc_ba98_7654_3210)
+    ),
+    vm_register!(
+        "CONTEXTIDR_EL1",
+        "contextidr_el1",
+        Of(0xcafe_f00d),
+        Of(0x3501_0ff2)
+    ),
 ];
 
 /// CONTEXTIDR_EL1, the register that probes write: without a debugger it means nothing.
@@ -126,18 +163,30 @@ impl Isa for A64 {
         Clidr(mrs!("clidr_el1"))
     }
 
-    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+    fn ctr() -> Ctr {
+        Ctr(mrs!("ctr_el0"))
+    }
+
+    fn select_cache(csselr: u64) {
         // SAFETY: CSSELR_EL1 only selects what CCSIDR_EL1 shows.
         unsafe {
-            msr!("csselr_el1", (level - 1) << 1 | u32::from(instruction));
+            msr!("csselr_el1", csselr);
             asm!("isb", options(nostack));
         }
+    }
+
+    fn selected_cache() -> u64 {
+        mrs!("csselr_el1")
+    }
+
+    fn ccsidr(level: u32, instruction: bool) -> Ccsidr {
+        Self::select_cache(((level - 1) << 1 | u32::from(instruction)).into());
         Ccsidr(mrs!("ccsidr_el1"))
     }
 
-    fn geometry(level: u32) -> Geometry {
+    fn geometry_of(level: u32, instruction: bool) -> Geometry {
         let format = CcsidrFormat::from_id_aa64mmfr2(mrs!("id_aa64mmfr2_el1"));
-        Self::ccsidr(level, false).geometry(format)
+        Self::ccsidr(level, instruction).geometry(format)
     }
 
     fn set_caches(m: bool, c: bool) {
@@ -159,6 +208,15 @@ impl Isa for A64 {
 
     fn state() -> &'static [StateRegister] {
         &STATE
+    }
+
+    fn sctlr_bits() -> &'static [SctlrBit] {
+        &sctlr::BITS
+    }
+
+    unsafe fn flip_sctlr(bits: u64) -> u64 {
+        // SAFETY: the caller's.
+        unsafe { sctlr::flip(bits) }
     }
 
     fn fetch_fault() -> &'static [FaultRegister] {
@@ -207,6 +265,14 @@ impl Isa for A64 {
 
     fn stepped_exit(next: usize) -> Exit {
         execute::step_exit(next)
+    }
+
+    fn undefined_exit(at: usize) -> Exit {
+        execute::undef_exit(at)
+    }
+
+    fn under(probe: Probe, circumstances: Circumstances) -> Probe {
+        execute::under(probe, circumstances)
     }
 
     fn interrupted_exit(next: usize) -> Exit {

@@ -7,6 +7,7 @@ mod caches;
 mod execute;
 mod isa;
 mod probes;
+mod sctlr;
 mod secondary;
 mod stage1;
 mod state;

@@ -71,10 +71,28 @@ global_asm!(
     "    udf     #0",
     "    udf     #0",
     ".balign 16",
+    // DC IGSW, IGDSW, CGSW, CGDSW, CIGSW, CIGDSW: assemblers know them with MTE alone.
+    ".global probe_tag_ops",
+    "probe_tag_ops:",
+    "    .irp    crm, c6, c10, c14",
+    "    probe   sys #0, c7, \\crm, #4, x7",
+    "    probe   sys #0, c7, \\crm, #6, x7",
+    "    .endr",
+    ".global probe_ccsidr",
+    "probe_ccsidr:",
+    "    probe   mrs x3, ccsidr_el1",
     ".global probe_refused",
     "probe_refused:",
     "    probe   mrs x3, pmevcntr0_el0",
     "    probe   msr pmevcntr0_el0, x3",
+    ".global probe_refused_later",
+    "probe_refused_later:",
+    "    .irp    reg, pmevcntr0_el0, pmuserenr_el0",
+    "    cmp     xzr, xzr",
+    "    mrs     x3, \\reg",
+    "    svc     #0",
+    "    udf     #0",
+    "    .endr",
     ".purgem probes_by_rt",
     ".purgem probe",
 );
@@ -90,7 +108,10 @@ unsafe extern "C" {
     static probe_hypercall: u8;
     static probe_wait: u8;
     static probe_timer: u8;
+    static probe_ccsidr: u8;
+    static probe_tag_ops: u8;
     static probe_refused: u8;
+    static probe_refused_later: u8;
 }
 
 /// The number of XZR.
@@ -108,10 +129,28 @@ fn undefined(table: *const u8, n: usize, text: &'static str) -> Probe {
     Probe::new(entry, text, undef_exit(entry))
 }
 
+/// Probe `n` of the table of those that set Z and C by CMP and are refused then.
+fn refused_later(n: usize, text: &'static str) -> Probe {
+    let entry = (&raw const probe_refused_later) as usize + n * STRIDE;
+    let mut exit = undef_exit(entry + 4);
+    exit.saved |= 0b0110 << 28;
+    Probe::new(entry, text, exit)
+}
+
 /// The accesses that a hypervisor refuses, with SP_EL0 and with SP_EL1.
 const REFUSED: [(&str, &str); 2] = [
     ("MRS PMEVCNTR0_EL0", "MRS PMEVCNTR0_EL0 with SP_EL1"),
     ("MSR PMEVCNTR0_EL0", "MSR PMEVCNTR0_EL0 with SP_EL1"),
+];
+
+/// The ops on tags, in the order of their table.
+const TAG_OPS: [&str; 6] = [
+    "DC IGSW",
+    "DC IGDSW",
+    "DC CGSW",
+    "DC CGDSW",
+    "DC CIGSW",
+    "DC CIGDSW",
 ];
 
 /// PSTATE.BTYPE, as SPSR_EL1 has it.
@@ -223,6 +262,12 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 ..probe
             });
         }
+        ProbeSet::TagOps => {
+            for (n, text) in TAG_OPS.into_iter().enumerate() {
+                each(with_sp_el1(undefined(&raw const probe_tag_ops, n, text)));
+            }
+        }
+        ProbeSet::CacheSize => each(ends(&raw const probe_ccsidr, 0, "MRS CCSIDR_EL1")),
         ProbeSet::Refused => {
             for (n, (text, with_sp)) in REFUSED.into_iter().enumerate() {
                 let probe = undefined(&raw const probe_refused, n, text);
@@ -233,6 +278,15 @@ pub fn of(set: ProbeSet, each: &mut dyn FnMut(Probe)) {
                 }));
             }
         }
+        ProbeSet::RefusedLater => {
+            let probe = refused_later(0, "CMP, MRS PMEVCNTR0_EL0");
+            each(probe);
+            each(with_sp_el1(Probe {
+                text: "CMP, MRS PMEVCNTR0_EL0 with SP_EL1",
+                ..probe
+            }));
+        }
+        ProbeSet::RefusedToUser => each(refused_later(1, "CMP, MRS PMUSERENR_EL0")),
         // A64 has no conditional system instructions, no 64-bit pairs, one length, and no banks.
         ProbeSet::EveryRtPair
         | ProbeSet::Conditions

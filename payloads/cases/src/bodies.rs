@@ -5,6 +5,7 @@ pub mod bare;
 pub mod coherence;
 pub mod cost;
 pub mod exact;
+pub mod geometry;
 pub mod interrupts;
 pub mod psci;
 pub mod random;

@@ -102,11 +102,15 @@ pub enum Premise {
     CountedCost,
     /// The guest has an interrupt controller that payloads know.
     Interrupts,
+    /// All registers of the PMU are refused, PMUSERENR among them, which EL0 may read.
+    PmuRefused,
+    /// The CPU has ops by set/way on allocation tags, and the guest's ID registers deny it.
+    Tags,
 }
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 9] = [
+    pub const ALL: [Premise; 11] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -116,6 +120,8 @@ impl Premise {
         Premise::GuestDebug,
         Premise::CountedCost,
         Premise::Interrupts,
+        Premise::PmuRefused,
+        Premise::Tags,
     ];
 
     /// The word for it in data files.
@@ -130,6 +136,8 @@ impl Premise {
             Premise::GuestDebug => "guest-debug",
             Premise::CountedCost => "counted-cost",
             Premise::Interrupts => "interrupts",
+            Premise::PmuRefused => "pmu-refused",
+            Premise::Tags => "tags",
         }
     }
 
@@ -151,6 +159,12 @@ impl Premise {
             Premise::GuestDebug => "a guest may debug itself by software step",
             Premise::CountedCost => "the cache model counts what is executed and maintained",
             Premise::Interrupts => "the guest has an interrupt controller that payloads know",
+            Premise::Tags => {
+                "the CPU has ops by set/way on allocation tags, and the guest's ID registers deny it"
+            }
+            Premise::PmuRefused => {
+                "all registers of the PMU are refused, PMUSERENR among them, which EL0 may read"
+            }
         }
     }
 

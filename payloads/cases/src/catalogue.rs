@@ -10,8 +10,8 @@ use crate::{
     bodies::{
         abort,
         bare::{cost as timing, cpus, fetch, set_way as native, switch, va, walk},
-        coherence, cost, exact, interrupts, psci, random, set_way, several, state, toggle, undef,
-        vcpus, vm_reg,
+        coherence, cost, exact, geometry, interrupts, psci, random, set_way, several, state,
+        toggle, undef, vcpus, vm_reg,
     },
     case::{Case, Premise::*, Setting},
     isa::{Call, IsaName, IsaName::*},
@@ -72,10 +72,13 @@ catalogue! {
     { id: "TGL-MC/11-01", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (false, true)) }
     { id: "TGL-MC/11-10", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (true, false)) }
     { id: "TGL-MC/11-11", rule: TGL_MC, run: |cx| toggle::transition(cx, (true, true), (true, true)) }
+    { id: "TGL-BITS", rule: TGL_BITS, run: toggle::bits, premises: &[TvmTraps] }
 
     { id: "VMR-VALUE", rule: VMR_VALUE, run: vm_reg::value, premises: &[TvmTraps] }
     { id: "VMR-ISOLATION", rule: VMR_ISOLATION, run: vm_reg::isolation, premises: &[TvmTraps] }
     { id: "VMR-HALVES", rule: VMR_HALVES, run: vm_reg::halves, isas: AARCH32, premises: &[TvmTraps] }
+
+    { id: "GEO-SELECT", rule: GEO_SELECT, run: geometry::select, cpus: 2, other_traps: 2 }
 
     { id: "EXA-RT/set-way", rule: EXA_RT, run: exact::every_rt_set_way }
     { id: "EXA-RT/vm-reg", rule: EXA_RT, run: exact::every_rt_vm_reg, premises: &[TvmTraps] }
@@ -98,6 +101,11 @@ catalogue! {
     { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads], other_traps: 3 }
     { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected, other_traps: 4 }
     { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags, other_traps: 4 }
+    { id: "UND-STATE/el1", rule: UND_STATE, run: undef::at_el1, other_traps: 4 }
+    { id: "UND-STATE/el0", rule: UND_STATE, run: undef::from_user, premises: &[PmuRefused], other_traps: 5 }
+    { id: "UND-STATE/step", rule: UND_STATE, run: undef::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 20 }
+
+    { id: "TAG-OPS", rule: TAG_OPS, run: undef::tags, isas: &[A64], premises: &[Tags], other_traps: 6 }
 
     { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch }
 

@@ -3,11 +3,11 @@
 use crate::{
     arena::{Arena, Place},
     interrupts::Interrupts,
-    probe::{Exit, Probe, ProbeSet, Registers},
+    probe::{Circumstances, Exit, Probe, ProbeSet, Registers},
 };
 use setway_architecture::{
     maintenance::{Geometry, SetWayOp},
-    registers::{Ccsidr, Clidr, Sctlr},
+    registers::{Ccsidr, Clidr, Ctr, Sctlr},
 };
 
 /// An instruction set, by the manual's name.
@@ -51,11 +51,11 @@ pub struct VmRegister {
     ///
     /// # Safety
     ///
-    /// The payload must go on as before with what the register then holds: it is [`value`](Self::value) while the
+    /// The payload must go on as before with what the register then holds: it is one of [`values`](Self::values) while the
     /// MMU is off, or one that the payload does not use.
     pub write: unsafe fn(u64),
-    /// What to write while the MMU is off.
-    pub value: NewValue,
+    /// What to write while the MMU is off: two values, of whose bits few are the same.
+    pub values: [NewValue; 2],
     /// It is written by a 64-bit MCRR.
     pub doubleword: bool,
     /// The register, if any, that is the other half of the same 64 bits.
@@ -77,6 +77,19 @@ pub struct StateRegister {
     pub write: unsafe fn(u64),
     /// Two values that it keeps, on every CPU.
     pub values: [u64; 2],
+}
+
+/// A bit of SCTLR that may be flipped for a moment.
+#[derive(Clone, Copy)]
+pub struct SctlrBit {
+    /// Its name in the manual, the register's before it.
+    pub name: &'static str,
+    /// The bit.
+    pub mask: u64,
+    /// It may be flipped while stage 1 is on as well.
+    pub translated: bool,
+    /// Not every CPU has it.
+    pub optional: bool,
 }
 
 /// A register that says what aborted.
@@ -203,6 +216,10 @@ pub enum Command {
     Hammer = 11,
     /// [`Isa::disturb`].
     Disturb = 12,
+    /// Write CSSELR.
+    Select = 13,
+    /// Read CSSELR, which is the answer.
+    Selected = 14,
 }
 
 /// An instruction set, and the payload around it.
@@ -234,11 +251,37 @@ pub trait Isa: Sized + 'static {
     /// CLIDR_EL1 or CLIDR.
     fn clidr() -> Clidr;
 
+    /// CTR_EL0 or CTR.
+    fn ctr() -> Ctr;
+
+    /// Writes CSSELR_EL1 or CSSELR, which selects what CCSIDR shows.
+    fn select_cache(csselr: u64);
+
+    /// Reads it.
+    fn selected_cache() -> u64;
+
     /// CCSIDR_EL1 or CCSIDR of a cache: `level` from 1; `instruction` selects the instruction cache.
     fn ccsidr(level: u32, instruction: bool) -> Ccsidr;
 
+    /// The shape of a cache: `level` from 1; `instruction` selects the instruction cache.
+    fn geometry_of(level: u32, instruction: bool) -> Geometry;
+
     /// The shape of the data or unified cache of `level`, from 1.
-    fn geometry(level: u32) -> Geometry;
+    fn geometry(level: u32) -> Geometry {
+        Self::geometry_of(level, false)
+    }
+
+    /// Has CPU `cpu` write CSSELR.
+    fn select_on(cpu: usize, csselr: u64) {
+        Self::give(cpu, Command::Select, csselr as u32);
+        Self::wait_for(cpu);
+    }
+
+    /// What CPU `cpu` reads from CSSELR.
+    fn selected_on(cpu: usize) -> u64 {
+        Self::give(cpu, Command::Selected, 0);
+        Self::wait_for(cpu).into()
+    }
 
     /// Sets SCTLR.M and SCTLR.C, by one write of SCTLR.
     fn set_caches(m: bool, c: bool);
@@ -254,6 +297,16 @@ pub trait Isa: Sized + 'static {
 
     /// The state that lies in no general register, SIMD register or VM register.
     fn state() -> &'static [StateRegister];
+
+    /// The bits of SCTLR, except for M and C, that may be flipped.
+    fn sctlr_bits() -> &'static [SctlrBit];
+
+    /// Writes SCTLR with `bits` flipped, and then as it was. Returns what had changed in between.
+    ///
+    /// # Safety
+    ///
+    /// `bits` must be the mask of one of [`sctlr_bits`](Self::sctlr_bits), and stage 1 be off unless that says otherwise.
+    unsafe fn flip_sctlr(bits: u64) -> u64;
 
     /// What a fetch from [`NOTHING`] leaves besides its exception.
     fn fetch_fault() -> &'static [FaultRegister];
@@ -276,6 +329,12 @@ pub trait Isa: Sized + 'static {
 
     /// How a probe ends whose software step ends at `next`. AArch64 only.
     fn stepped_exit(next: usize) -> Exit;
+
+    /// How a probe ends whose instruction at `at` is UNDEFINED.
+    fn undefined_exit(at: usize) -> Exit;
+
+    /// `probe` under other circumstances, which ends accordingly.
+    fn under(probe: Probe, circumstances: Circumstances) -> Probe;
 
     /// How a probe ends where an IRQ is taken before its instruction at `next`.
     fn interrupted_exit(next: usize) -> Exit;

@@ -28,7 +28,7 @@ pub use context::{Arguments, Check, Context, Counts, Step};
 pub use interrupts::{Interrupts, SOFTWARE, TIMER};
 pub use isa::{
     Call, Command, FaultRegister, Found, Isa, IsaName, MAX_CPUS, NOTHING, NewValue,
-    SECONDARY_CONTEXT, Start, StateRegister, VmRegister,
+    SECONDARY_CONTEXT, SctlrBit, Start, StateRegister, VmRegister,
 };
-pub use probe::{Exit, Probe, ProbeSet, Registers};
+pub use probe::{Circumstances, Exit, Probe, ProbeSet, Registers};
 pub use rule::{Kind, RULES, Rule};

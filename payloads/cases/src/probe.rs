@@ -60,6 +60,19 @@ pub struct Exit {
     pub state: u64,
 }
 
+/// Under which circumstances a probe runs, besides its registers and PSTATE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// At EL0, or in User mode.
+    pub user: bool,
+    /// The vectors are at another place than those of other probes.
+    pub moved: bool,
+    /// AArch32: SCTLR.TE, so that exceptions arrive in T32. The vectors must have moved, and stage 1 be off.
+    pub thumb: bool,
+    /// AArch32: SCTLR.EE, so that they arrive big-endian. Likewise.
+    pub big_endian: bool,
+}
+
 /// A short piece of code around one instruction under test.
 ///
 /// It starts with every register set, ends with SVC, and is followed by instructions that are
@@ -74,6 +87,8 @@ pub struct Probe {
     pub entry: usize,
     /// AArch64: runs with SP_EL1 instead of SP_EL0.
     pub sp_el1: bool,
+    /// What else is different from other probes.
+    pub under: Circumstances,
     /// N, Z, C, V to start with.
     pub flags: u64,
     /// What else of PSTATE is set at the start, as SPSR_EL1 or CPSR has it. With PSTATE.SS, A64 only, the code runs
@@ -112,6 +127,12 @@ impl Probe {
             rt: None,
             entry,
             sp_el1: false,
+            under: Circumstances {
+                user: false,
+                moved: false,
+                thumb: false,
+                big_endian: false,
+            },
             flags: 0,
             pstate: 0,
             flags_arrive: false,
@@ -174,8 +195,16 @@ pub enum ProbeSet {
     Banks,
     /// Reads of the set/way encodings.
     SetWayRead,
+    /// The ops by set/way on allocation tags.
+    TagOps,
+    /// A read of CCSIDR.
+    CacheSize,
     /// An access that a hypervisor without a virtual PMU refuses.
     Refused,
+    /// The same, after an instruction that changes the condition flags.
+    RefusedLater,
+    /// An access that EL0 may make, and that a hypervisor without a virtual PMU refuses, after such an instruction.
+    RefusedToUser,
     /// A read of an ID register with each transfer register.
     EveryRtRead,
     /// A fetch from where there is nothing, [`NOTHING`](crate::NOTHING).

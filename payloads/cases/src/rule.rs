@@ -63,12 +63,16 @@ rules! {
         "a write of a VM register with the cache on clears TVM, so that the next set/way op flushes again", KVM_2015;
     TGL_MC "TGL-MC" Policy
         "a trapped change of SCTLR flushes if and only if M and C together changed, and clears TVM if and only if both are now set", KVM_2015;
+    TGL_BITS "TGL-BITS" Policy
+        "a trapped write of SCTLR that changes neither M nor C changes what it changes without a trap, flushes nothing, and clears TVM only if both are set", "Linux commit 3c1e71650833 (KVM: track the state of the caches): vcpu_has_cache_enabled() looks at M and C alone; DDI 0487, SCTLR_EL1 and SCTLR";
     VMR_VALUE "VMR-VALUE" Architectural
         "a VM register holds after a trapped write what it holds after an untrapped one", "DDI 0487, HCR_EL2.TVM";
     VMR_ISOLATION "VMR-ISOLATION" Architectural
         "a trapped write of a VM register changes no other register", "DDI 0487, HCR_EL2.TVM";
     VMR_HALVES "VMR-HALVES" Architectural
         "64-bit writes reach both halves of a register, and 32-bit writes leave the other half alone", "DDI 0487, AArch32 TTBR0 and MAIR0, \"architecturally mapped to\"";
+    GEO_SELECT "GEO-SELECT" Architectural
+        "CLIDR, CTR and the CCSIDR of each cache agree, a CSSELR that names no cache harms nobody, and CSSELR is each vCPU's own and survives every trap", "DDI 0487, CLIDR_EL1, CSSELR_EL1, CCSIDR_EL1, and CTR_EL0.DminLine: the smallest line of all data and unified caches";
     EXA_RT "EXA-RT" Architectural
         "a trapped instruction takes its operand from the right register, whichever it is, and changes none", "DDI 0487, ESR_EL2, ISS.Rt";
     EXA_ZR "EXA-ZR" Architectural
@@ -101,6 +105,10 @@ rules! {
         "an access that the hypervisor refuses arrives as the architecture's own UNDEF does", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException()";
     UND_FLAGS "UND-FLAGS" Policy
         "the condition flags arrive with an injected UNDEF as they were, and are saved", "DDI 0487, AArch64.TakeException() and AArch32.TakeUndefInstrException(): they change no condition flag; Linux commit a425372e733f (KVM: arm64: Fix exception injection)";
+    UND_STATE "UND-STATE" Policy
+        "an injected UNDEF arrives at the vector that VBAR and the level that it came from select, in the instruction set and endianness that SCTLR gives, with PSTATE saved as it was", "DDI 0487, AArch64.TakeException(), AArch32.EnterMode() and \"Software Step exceptions\"";
+    TAG_OPS "TAG-OPS" Architectural
+        "an op by set/way on allocation tags is UNDEFINED for a guest whose ID registers deny FEAT_MTE2, and does nothing", "DDI 0487, DC IGSW, IGDSW, CGSW, CGDSW, CIGSW and CIGDSW: \"This instruction is present only when FEAT_MTE2 is implemented\"; Linux, access_dcgsw() in arch/arm64/kvm/sys_regs.c";
     ABT_FETCH "ABT-FETCH" Policy
         "a fetch from where there is nothing arrives as the External abort that it is on the machine, and the guest goes on", "DDI 0487, \"External aborts\", AArch64.TakeException() and AArch32.TakePrefetchAbortException(); Linux, arch/arm64/kvm/inject_fault.c";
     COH_CLEAN "COH-CLEAN" Policy

@@ -169,6 +169,8 @@ unsafe fn obey<I: Bare>(command: u32, at: *mut u32, value: u32) -> Option<u32> {
         c if c == Command::CachesOff as u32 => I::set_caches(false, false),
         c if c == Command::Hammer as u32 => return Some(setway_cases::hammer::<I>(value)),
         c if c == Command::Disturb as u32 => I::disturb(),
+        c if c == Command::Select as u32 => I::select_cache(value.into()),
+        c if c == Command::Selected as u32 => return Some(I::selected_cache() as u32),
         _ => return setway_cases::obey::<I>(command).then_some(0),
     }
     Some(0)

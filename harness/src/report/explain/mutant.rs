@@ -5,7 +5,7 @@ use setway_policy::{Mutant, Shows};
 use setway_report::{Entry, Passage, Section};
 
 use super::{commands, entry, prose, section};
-use crate::catalog::{Catalog, kills::case_of};
+use crate::catalog::{Catalog, hypervisor, kills::case_of};
 
 /// What kills a mutant, by where its mistake shows.
 pub const fn killed_by(shows: Shows) -> &'static str {
@@ -33,8 +33,11 @@ pub fn command(mutant: Mutant, label: &str) -> String {
         caches => format!(" --caches {caches}"),
     };
     let name = mutant.name();
+    let target = mutant.machine().map_or_else(String::new, |machine| {
+        format!(" --hyp {}@{machine}", hypervisor::DEFAULT)
+    });
     format!(
-        "cargo run -- run {} --isa {isa} --mutant {name}{caches}",
+        "cargo run -- run {} --isa {isa}{target} --mutant {name}{caches}",
         case_of(label)
     )
 }

@@ -75,6 +75,7 @@ pub fn machine(it: &Machine) -> Vec<Section> {
     } else {
         "no"
     };
+    let tags = if it.tags { "yes" } else { "no" };
     let reads = if it.trapped_reads { "yes" } else { "no" };
     vec![
         list(
@@ -85,6 +86,7 @@ pub fn machine(it: &Machine) -> Vec<Section> {
                 entry("memory", format!("{} MiB", it.memory)),
                 entry("cache model", caches),
                 entry("trapped reads", reads),
+                entry("ops on tags", tags),
             ],
         ),
         list(

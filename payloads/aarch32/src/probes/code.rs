@@ -96,6 +96,14 @@ macro_rules! tables {
             ".balign 32",
             concat!($prefix, "timer:"),
             "    sequence \"mcr p15, 0, r5, c14, c3, 0; isb; mcr p15, 0, r7, c7, c14, 2\"",
+            // An instruction that sets Z and C, and then one that is refused.
+            concat!(".global ", $prefix, "refused_later"),
+            concat!($prefix, "refused_later:"),
+            "    padded  16, \"cmp r0, r0; mrc p15, 0, r3, c14, c8, 0\"",
+            "    padded  16, \"cmp r0, r0; mrc p15, 0, r3, c9, c14, 0\"",
+            concat!(".global ", $prefix, "ccsidr"),
+            concat!($prefix, "ccsidr:"),
+            "    probe   mrc p15, 1, r3, c0, c0, 0",
             concat!(".global ", $prefix, "refused"),
             concat!($prefix, "refused:"),
             "    probe   mrc p15, 0, r3, c14, c8, 0",
@@ -227,7 +235,7 @@ symbols! {
     a32_id_mmfr0 a32_mvfr0 a32_banks a32_bank_pairs a32_bank_reads a32_bank_sps
     t32_isw t32_csw t32_cisw t32_contextidr t32_pairs t32_reads t32_each_kind t32_refused t32_lengths t32_it
     t32_id_mmfr0 t32_mvfr0 t32_banks t32_bank_pairs t32_bank_reads
-    a32_hypercall t32_hypercall a32_wait a32_timer t32_wait t32_wait_wide t32_timer
+    a32_refused_later t32_refused_later a32_ccsidr t32_ccsidr a32_hypercall t32_hypercall a32_wait a32_timer t32_wait t32_wait_wide t32_timer
 }
 
 /// The tables of one instruction set.

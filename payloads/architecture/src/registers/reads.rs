@@ -9,6 +9,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     // Of the CPU, constant.
     "ccsidr_el1",
     "clidr_el1",
+    "csselr_el1",
     "cntfrq_el0",
     "ctr_el0",
     "id_aa64mmfr0_el1",

@@ -34,33 +34,62 @@ fn write(reg: &VmRegister, value: u64) {
     unsafe { (reg.write)(value) }
 }
 
-/// Writes each register in turn, from the same state each time, and calls `each` with its number
-/// and what all of them hold then.
-fn write_each(regs: &[VmRegister], original: &Row, mut each: impl FnMut(usize, Row)) {
+/// The numbers of a register's values.
+const VALUES: [usize; 2] = [0, 1];
+
+/// Writes both values to each register in turn, while all others hold their second value, which is not 0. Calls `each`
+/// with the register's number, the value's, and what all of them hold then.
+fn write_each(regs: &[VmRegister], original: &Row, mut each: impl FnMut(usize, usize, Row)) {
     for (n, reg) in regs.iter().enumerate() {
-        write(reg, reg.value.after(original[n]));
-        each(n, read_all(regs));
-        // Put back everything: a defect may have changed more than this register. The 64-bit
-        // registers stand last in the table, so they have the last word on both halves.
-        for (reg, value) in regs.iter().zip(original) {
-            write(reg, *value);
+        // Everything, since a defect may have changed more than one register. The 64-bit registers stand last in the
+        // table, so they have the last word on both halves.
+        for (reg, original) in regs.iter().zip(original) {
+            write(reg, reg.values[1].after(*original));
         }
+        for value in VALUES {
+            write(reg, reg.values[value].after(original[n]));
+            each(n, value, read_all(regs));
+        }
+    }
+    for (reg, value) in regs.iter().zip(original) {
+        write(reg, *value);
     }
 }
 
 /// How often [`write_each`] writes a register.
 fn writes(regs: &[VmRegister]) -> u64 {
-    (regs.len() * (1 + regs.len())) as u64
+    (regs.len() * (regs.len() + VALUES.len() + 1)) as u64
 }
 
-/// The registers before, and the rows that writing leaves, without traps and with them.
-fn both_ways<I: Isa>(cx: &mut Context<I>) -> (Row, [Row; MOST], [Row; MOST]) {
+/// What writing leaves, without traps and with them.
+struct Compared {
+    /// The registers before.
+    original: Row,
+    /// Each register after each of its values was written to it without a trap.
+    direct: [Row; VALUES.len()],
+    /// The same with a trap.
+    trapped: [Row; VALUES.len()],
+    /// The numbers of the others that differ after a register was written, as a mask.
+    differing: Row,
+    /// The first of them, and what it holds without a trap and with one.
+    first: [Option<(usize, u64, u64)>; MOST],
+}
+
+/// Writes each register without traps and with them.
+fn both_ways<I: Isa>(cx: &mut Context<I>) -> Compared {
     let regs = I::vm_registers();
-    let (mut direct, mut trapped) = ([[0; MOST]; MOST], [[0; MOST]; MOST]);
+    let mut rows = [[[0; MOST]; MOST]; VALUES.len()];
     I::set_caches(false, false);
-    let original = read_all(regs);
+    let mut compared = Compared {
+        original: read_all(regs),
+        direct: [[0; MOST]; VALUES.len()],
+        trapped: [[0; MOST]; VALUES.len()],
+        differing: [0; MOST],
+        first: [None; MOST],
+    };
+    let original = compared.original;
     cx.step("writes with TVM clear", NOTHING, || {
-        write_each(regs, &original, |n, row| direct[n] = row);
+        write_each(regs, &original, |n, value, row| rows[value][n] = row);
     });
     issue::<I>(SetWayOp::Csw);
     let demanded = Counts {
@@ -68,43 +97,52 @@ fn both_ways<I: Isa>(cx: &mut Context<I>) -> (Row, [Row; MOST], [Row; MOST]) {
         ..VM_REG
     };
     cx.step("the same with TVM set", demanded, || {
-        write_each(regs, &original, |n, row| trapped[n] = row);
+        write_each(regs, &original, |n, value, row| {
+            let direct = &rows[value][n];
+            compared.direct[value][n] = direct[n];
+            compared.trapped[value][n] = row[n];
+            for (m, (want, got)) in direct.iter().zip(row).enumerate() {
+                if m != n && *want != got {
+                    compared.differing[n] |= 1 << m;
+                    compared.first[n].get_or_insert((m, *want, got));
+                }
+            }
+        });
     });
     I::set_caches(true, true);
-    (original, direct, trapped)
+    compared
 }
 
-/// Each register holds what it holds after the same write without a trap. One that this CPU does not let change
-/// proves nothing.
+/// Each register holds what it holds after the same write without a trap, and after its complement. One that this CPU
+/// does not let change proves nothing.
 pub fn value<I: Isa>(cx: &mut Context<I>) {
-    let (original, direct, trapped) = both_ways(cx);
+    let compared = both_ways(cx);
     for (n, reg) in I::vm_registers().iter().enumerate() {
-        let (want, got) = (direct[n][n], trapped[n][n]);
-        match reg.value {
-            NewValue::Of(_) => cx.register(reg.name, want, got),
-            NewValue::With(_) => cx.register_from(reg.name, original[n], want, got),
-            NewValue::Any(_) => cx.register_from(reg.name, want, want, got),
+        for value in VALUES {
+            let (want, got) = (compared.direct[value][n], compared.trapped[value][n]);
+            let name = format_args!("{}{}", reg.name, ["", ", complement"][value]);
+            match reg.values[value] {
+                NewValue::Of(_) => cx.register(name, want, got),
+                NewValue::With(_) => cx.register_from(name, compared.original[n], want, got),
+                NewValue::Any(_) => cx.register_from(name, want, want, got),
+            }
         }
-        if want == original[n] {
+        if compared.direct[0][n] == compared.direct[1][n] {
             cx.detail("this CPU does not let it change");
         }
     }
 }
 
-/// No register changes but the written one, and those that share its bits.
+/// No register changes but the written one, and those that share its bits, while none of them is 0.
 pub fn isolation<I: Isa>(cx: &mut Context<I>) {
-    let (_, direct, trapped) = both_ways(cx);
+    let compared = both_ways(cx);
     let regs = I::vm_registers();
     for (n, written) in regs.iter().enumerate() {
-        let differs = |&m: &usize| m != n && direct[n][m] != trapped[n][m];
-        let differing = (0..regs.len()).filter(differs);
-        let mask = differing.fold(0, |mask, m| mask | 1 << m);
+        let mask = compared.differing[n];
         cx.register(format_args!("others after {}", written.name), 0, mask);
-        if let Some(m) = (0..regs.len()).find(differs) {
-            cx.detail(format_args!(
-                "{}: expected {:#x}, got {:#x}",
-                regs[m].name, direct[n][m], trapped[n][m]
-            ));
+        if let Some((m, want, got)) = compared.first[n] {
+            let name = regs[m].name;
+            cx.detail(format_args!("{name}: expected {want:#x}, got {got:#x}"));
         }
     }
 }
@@ -159,7 +197,7 @@ pub fn halves<I: Isa>(cx: &mut Context<I>) {
             continue;
         };
         let (original, other) = ((reg.read)(), (half.read)());
-        write(reg, reg.value.after(original));
+        write(reg, reg.values[0].after(original));
         cx.register_from(
             format_args!("{} after {}", half.name, reg.name),
             other,

@@ -181,13 +181,19 @@ impl<I: Isa> Context<I> {
 
     /// Runs a probe from `regs` that is about the exception by which it ends, and checks that one by one.
     pub(crate) fn exception(&mut self, probe: &Probe, regs: &Registers) {
+        self.exception_when(probe, regs, "");
+    }
+
+    /// The same, with a word in the checks' names for the circumstances.
+    pub(crate) fn exception_when(&mut self, probe: &Probe, regs: &Registers, when: &str) {
+        let comma = if when.is_empty() { "" } else { ", " };
         let (want, got) = (End::expected(probe, regs), End::of::<I>(probe, regs));
         let exits = want
             .exit(probe.entry)
             .into_iter()
             .zip(got.exit(probe.entry));
         for ((fact, want), (_, got)) in exits {
-            let name = format_args!("{probe}: {fact}");
+            let name = format_args!("{when}{comma}{probe}: {fact}");
             match fact {
                 // AArch32 has no syndrome of an UNDEF.
                 Fact::Syndrome if I::NAME != IsaName::A64 => {}
@@ -196,7 +202,8 @@ impl<I: Isa> Context<I> {
             }
         }
         let digests = (digest(want.kept::<I>()), digest(got.kept::<I>()));
-        self.state(format_args!("{probe}: registers"), digests.0, digests.1);
+        let name = format_args!("{when}{comma}{probe}: registers");
+        self.state(name, digests.0, digests.1);
         self.differences(want.kept::<I>(), got.kept::<I>());
     }
 
