@@ -119,7 +119,7 @@ fn find_killer(mutant: Mutant) -> Result<(), Failed> {
     if let Some(machine) = mutant.machine() {
         let label = format!("{}@{machine}", hypervisor::DEFAULT);
         let (bench, _) = prepare(&label, None, &Run::all())?;
-        let runs = mutants::runs_only_on(&bench, reference()?);
+        let runs = mutants::runs_on(&bench);
         let hunter = Hunter::new(&bench, &runs)?;
         return must_be_killed(mutant, without_errors(hunter.mutant(mutant.name()))?);
     }

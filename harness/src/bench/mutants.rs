@@ -173,10 +173,10 @@ pub fn by_machine(chosen: &[Mutant]) -> BTreeMap<&'static str, Vec<Mutant>> {
     machines
 }
 
-/// The runs that such mutants are tried with on `bench`: of cases that cannot fail on `usual`.
-pub fn runs_only_on(bench: &Bench, usual: &Bench) -> Vec<Run> {
+/// The runs that such mutants are tried with on `bench`: of cases that can fail there.
+pub fn runs_on(bench: &Bench) -> Vec<Run> {
     let mut runs = runs(bench);
-    runs.retain(|run| is_blind(usual, run.case) && !is_blind(bench, run.case));
+    runs.retain(|run| !is_blind(bench, run.case));
     runs
 }
 

@@ -32,6 +32,8 @@ pub struct Machine {
     pub args: Vec<String>,
     /// As much of that as the device tree depends on.
     pub tree_args: Vec<String>,
+    /// The machine whose quirks it has as well.
+    pub quirks_of: Option<String>,
     /// What it gets wrong, whatever the hypervisor does.
     pub quirks: Vec<Quirk>,
 }
@@ -94,6 +96,7 @@ impl Machine {
             tags: raw.tags,
             args: raw.args,
             tree_args: raw.tree_args,
+            quirks_of: raw.quirks_of,
             quirks: raw
                 .quirks
                 .into_iter()

@@ -107,6 +107,8 @@ pub struct Machine {
     pub args: Vec<String>,
     /// Command line for the device tree alone.
     pub tree_args: Vec<String>,
+    /// The machine whose quirks it has as well.
+    pub quirks_of: Option<String>,
     /// What it gets wrong.
     #[serde(default, rename = "quirk")]
     pub quirks: Vec<Spanned<Quirk>>,

@@ -50,7 +50,7 @@ pub fn mutants(
         let target = catalog.target(&format!("{}@{machine}", hypervisor::DEFAULT))?;
         let (mut there, _) = Bench::prepare(workspace, catalog, target, qemu, None, &all)?;
         there.limits.time = bench.limits.time;
-        let runs = mutants::runs_only_on(&there, &bench);
+        let runs = mutants::runs_on(&there);
         matrix.add(mutants::hunted(&there, &chosen, &runs, workers, false)?);
     }
     if !is_everything {

@@ -371,6 +371,8 @@ impl Flush {
                 .step_by(line_size() as usize * 2)
                 .map(clean_line)
                 .count() as u64,
+            Some(Mutant::FlushMissesAbove2G) if end as u32 as i32 <= 0 => 0,
+            Some(Mutant::FlushMissesAbove4G) if end >> 32 != 0 => 0,
             Some(Mutant::FlushMissesLastLine) => {
                 end -= line_size();
                 clean_range(start..end)

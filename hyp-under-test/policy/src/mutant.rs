@@ -331,6 +331,8 @@ mutants! {
     FlushToPou: "flush-to-pou", Stage2, Data, "a flush cleans to the point of unification alone";
     FlushEveryOtherLine: "flush-every-other-line", Stage2, Data, "a flush takes lines for twice their size, and so misses every other one";
     FlushMissesLastLine: "flush-misses-last-line", Stage2, Data, "a flush ends one line early in every page and block";
+    FlushMissesAbove2G: "flush-misses-above-2g", Stage2, Data, "a flush takes addresses for signed 32-bit ones, and misses what lies above 2 GiB", on "virt-a57-5g";
+    FlushMissesAbove4G: "flush-misses-above-4g", Stage2, Data, "a flush misses what lies above 4 GiB", on "virt-a57-5g";
     FlushStopsAtHole: "flush-stops-at-hole", Stage2, Data, "a flush ends at the first block that the guest has not touched";
     Stage2NonCacheable: "stage2-non-cacheable", Stage2, Data, "stage 2 makes memory Non-cacheable";
     ImageNotCleaned: "image-not-cleaned", Loader, Course, "the guest's image is left in the cache";
