@@ -32,7 +32,7 @@ use self::{
     finding::{Finding, Shows},
     hypervisor::Hypervisor,
     kills::Kills,
-    machine::{Machine, Quirk},
+    machine::Machine,
     obligation::{Obligations, Want, number},
     profile::Profile,
     qemu::VersionFile,
@@ -150,33 +150,10 @@ impl Catalog {
             Err(wrong) => mistakes.extend(wrong),
         }
         catalog.qemus.sort_by_key(VersionFile::order);
-        catalog.share_quirks(workspace, &mut mistakes);
+        machine::share_quirks(&mut catalog.machines, &runners, &mut mistakes);
         catalog.read_hypervisors(workspace, &mut mistakes);
         catalog.check_names(workspace, &mut mistakes);
         (catalog, mistakes)
-    }
-
-    /// Gives machines the quirks of those that they name.
-    fn share_quirks(&mut self, workspace: &Workspace, mistakes: &mut Mistakes) {
-        let own: Vec<(String, Vec<Quirk>)> = self
-            .machines
-            .iter()
-            .map(|it| (it.name.clone(), it.quirks.clone()))
-            .collect();
-        for machine in &mut self.machines {
-            let Some(of) = &machine.quirks_of else {
-                continue;
-            };
-            if let Some((_, quirks)) = own.iter().find(|(name, _)| name == of) {
-                machine.quirks.extend(quirks.iter().cloned());
-            } else {
-                let file = workspace
-                    .runners()
-                    .join(format!("machines/{}.toml", machine.name));
-                let known = own.iter().map(|(name, _)| name.clone());
-                mistakes.add(&file, None, Unknown::new("machine", of, known));
-            }
-        }
     }
 
     /// Where it is written what cases owe.

@@ -1,9 +1,12 @@
 //! Machines: what `runners/machines/*.toml` gives for each.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use setway_cases::{CASES, Case, Premise};
 
 use super::{
+    Unknown,
     isa::Isa,
     raw,
     source::{Mistakes, Source},
@@ -71,6 +74,26 @@ impl Quirk {
         ];
         let (field, _) = fields.into_iter().find(|(_, is_empty)| *is_empty)?;
         Some(format!("the quirk of {} has an empty `{field}`", self.case))
+    }
+}
+
+/// Gives each of `machines`, whose files are in `runners`, the quirks of the one that it names.
+pub(super) fn share_quirks(machines: &mut [Machine], runners: &Path, mistakes: &mut Mistakes) {
+    let own: Vec<(String, Vec<Quirk>)> = machines
+        .iter()
+        .map(|it| (it.name.clone(), it.quirks.clone()))
+        .collect();
+    for machine in machines {
+        let Some(of) = &machine.quirks_of else {
+            continue;
+        };
+        if let Some((_, quirks)) = own.iter().find(|(name, _)| name == of) {
+            machine.quirks.extend(quirks.iter().cloned());
+        } else {
+            let file = runners.join(format!("machines/{}.toml", machine.name));
+            let known = own.iter().map(|(name, _)| name.clone());
+            mistakes.add(&file, None, Unknown::new("machine", of, known));
+        }
     }
 }
 

@@ -47,8 +47,8 @@ pub fn reset() {
             let has_mops = field(mrs!("S3_0_C0_C6_2"), 16) != 0;
             write!("S3_4_C1_C2_2", when(has_mops, MSCEN));
         }
-        // FEAT_FGT: HFGRTR, HFGWTR, HFGITR, HDFGRTR and HDFGWTR_EL2. A bit of 1 traps, but for a few features, which are
-        // hidden.
+        // FEAT_FGT: HFGRTR, HFGWTR, HFGITR, HDFGRTR and HDFGWTR_EL2. A bit of 1 traps; where a bit of 0
+        // does, the feature is hidden.
         if field(mmfr0, 56) != 0 {
             write!("S3_4_C1_C1_4", 0);
             write!("S3_4_C1_C1_5", 0);

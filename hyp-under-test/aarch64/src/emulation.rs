@@ -46,9 +46,10 @@ fn read_wrongly(vcpu: &mut Vcpu, esr: Esr, value: u64) {
     }
     let cut = vcpu.policy.is(Mutant::ReadCut);
     if let Some(rt) = vcpu.x.get_mut(place) {
-        *rt = match cut {
-            true => *rt & !0xffff_ffff | value & 0xffff_ffff,
-            false => value,
+        *rt = if cut {
+            *rt & !0xffff_ffff | value & 0xffff_ffff
+        } else {
+            value
         };
     }
 }
@@ -69,9 +70,10 @@ pub fn write_vm_reg(vcpu: &Vcpu, reg: &VmReg, esr: Esr) {
     let policy = vcpu.policy;
     let mut value = transfer(vcpu, esr.rt());
     if esr.class() == ec::CP15_RRT {
-        let rt2 = match policy.is(Mutant::Rt2FourBits) {
-            true => esr.rt2() & 0xf,
-            false => esr.rt2(),
+        let rt2 = if policy.is(Mutant::Rt2FourBits) {
+            esr.rt2() & 0xf
+        } else {
+            esr.rt2()
         };
         let high = transfer(vcpu, rt2);
         value = value & 0xffff_ffff | high << 32;

@@ -32,7 +32,7 @@ enum Shown {
     /// All but these fields: of what they name, the guest has nothing.
     Without(u64),
     /// These fields and no others. So it is with registers that are still filling: what is new is hidden until
-    /// somebody has seen to it that it works.
+    /// it has been seen to work.
     Only(u64),
 }
 

@@ -154,9 +154,10 @@ pub fn map_memory(memory: &Range<u64>) {
     let rest = memory.end % GIB / BLOCK;
     if end >= first && end < ENTRIES as u64 && rest > 0 {
         for block in 0..ENTRIES as u64 {
-            let attributes = match block < rest {
-                true => NORMAL_BLOCK,
-                false => DEVICE_BLOCK,
+            let attributes = if block < rest {
+                NORMAL_BLOCK
+            } else {
+                DEVICE_BLOCK
             };
             LAST.set(block, (end * GIB + block * BLOCK) | attributes);
         }

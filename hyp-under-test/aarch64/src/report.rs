@@ -19,10 +19,10 @@ use setway_protocol::{
 };
 use setway_runtime::{console::Records, head, mrs};
 
-/// Somebody speaks: what is said of a run is said once.
+/// A vCPU reports: what is said of a run is said once.
 static SPEAKS: AtomicBool = AtomicBool::new(false);
 
-/// Waits forever if another vCPU speaks already: it will end the machine.
+/// Waits forever if another vCPU reports already: it will end the machine.
 fn speak_alone() {
     if SPEAKS.swap(true, Ordering::Relaxed) {
         loop {

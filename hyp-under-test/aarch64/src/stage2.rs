@@ -223,9 +223,10 @@ pub fn fault(policy: Policy, ipa: u64, vcpu: usize) -> Result<(), MapError> {
     if ipa >= IPA_SIZE || hypervisors.contains(&ipa) {
         return Err(MapError::NotTheGuests);
     }
-    let attributes = match policy.is(Mutant::Stage2NonCacheable) {
-        true => NON_CACHEABLE,
-        false => MEMORY,
+    let attributes = if policy.is(Mutant::Stage2NonCacheable) {
+        NON_CACHEABLE
+    } else {
+        MEMORY
     };
     let memory_of = attributes | NEW | (vcpu as u64) << OWNER_SHIFT & OWNER;
     let locked = Locked::new();

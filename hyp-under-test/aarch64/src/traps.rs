@@ -78,9 +78,10 @@ fn dispatch(vcpu: &mut Vcpu, esr: Esr) {
         ec::SMC64 | ec::SMC32 => {
             // The guest's firmware is the hypervisor, by HVC. To SMCCC (DEN0028) an unknown call is -1. Unlike
             // HVC, SMC traps before it is executed.
-            vcpu.x[0] = match vcpu.policy.is(Mutant::SmcResultZero) {
-                true => 0,
-                false => !0,
+            vcpu.x[0] = if vcpu.policy.is(Mutant::SmcResultZero) {
+                0
+            } else {
+                !0
             };
             step(vcpu, esr);
             if vcpu.policy.is(Mutant::SmcSteppedTwice) {
