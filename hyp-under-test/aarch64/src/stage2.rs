@@ -33,7 +33,7 @@ mod descriptor {
     pub const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
     /// Normal write-back, readable and writable, inner shareable, accessed.
     pub const MEMORY: u64 = 0b1111 << 2 | 0b11 << 6 | 0b11 << 8 | 1 << 10;
-    /// The same, but for a mutant Non-cacheable: MemAttr 0b0101.
+    /// The same Non-cacheable, for a mutant: MemAttr 0b0101.
     pub const NON_CACHEABLE: u64 = MEMORY & !(0b1111 << 2) | 0b0101 << 2;
     /// Device-nGnRE, readable and writable, never executed, accessed.
     pub const DEVICE: u64 = 0b0001 << 2 | 0b11 << 6 | 1 << 10 | 1 << 54;
