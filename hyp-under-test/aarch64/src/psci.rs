@@ -81,6 +81,9 @@ pub fn call(vcpu: &mut Vcpu) {
             MARKS.push(COUNTERS.totals());
             Ok(u32::from(VERSION).into())
         }
+        PSCI_CPU_SUSPEND_32 | PSCI_CPU_SUSPEND_64 if policy.is(Mutant::SuspendRefused) => {
+            Err(Error::NotSupported)
+        }
         PSCI_CPU_SUSPEND_32 | PSCI_CPU_SUSPEND_64 => cpu_suspend(arg(1)),
         PSCI_CPU_ON_32 | PSCI_CPU_ON_64 => cpu_on(vcpu, arg(1), arg(2), arg(3)),
         PSCI_CPU_OFF => Err(cpu_off(vcpu)),
@@ -108,6 +111,12 @@ pub fn call(vcpu: &mut Vcpu) {
 fn clobber(vcpu: &mut Vcpu, function: u32) {
     match vcpu.policy.mutant {
         Some(Mutant::CallClobbersX4) => vcpu.x[4] = 0,
+        // PSTATE.I stands at the same place in both states.
+        Some(Mutant::SuspendUnmasks)
+            if matches!(function, PSCI_CPU_SUSPEND_32 | PSCI_CPU_SUSPEND_64) =>
+        {
+            vcpu.spsr &= !psr::I
+        }
         Some(Mutant::CallClobbersSimd) => {
             // SAFETY: not safe for the guest, which is the point.
             unsafe { core::arch::asm!(".arch_extension simd", "movi v8.2d, #0", options(nostack)) }

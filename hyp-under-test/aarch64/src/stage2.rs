@@ -108,7 +108,8 @@ pub fn map_in_pages(image_end: u64, also: u64) {
     PAGED_ALSO.store(also & !(BLOCK - 1), Ordering::Relaxed);
 }
 
-fn is_paged(ipa: u64) -> bool {
+/// Whether `ipa` is mapped in pages.
+pub fn is_paged(ipa: u64) -> bool {
     ipa < PAGED_END.load(Ordering::Relaxed)
         || ipa & !(BLOCK - 1) == PAGED_ALSO.load(Ordering::Relaxed)
 }

@@ -260,9 +260,12 @@ fn execute(op: SetWayOp, operand: u64) {
 /// A stage 2 abort: memory that is touched for the first time, or an access that is the guest's own mistake and is to
 /// end as it would on the machine.
 fn abort(vcpu: &mut Vcpu, esr: Esr) {
-    if esr.is_translation_fault() {
-        // HPFAR_EL2.FIPA is IPA[51:12], from bit 4.
-        let ipa = mrs!("hpfar_el2") >> 4 << 12;
+    // HPFAR_EL2.FIPA is IPA[51:12], from bit 4.
+    let ipa = mrs!("hpfar_el2") >> 4 << 12;
+    let is_refused = vcpu.policy.is(Mutant::FaultOnFetchRefused)
+        && esr.class() == ec::IABT_LOWER
+        && !stage2::is_paged(ipa);
+    if esr.is_translation_fault() && !is_refused {
         match stage2::fault(vcpu.policy, ipa, vcpu.index) {
             Ok(()) if vcpu.policy.mutant.is_some() => return fault_wrongly(vcpu, esr),
             Ok(()) => return,

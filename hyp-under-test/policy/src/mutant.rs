@@ -238,6 +238,8 @@ mutants! {
     CpuOnThumbIgnored: "cpu-on-thumb-ignored", Psci, State, "CPU_ON starts AArch32 in A32 state, whatever bit 0 of the entry point";
     CpuOnTwoOnly: "cpu-on-two-only", Psci, State, "CPU_ON knows two CPUs";
     CallerEndianIgnored: "caller-endian-ignored", Psci, State, "CPU_ON by a big-endian caller starts a little-endian vCPU";
+    SuspendRefused: "suspend-refused", Psci, State, "CPU_SUSPEND is not implemented";
+    SuspendUnmasks: "suspend-unmasks", Psci, State, "CPU_SUSPEND returns with interrupts unmasked";
     ContextLost: "context-lost", Psci, State, "a vCPU starts with 0 instead of its context";
     ContextCut: "context-cut", Psci, State, "a vCPU starts with 32 bits of its context";
     StartedUnmasked: "started-unmasked", Vcpu, State, "a vCPU that CPU_ON starts has its interrupts unmasked";
@@ -302,6 +304,7 @@ mutants! {
     AbortReturnAfter: "abort-return-after", Emulation, State, "the return address of an injected abort is the next instruction's";
     IswExecutedRaw: "isw-executed-raw", Traps, Course, "a trapped invalidate by set/way is executed as it is, besides the flush";
     SetWayRefused: "set-way-refused", Traps, State, "set/way ops are UNDEFINED";
+    FaultOnFetchRefused: "fault-on-fetch-refused", Traps, State, "memory that is fetched from before it was loaded from is no memory";
     FaultClobbersX9: "fault-clobbers-x9", Traps, State, "r9 is lost when memory is touched for the first time";
     FaultClobbersFlags: "fault-clobbers-flags", Traps, State, "the condition flags are lost when memory is touched for the first time";
     FaultStepped: "fault-stepped", Traps, State, "the access that touches memory for the first time is stepped over, and not done";

@@ -108,6 +108,7 @@ catalogue! {
     { id: "TAG-OPS", rule: TAG_OPS, run: undef::tags, isas: &[A64], premises: &[Tags], other_traps: 6 }
 
     { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch }
+    { id: "ABT-NEW", rule: ABT_NEW, run: abort::fetch_new, isas: &[A64] }
 
     { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }
     { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Cisw), premises: &[Caches] }
@@ -141,6 +142,7 @@ catalogue! {
     { id: "CPU-STATE/big-endian", rule: CPU_STATE, run: |cx| psci::state(cx, Call::BigEndian, false), cpus: 2 }
     { id: "CPU-STATE/32-bit", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Narrow, false), isas: &[A64], cpus: 2 }
     { id: "CPU-REFUSED", rule: CPU_REFUSED, run: psci::refused, cpus: 2 }
+    { id: "CPU-SUSPEND", rule: CPU_SUSPEND, run: psci::suspend, premises: &[Interrupts] }
     { id: "CPU-AFFINITY", rule: CPU_AFFINITY, run: psci::affinity, cpus: 3 }
     { id: "CPU-FEATURES", rule: CPU_FEATURES, run: psci::features }
     { id: "CPU-UNKNOWN", rule: CPU_UNKNOWN, run: psci::unknown }

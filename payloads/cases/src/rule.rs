@@ -111,6 +111,8 @@ rules! {
         "an op by set/way on allocation tags is UNDEFINED for a guest whose ID registers deny FEAT_MTE2, and does nothing", "DDI 0487, DC IGSW, IGDSW, CGSW, CGDSW, CIGSW and CIGDSW: \"This instruction is present only when FEAT_MTE2 is implemented\"; Linux, access_dcgsw() in arch/arm64/kvm/sys_regs.c";
     ABT_FETCH "ABT-FETCH" Policy
         "a fetch from where there is nothing arrives as the External abort that it is on the machine, and the guest goes on", "DDI 0487, \"External aborts\", AArch64.TakeException() and AArch32.TakePrefetchAbortException(); Linux, arch/arm64/kvm/inject_fault.c";
+    ABT_NEW "ABT-NEW" Architectural
+        "the first access to memory may be a fetch: it finds what is in memory, and aborts no more than a load would", "DDI 0487, stage 2 translation: what a hypervisor maps late is its own business";
     COH_CLEAN "COH-CLEAN" Policy
         "data written with caches on is seen past the cache and with caches off, after maintenance by set/way", KVM_2015;
     COH_TOGGLE "COH-TOGGLE" Policy
@@ -149,6 +151,8 @@ rules! {
         "a vCPU that CPU_ON starts finds its context, the level or mode, masks, endianness and instruction set that PSCI gives it, and M, C and I clear", "DEN0022 (PSCI), CPU_ON, and initial core configuration";
     CPU_REFUSED "CPU-REFUSED" Policy
         "CPU_ON refuses a CPU that is on by ALREADY_ON and one that does not exist by INVALID_PARAMETERS, and disturbs none", "DEN0022 (PSCI), CPU_ON, return values";
+    CPU_SUSPEND "CPU-SUSPEND" Policy
+        "CPU_SUSPEND to standby returns once an interrupt is pending, masked or not, with all registers kept", "DEN0022 (PSCI), CPU_SUSPEND: standby, and wake-up events";
     CPU_AFFINITY "CPU-AFFINITY" Policy
         "AFFINITY_INFO says which CPUs are on, and refuses what does not exist", "DEN0022 (PSCI), AFFINITY_INFO, return values";
     CPU_FEATURES "CPU-FEATURES" Policy

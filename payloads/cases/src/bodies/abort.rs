@@ -4,8 +4,21 @@ use super::NOTHING;
 use crate::{
     context::Context,
     isa::Isa,
-    probe::{ProbeSet, Registers},
+    probe::{Probe, ProbeSet, Registers},
 };
+
+/// A fetch from memory that was never touched, whose zeros are UNDEFINED.
+pub fn fetch_new<I: Isa>(cx: &mut Context<I>) {
+    let regs = Registers::pattern(I::NAME);
+    I::mark();
+    for name in ["fetch of new memory", "and of another block"] {
+        let entry = cx.untouched().address();
+        let probe = Probe::new(entry, name, I::undefined_exit(entry));
+        cx.exception(&probe, &regs);
+    }
+    I::mark();
+    cx.measured("fetch", NOTHING);
+}
 
 /// A fetch from where there is nothing, with the MMU off, which would say so itself.
 pub fn fetch<I: Isa>(cx: &mut Context<I>) {

@@ -32,14 +32,14 @@ fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
 }
 
 /// Starts the interrupt controller. False, and a wrong check, if there is none.
-fn start<I: Isa>(cx: &mut Context<I>) -> bool {
+pub fn start<I: Isa>(cx: &mut Context<I>) -> bool {
     let started = I::Interrupts::start();
     cx.state("there is an interrupt controller", 1, started.into());
     started
 }
 
 /// Raises the interrupt of software, and says whether it is pending then.
-fn raise<I: Isa>() -> bool {
+pub fn raise<I: Isa>() -> bool {
     I::Interrupts::raise();
     wait_until(I::Interrupts::is_pending)
 }
@@ -54,7 +54,7 @@ fn probe<I: Isa>(set: ProbeSet) -> Probe {
 }
 
 /// The same probe with interrupts masked.
-fn masked(probe: &Probe) -> Probe {
+pub fn masked(probe: &Probe) -> Probe {
     Probe {
         pstate: MASKED,
         exit: Exit {
@@ -85,7 +85,7 @@ fn is_interrupted<I: Isa>(exit: &Exit) -> bool {
 }
 
 /// Checks that interrupt `number` is pending, that it is taken as it must be when it is unmasked, and only once.
-fn taken_once<I: Isa>(cx: &mut Context<I>, after: impl Display, number: u32) {
+pub fn taken_once<I: Isa>(cx: &mut Context<I>, after: impl Display, number: u32) {
     let pending = I::Interrupts::is_pending();
     cx.state(format_args!("{after}: pending"), 1, pending.into());
     let (exit, want) = window(cx);

@@ -3,9 +3,10 @@
 //! Calls are probes, so that every register is known before and after. PSCI_VERSION is not among them: that is what marks
 //! are.
 
-use super::{NOTHING, several};
+use super::{NOTHING, interrupts, several};
 use crate::{
     context::Context,
+    interrupts::SOFTWARE,
     isa::{Call, Command, Isa, IsaName, Start},
     probe::{ProbeSet, Registers},
 };
@@ -252,21 +253,57 @@ pub fn kept<I: Isa>(cx: &mut Context<I>) {
     I::mark();
     for (name, function, arguments) in made {
         let [before, after] = call(cx, function, arguments);
-        let general = (4..I::GPRS).filter(|&n| before.gpr[n] != after.gpr[n]);
-        let simd = (0..I::SIMD).filter(|&n| before.simd[n] != after.simd[n]);
-        let bits = |lost: &mut dyn Iterator<Item = usize>| lost.fold(0, |bits, n| bits | 1 << n);
-        let general = bits(&mut { general });
-        let simd = bits(&mut { simd });
-        cx.register(format_args!("{name}: registers lost from 4 on"), 0, general);
-        cx.register(format_args!("{name}: SIMD registers lost"), 0, simd);
-        // AArch32's is among the registers above.
-        if I::NAME == IsaName::A64 {
-            let name = format_args!("{name}: stack pointer");
-            cx.register(name, before.sp, after.sp);
-        }
+        check_kept(cx, name, &before, &after);
     }
     I::mark();
     cx.measured("all calls", NOTHING);
+}
+
+/// Standby, while an interrupt is pending and masked: the CPU wakes for it at once, and does not take it.
+pub fn suspend<I: Isa>(cx: &mut Context<I>) {
+    const STANDBY: u64 = 0;
+    if !interrupts::start(cx) {
+        return;
+    }
+    interrupts::raise::<I>();
+    let mut regs = Registers::pattern(I::NAME);
+    regs.gpr[0] = native::<I>(PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64).into();
+    regs.gpr[1..4].copy_from_slice(&[STANDBY, 0, 0]);
+    let mut after = regs;
+    let mut elsewhere = false;
+    I::mark();
+    I::probes(ProbeSet::Hypercall, &mut |probe| {
+        let masked = interrupts::masked(&probe);
+        after = cx.ended(&masked, &regs);
+        elsewhere = cx.exit(&masked, &regs) != masked.exit;
+    });
+    I::mark();
+    cx.measured("CPU_SUSPEND, twice", NOTHING);
+    cx.state("ended elsewhere", 0, elsewhere.into());
+    cx.register("CPU_SUSPEND", 0, after.gpr[0] & 0xffff_ffff);
+    check_kept(cx, "CPU_SUSPEND", &regs, &after);
+    interrupts::taken_once(cx, "CPU_SUSPEND", SOFTWARE);
+}
+
+/// Checks that a call has kept what it has to: all but the first four registers (DEN0028, SMCCC 1.1).
+fn check_kept<I: Isa>(
+    cx: &mut Context<I>,
+    name: &'static str,
+    before: &Registers,
+    after: &Registers,
+) {
+    let general = (4..I::GPRS).filter(|&n| before.gpr[n] != after.gpr[n]);
+    let simd = (0..I::SIMD).filter(|&n| before.simd[n] != after.simd[n]);
+    let bits = |lost: &mut dyn Iterator<Item = usize>| lost.fold(0, |bits, n| bits | 1 << n);
+    let general = bits(&mut { general });
+    let simd = bits(&mut { simd });
+    cx.register(format_args!("{name}: registers lost from 4 on"), 0, general);
+    cx.register(format_args!("{name}: SIMD registers lost"), 0, simd);
+    // AArch32's is among the registers above.
+    if I::NAME == IsaName::A64 {
+        let name = format_args!("{name}: stack pointer");
+        cx.register(name, before.sp, after.sp);
+    }
 }
 
 /// A context that needs all of a register.
