@@ -152,7 +152,9 @@ pub fn map_memory(memory: &Range<u64>) {
         LEVEL1.set(gib, (gib * GIB) | NORMAL_BLOCK);
     }
     let rest = memory.end % GIB / BLOCK;
-    if end >= first && end < ENTRIES as u64 && rest > 0 {
+    // What runs now is in the image's gigabyte, whose entry must not change under it.
+    let image = &raw const LAST as u64 / GIB;
+    if end > image && end < ENTRIES as u64 && rest > 0 {
         for block in 0..ENTRIES as u64 {
             let attributes = if block < rest {
                 NORMAL_BLOCK
