@@ -192,6 +192,10 @@ pub struct RunArgs {
     /// Put this mutant's defect into the hypervisor; `setway list` names them.
     #[arg(long, value_name = "NAME")]
     pub mutant: Option<String>,
+    /// Judge by this profile, of runners/profiles, instead of the hypervisor's own: `refuses` for one whose guests may
+    /// not maintain caches by set/way.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// What runs are made on.
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -106,7 +106,7 @@ impl Profile {
 
     /// Why `case` says nothing about `hypervisor`, if so.
     pub fn why_skipped(&self, case: &Case, hypervisor: &str) -> Option<String> {
-        let premises = case.premises.iter();
+        let premises = case.premises();
         let mut lacking = premises.filter_map(|it| self.lacks.get(it.name()));
         if let Some(why) = lacking.next() {
             return Some(format!("{}: {why}", case.id));

@@ -49,7 +49,7 @@ fn report(catalog: &Catalog) -> ListReport {
 
 fn case(case: &setway_cases::Case) -> Case {
     let isas = case.isas.iter().map(|isa| Isa::from(*isa));
-    let premises = case.premises.iter().map(|it| it.name().to_owned());
+    let premises = case.premises().map(|it| it.name().to_owned());
     Case {
         id: case.id.to_owned(),
         rule: case.rule.id.to_owned(),

@@ -51,6 +51,12 @@ pub fn run(workspace: &Workspace, catalog: &Catalog, args: &RunArgs) -> Result<b
     let mutant = args.mutant.as_deref().map(find_mutant).transpose()?;
     let targets = args.hyp.iter().map(|name| catalog.find(name));
     let mut targets = targets.collect::<Result<Vec<_>, _>>()?;
+    if let Some(name) = &args.profile {
+        let profile = catalog.profile(name)?;
+        for target in &mut targets {
+            target.profile = profile.clone();
+        }
+    }
     // The same target by two names would be two columns of one name.
     let mut seen = BTreeSet::new();
     targets.retain(|target| seen.insert(target.label()));
@@ -111,11 +117,12 @@ fn prepare(
         .into_iter()
         .map(|run| run.with_mutant(mutant.map(Mutant::name)))
         .collect();
-    let expectations = target.label() == hypervisor::DEFAULT && mutant.is_none();
+    let is_plain = mutant.is_none() && args.profile.is_none();
+    let expectations = target.label() == hypervisor::DEFAULT && is_plain;
     let (qemu, caches) = (args.engine.qemu.as_deref(), args.engine.caches.as_ref());
     let (mut bench, runs) = Bench::prepare(workspace, catalog, target, qemu, caches, &runs)?;
     bench.expectations = expectations;
-    if args.bless && is_exemplary(&bench) && mutant.is_none() {
+    if args.bless && is_exemplary(&bench) && is_plain {
         bench.obligations = None;
     }
     bench.limits.time = args.engine.timeout.unwrap_or(bench.limits.time);
@@ -242,6 +249,7 @@ fn repeat_options(args: &RunArgs, label: &str) -> String {
         Some(label).filter(|name| *name != hypervisor::DEFAULT),
     );
     add("--mutant", args.mutant.as_deref());
+    add("--profile", args.profile.as_deref());
     add("--qemu", args.engine.qemu.as_deref());
     let off = args.engine.caches == Some(Choice::Off);
     add("--caches", off.then_some("off"));

@@ -1,6 +1,6 @@
 //! What an exception to EL2 means, by the same tables that the hypervisor emulates with.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use setway_architecture::trap::{
     esr::{Esr, ec},
@@ -105,6 +105,20 @@ pub fn others(exceptions: &[Exception]) -> BTreeMap<String, u64> {
     counts
 }
 
+/// The exceptions as they count: set/way ops that the hypervisor `refuses` are UNDEFINED instructions like others.
+pub fn answered(exceptions: &[Exception], refuses: bool) -> Cow<'_, [Exception]> {
+    let is_set_way = |it: &Exception| matches!(Trap::of(it.esr), Trap::SetWay(_));
+    if !refuses || !exceptions.iter().any(is_set_way) {
+        return Cow::Borrowed(exceptions);
+    }
+    let undefined = Esr(ec::UNKNOWN << 26);
+    let as_undefined = exceptions.iter().map(|it| {
+        let esr = if is_set_way(it) { undefined } else { it.esr };
+        Exception { esr, ..*it }
+    });
+    Cow::Owned(as_undefined.collect())
+}
+
 /// How many traps there were of each set/way op and VM register.
 pub fn by_register(exceptions: &[Exception]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
@@ -192,6 +206,15 @@ mod tests {
         );
         assert_eq!(by_register(&list)["DC CISW"], 2);
         assert_eq!(by_class(&[])["set_way"], 0);
+    }
+
+    #[test]
+    fn refused_ops_are_undefined_instructions() {
+        let list = exceptions(&[(CISW, 0), (HVC, 4)]);
+        assert_eq!(*answered(&list, false), list);
+        let refused = answered(&list, true);
+        assert_eq!(*refused, exceptions(&[(ec::UNKNOWN << 26, 0), (HVC, 4)]));
+        assert_eq!(by_class(&refused)["undefined"], 1);
     }
 
     #[test]

@@ -188,10 +188,7 @@ fn write_rule(text: &mut String, rule: &Rule, catalog: &Catalog) -> fmt::Result 
 /// What a case needs besides a machine.
 fn needs(case: &Case) -> String {
     let cpus = (case.cpus > 1).then(|| format!("{} CPUs", case.cpus));
-    let premises = case
-        .premises
-        .iter()
-        .map(|it: &Premise| it.name().to_owned());
+    let premises = case.premises().map(|it: Premise| it.name().to_owned());
     cpus.into_iter()
         .chain(premises)
         .collect::<Vec<_>>()

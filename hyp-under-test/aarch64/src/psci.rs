@@ -218,6 +218,10 @@ fn cpu_on(caller: &Vcpu, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error
     if policy.is(Mutant::CpuOnTwoOnly) && index > 1 {
         return Err(Error::InvalidParameters);
     }
+    // Before the vCPU becomes pending, which others would see.
+    if vcpu::power(index) == Power::Off && !can_start_at(pc, aarch64) {
+        return Err(Error::InvalidAddress);
+    }
     if !vcpu::try_power(index, Power::Off, Power::Pending) {
         return match policy.mutant {
             Some(Mutant::CpuOnAlreadyAccepted) => Ok(0),
@@ -227,10 +231,6 @@ fn cpu_on(caller: &Vcpu, mpidr: u64, pc: u64, context: u64) -> Result<u64, Error
                 _ => Error::AlreadyOn,
             }),
         };
-    }
-    if !can_start_at(pc, aarch64) {
-        vcpu::set_power(index, Power::Off);
-        return Err(Error::InvalidAddress);
     }
     let context = match policy.mutant {
         Some(Mutant::ContextLost) => 0,

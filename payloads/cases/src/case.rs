@@ -19,6 +19,8 @@ pub struct Case {
     pub at_once: bool,
     /// What must hold for it to say anything.
     pub premises: &'static [Premise],
+    /// It executes no op by set/way, so that it can run where they are refused.
+    pub without_set_way: bool,
     /// How many instructions each of its steps executes, at most, that may trap without being set/way ops, writes of
     /// VM registers or calls: reads of registers that a hypervisor may want to answer itself, and what it refuses.
     pub other_traps: u64,
@@ -37,6 +39,7 @@ impl Case {
             cpus: 1,
             at_once: false,
             premises: &[],
+            without_set_way: false,
             other_traps: 0,
             hidden: false,
         }
@@ -44,7 +47,13 @@ impl Case {
 
     /// Whether the case says nothing, or less, where `premise` does not hold.
     pub fn needs(&self, premise: Premise) -> bool {
-        self.premises.contains(&premise)
+        self.premises().any(|own| own == premise)
+    }
+
+    /// Everything that it needs: what its row says, and ops by set/way, except for those that do without.
+    pub fn premises(&self) -> impl Iterator<Item = Premise> {
+        let set_way = (self.is_guest() && !self.without_set_way).then_some(Premise::SetWay);
+        self.premises.iter().copied().chain(set_way)
     }
 
     /// Whether it says nothing, or less, without the cache model.
@@ -102,6 +111,8 @@ pub enum Premise {
     CountedCost,
     /// The guest has an interrupt controller that payloads know.
     Interrupts,
+    /// Ops by set/way are carried out, or answered; not refused as UNDEFINED.
+    SetWay,
     /// All registers of the PMU are refused, PMUSERENR among them, which EL0 may read.
     PmuRefused,
     /// The CPU has ops by set/way on allocation tags, and the guest's ID registers deny it.
@@ -110,7 +121,7 @@ pub enum Premise {
 
 impl Premise {
     /// All of them.
-    pub const ALL: [Premise; 11] = [
+    pub const ALL: [Premise; 12] = [
         Premise::Caches,
         Premise::TrappedReads,
         Premise::OnlyOwnEvictions,
@@ -120,6 +131,7 @@ impl Premise {
         Premise::GuestDebug,
         Premise::CountedCost,
         Premise::Interrupts,
+        Premise::SetWay,
         Premise::PmuRefused,
         Premise::Tags,
     ];
@@ -136,6 +148,7 @@ impl Premise {
             Premise::GuestDebug => "guest-debug",
             Premise::CountedCost => "counted-cost",
             Premise::Interrupts => "interrupts",
+            Premise::SetWay => "set-way",
             Premise::PmuRefused => "pmu-refused",
             Premise::Tags => "tags",
         }
@@ -159,6 +172,7 @@ impl Premise {
             Premise::GuestDebug => "a guest may debug itself by software step",
             Premise::CountedCost => "the cache model counts what is executed and maintained",
             Premise::Interrupts => "the guest has an interrupt controller that payloads know",
+            Premise::SetWay => "ops by set/way are carried out or answered, not refused",
             Premise::Tags => {
                 "the CPU has ops by set/way on allocation tags, and the guest's ID registers deny it"
             }

@@ -91,24 +91,24 @@ catalogue! {
     { id: "EXA-LEN", rule: EXA_LEN, run: exact::lengths, isas: &[T32] }
     { id: "EXA-BANK", rule: EXA_BANK, run: exact::banks, isas: AARCH32, premises: &[TvmTraps], other_traps: 12 }
 
-    { id: "EXA-READ", rule: EXA_READ, run: exact::every_rt_read, other_traps: 32 }
+    { id: "EXA-READ", rule: EXA_READ, run: exact::every_rt_read, other_traps: 32, without_set_way: true }
     { id: "EXA-EXITS", rule: EXA_EXITS, run: exact::exits, other_traps: 4 }
 
     { id: "EXA-STATE", rule: EXA_STATE, run: state::survives, other_traps: 1 }
     { id: "EXA-STEP", rule: EXA_STEP, run: exact::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 40 }
     { id: "EXA-PSTATE", rule: EXA_PSTATE, run: exact::pstate, other_traps: 16 }
 
-    { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads], other_traps: 3 }
-    { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected, other_traps: 4 }
-    { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags, other_traps: 4 }
-    { id: "UND-STATE/el1", rule: UND_STATE, run: undef::at_el1, other_traps: 4 }
-    { id: "UND-STATE/el0", rule: UND_STATE, run: undef::from_user, premises: &[PmuRefused], other_traps: 5 }
-    { id: "UND-STATE/step", rule: UND_STATE, run: undef::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 20 }
+    { id: "UND-READ", rule: UND_READ, run: undef::set_way_read, premises: &[TrappedReads], other_traps: 3, without_set_way: true }
+    { id: "UND-INJECT", rule: UND_INJECT, run: undef::injected, other_traps: 4, without_set_way: true }
+    { id: "UND-FLAGS", rule: UND_FLAGS, run: undef::flags, other_traps: 4, without_set_way: true }
+    { id: "UND-STATE/el1", rule: UND_STATE, run: undef::at_el1, other_traps: 4, without_set_way: true }
+    { id: "UND-STATE/el0", rule: UND_STATE, run: undef::from_user, premises: &[PmuRefused], other_traps: 5, without_set_way: true }
+    { id: "UND-STATE/step", rule: UND_STATE, run: undef::stepped, isas: &[A64], premises: &[GuestDebug], other_traps: 20, without_set_way: true }
 
-    { id: "TAG-OPS", rule: TAG_OPS, run: undef::tags, isas: &[A64], premises: &[Tags], other_traps: 6 }
+    { id: "TAG-OPS", rule: TAG_OPS, run: undef::tags, isas: &[A64], premises: &[Tags], other_traps: 6, without_set_way: true }
 
-    { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch }
-    { id: "ABT-NEW", rule: ABT_NEW, run: abort::fetch_new, isas: &[A64] }
+    { id: "ABT-FETCH", rule: ABT_FETCH, run: abort::fetch, without_set_way: true }
+    { id: "ABT-NEW", rule: ABT_NEW, run: abort::fetch_new, isas: &[A64], without_set_way: true }
 
     { id: "COH-CLEAN/csw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Csw), premises: &[Caches] }
     { id: "COH-CLEAN/cisw", rule: COH_CLEAN, run: |cx| coherence::clean(cx, SetWayOp::Cisw), premises: &[Caches] }
@@ -130,23 +130,23 @@ catalogue! {
     { id: "COH-EACH/four", rule: COH_EACH, run: |cx| several::each_in_turn(cx, 3), cpus: 4, premises: &[Caches] }
     { id: "COH-HAMMER", rule: COH_HAMMER, run: several::all_at_once, cpus: 4, at_once: true, premises: &[Caches] }
 
-    { id: "CPU-RESET", rule: CPU_RESET, run: vcpus::reset, cpus: 2 }
-    { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2 }
+    { id: "CPU-RESET", rule: CPU_RESET, run: vcpus::reset, cpus: 2, without_set_way: true }
+    { id: "CPU-RESTART", rule: CPU_RESTART, run: vcpus::restart, cpus: 2, without_set_way: true }
     { id: "CPU-TVM", rule: CPU_TVM, run: vcpus::own_tvm, cpus: 2 }
-    { id: "CPU-CALL32", rule: CPU_CALL32, run: vcpus::wide_arguments, isas: &[A64], cpus: 2 }
+    { id: "CPU-CALL32", rule: CPU_CALL32, run: vcpus::wide_arguments, isas: &[A64], cpus: 2, without_set_way: true }
 
     { id: "CPU-OTHERS/armed", rule: CPU_OTHERS, run: several::armed_caller, cpus: 2 }
-    { id: "CPU-OTHERS/four", rule: CPU_OTHERS, run: several::one_after_another, cpus: 4 }
-    { id: "CPU-STATE/first", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, false), cpus: 2 }
-    { id: "CPU-STATE/again", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, true), cpus: 2 }
-    { id: "CPU-STATE/big-endian", rule: CPU_STATE, run: |cx| psci::state(cx, Call::BigEndian, false), cpus: 2 }
-    { id: "CPU-STATE/32-bit", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Narrow, false), isas: &[A64], cpus: 2 }
-    { id: "CPU-REFUSED", rule: CPU_REFUSED, run: psci::refused, cpus: 2 }
-    { id: "CPU-SUSPEND", rule: CPU_SUSPEND, run: psci::suspend, premises: &[Interrupts] }
-    { id: "CPU-AFFINITY", rule: CPU_AFFINITY, run: psci::affinity, cpus: 3 }
-    { id: "CPU-FEATURES", rule: CPU_FEATURES, run: psci::features }
-    { id: "CPU-UNKNOWN", rule: CPU_UNKNOWN, run: psci::unknown }
-    { id: "CPU-KEPT", rule: CPU_KEPT, run: psci::kept }
+    { id: "CPU-OTHERS/four", rule: CPU_OTHERS, run: several::one_after_another, cpus: 4, without_set_way: true }
+    { id: "CPU-STATE/first", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, false), cpus: 2, without_set_way: true }
+    { id: "CPU-STATE/again", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Native, true), cpus: 2, without_set_way: true }
+    { id: "CPU-STATE/big-endian", rule: CPU_STATE, run: |cx| psci::state(cx, Call::BigEndian, false), cpus: 2, without_set_way: true }
+    { id: "CPU-STATE/32-bit", rule: CPU_STATE, run: |cx| psci::state(cx, Call::Narrow, false), isas: &[A64], cpus: 2, without_set_way: true }
+    { id: "CPU-REFUSED", rule: CPU_REFUSED, run: psci::refused, cpus: 2, without_set_way: true }
+    { id: "CPU-SUSPEND", rule: CPU_SUSPEND, run: psci::suspend, premises: &[Interrupts], without_set_way: true }
+    { id: "CPU-AFFINITY", rule: CPU_AFFINITY, run: psci::affinity, cpus: 3, without_set_way: true }
+    { id: "CPU-FEATURES", rule: CPU_FEATURES, run: psci::features, without_set_way: true }
+    { id: "CPU-UNKNOWN", rule: CPU_UNKNOWN, run: psci::unknown, without_set_way: true }
+    { id: "CPU-KEPT", rule: CPU_KEPT, run: psci::kept, without_set_way: true }
     { id: "COST-TRAP", rule: COST_TRAP, run: cost::traps, premises: &[CountedCost, TvmTraps] }
     { id: "COST-FLUSH", rule: COST_FLUSH, run: cost::flushes, premises: &[CountedCost] }
     { id: "COST-SEQUENCE/loop", rule: COST_SEQUENCE, run: set_way::whole_cache, premises: &[CountedCost], other_traps: 16 }
@@ -155,7 +155,7 @@ catalogue! {
     { id: "INT-PENDING", rule: INT_PENDING, run: interrupts::pending, premises: &[Interrupts], other_traps: 2 }
     { id: "INT-AFTER", rule: INT_AFTER, run: interrupts::after, premises: &[Interrupts, TvmTraps] }
     { id: "INT-TIMER", rule: INT_TIMER, run: interrupts::timer, premises: &[Interrupts] }
-    { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts], other_traps: 16 }
+    { id: "INT-WFI", rule: INT_WFI, run: interrupts::wait, premises: &[Interrupts], other_traps: 16, without_set_way: true }
     { id: "INT-HANDLER", rule: INT_HANDLER, run: interrupts::handler, premises: &[Interrupts] }
 
     { id: "MCH-NONE/past", rule: MCH_NONE, run: va::stored_only, setting: sees(IF_EVICTED), premises: &[Caches] }

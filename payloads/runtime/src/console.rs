@@ -7,7 +7,8 @@ mod xen;
 use crate::board::Port;
 use core::{
     fmt::{self, Write},
-    sync::atomic::{AtomicU8, Ordering},
+    hint::spin_loop,
+    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 use setway_protocol::{Key, Kind, RecordWriter, Speaker, record};
 
@@ -88,8 +89,33 @@ impl<S: Speaker> Records<S> {
     }
 }
 
+/// Waits forever on all CPUs but one of those that give up at the same time, whose records would mix.
+///
+/// There is no atomic exchange in it: with the caches off, memory need not support exclusives (DDI 0487, "Load-Exclusive and
+/// Store-Exclusive instruction usage restrictions"). Where two CPUs still go on, the record of each is damaged, as it was.
+fn be_the_only_one() {
+    /// An address on the stack of the CPU that speaks.
+    static SPEAKS: AtomicUsize = AtomicUsize::new(0);
+    /// How often a CPU waits for another that has looked at the same time.
+    const TURNS: u32 = 10_000;
+    let place = 0;
+    let own = (&raw const place).addr();
+    let mut is_free = SPEAKS.load(Ordering::Relaxed) == 0;
+    if is_free {
+        SPEAKS.store(own, Ordering::Relaxed);
+        (0..TURNS).for_each(|_| spin_loop());
+        is_free = SPEAKS.load(Ordering::Relaxed) == own;
+    }
+    if !is_free {
+        loop {
+            spin_loop();
+        }
+    }
+}
+
 /// Says, as a stream of its own, that the speaker gave up. Whatever was said before is incomplete.
 pub fn panic<S: Speaker>(mut records: Records<S>, info: &core::panic::PanicInfo<'_>) {
+    be_the_only_one();
     // The line that was interrupted ends here.
     let _ = Console.write_str("\r\n");
     records.emit(&record::Panic {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use setway_architecture::trap::sysreg::SET_WAY_OPS;
 use setway_protocol::{
     Hex, Stream, VERSION,
     record::{
@@ -36,7 +37,8 @@ impl Observation {
             model,
             faults,
         } = Transcript::read(&lines);
-        let exceptions = &log.exceptions;
+        let answered = traps::answered(&log.exceptions, refuses(&hypervisor));
+        let exceptions = answered.as_ref();
         let mut gaps: Vec<Gap> = faults.into_iter().map(Gap::from).collect();
         if log.damaged > 0 {
             gaps.push(Gap::LossyLog(log.damaged));
@@ -347,6 +349,13 @@ fn registers_agree(records: &Records, logged: &BTreeMap<String, u64>, gaps: &mut
             });
         }
     }
+}
+
+/// Whether the hypervisor has injected UNDEFs and counts no set/way op: those that trapped, it has refused.
+fn refuses(records: &Records) -> bool {
+    let injected = records.of().filter_map(|it: HypervisorTotals| it.undef);
+    let is_set_way = |it: &Traps| SET_WAY_OPS.iter().any(|op| it.reg == op.name);
+    injected.sum::<u64>() > 0 && !records.of().any(|it: Traps| is_set_way(&it))
 }
 
 /// Where the hypervisor's own trace counts why its guests left, so must QEMU's log.

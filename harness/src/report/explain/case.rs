@@ -93,8 +93,7 @@ fn profiles(case: &Case, catalog: &Catalog) -> Vec<Entry> {
     let mut entries = Vec::new();
     for profile in &catalog.profiles {
         let lacks = case
-            .premises
-            .iter()
+            .premises()
             .filter_map(|it| profile.lacks.get(it.name()));
         entries.extend(lacks.map(|why| entry(&profile.name, format!("skipped: {why}"))));
         if !profile.rules.contains(&case.rule.kind) {
@@ -138,7 +137,7 @@ pub fn remembered(killed: Vec<Entry>) -> Vec<Passage> {
 
 /// What it needs to be able to fail, and where that is missing.
 fn premises(case: &Case, catalog: &Catalog) -> Vec<Entry> {
-    let needs = case.premises.iter().map(|it| entry(it.name(), it.about()));
+    let needs = case.premises().map(|it| entry(it.name(), it.about()));
     let mut entries: Vec<Entry> = needs.collect();
     for machine in &catalog.machines {
         if let Some(missing) = machine.missing_premise(case, machine.cache_model.is_some()) {

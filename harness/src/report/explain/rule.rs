@@ -30,7 +30,7 @@ pub fn title(rule: &Rule) -> String {
 }
 
 pub fn sections(rule: &'static Rule, catalog: &Catalog) -> Vec<Section> {
-    let mut premises: Vec<Premise> = cases(rule).flat_map(|it| it.premises).copied().collect();
+    let mut premises: Vec<Premise> = cases(rule).flat_map(|it| it.premises()).collect();
     premises.sort();
     premises.dedup();
     let run = match cases(rule).next() {
