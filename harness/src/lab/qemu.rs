@@ -67,6 +67,9 @@ struct Running {
 /// The most bytes of one event.
 const CHUNK: usize = 1 << 16;
 
+/// How long what has been read waits for more: a fraction of the time in which a pipe fills up.
+const MOMENT: Duration = Duration::from_micros(500);
+
 /// How many events may wait. A machine that says more than the harness can read has to wait.
 const BACKLOG: usize = 64;
 
@@ -214,6 +217,8 @@ fn forward<R: Read + Send + 'static>(
             if say.send(what(chunk[..read].to_vec())).is_err() {
                 break;
             }
+            // QEMU writes its log line by line. What comes within a moment is read at once, and wakes this up once.
+            thread::sleep(MOMENT);
         }
     })?;
     Ok(())

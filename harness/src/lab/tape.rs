@@ -203,7 +203,7 @@ impl<M: Machine> Tape<M> {
         let mut rest = backlog.as_slice();
         let mut heard = None;
         while heard.is_none()
-            && let Some(length) = rest.iter().position(|byte| *byte == b'\n')
+            && let Some(length) = memchr::memchr(b'\n', rest)
         {
             let (line, after) = rest.split_at(length + 1);
             rest = after;
