@@ -295,9 +295,9 @@ mutants! {
     ReadCut: "read-cut", Emulation, State, "a trapped read of AArch64 keeps the upper half of its register";
     BtypeKept: "btype-kept", Emulation, State, "PSTATE.BTYPE is kept over a trapped instruction", on "virt-max";
     DitLost: "dit-lost", Registers, State, "PSTATE.DIT of AArch64 is lost in every set/way trap", on "virt-max";
-    SmcSteppedTwice: "smc-stepped-twice", Emulation, State, "SMC is stepped over twice";
-    HvcStepped: "hvc-stepped", Emulation, State, "HVC is stepped over, though its return address is past it";
-    SmcResultZero: "smc-result-zero", Emulation, State, "an unknown call by SMC returns 0";
+    SmcSteppedTwice: "smc-stepped-twice", Traps, State, "SMC is stepped over twice";
+    HvcStepped: "hvc-stepped", Traps, State, "HVC is stepped over, though its return address is past it";
+    SmcResultZero: "smc-result-zero", Traps, State, "an unknown call by SMC returns 0";
     AbortClassOther: "abort-class-other", Emulation, State, "an injected abort has the class of one from a lower exception level";
     AbortFarLost: "abort-far-lost", Emulation, State, "an injected abort leaves FAR_EL1 (AArch32: IFAR) as it was";
     AbortTranslation: "abort-translation", Emulation, State, "an injected abort is a translation fault, as EL2 saw it";
