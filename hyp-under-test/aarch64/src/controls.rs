@@ -18,13 +18,6 @@ const TAM: u64 = 1 << 30;
 /// HCRX_EL2.MSCEn: the guest may copy and set memory by instructions (FEAT_MOPS).
 const MSCEN: u64 = 1 << 11;
 
-/// Writes a register by its encoding.
-macro_rules! write {
-    ($name:literal, $value:expr) => {
-        asm!(concat!("msr ", $name, ", {}"), in(reg) $value as u64, options(nostack, preserves_flags))
-    };
-}
-
 /// Gives them their values on this CPU, before the guest runs.
 pub fn reset() {
     let field = |register: u64, at: u32| register >> at & 0xf;
@@ -45,22 +38,22 @@ pub fn reset() {
         // FEAT_HCX: HCRX_EL2.
         if field(mrs!("id_aa64mmfr1_el1"), 40) != 0 {
             let has_mops = field(mrs!("S3_0_C0_C6_2"), 16) != 0;
-            write!("S3_4_C1_C2_2", when(has_mops, MSCEN));
+            msr!("S3_4_C1_C2_2", when(has_mops, MSCEN));
         }
         // FEAT_FGT: HFGRTR, HFGWTR, HFGITR, HDFGRTR and HDFGWTR_EL2. A bit of 1 traps; where a bit of 0
         // does, the feature is hidden.
         if field(mmfr0, 56) != 0 {
-            write!("S3_4_C1_C1_4", 0);
-            write!("S3_4_C1_C1_5", 0);
-            write!("S3_4_C1_C1_6", 0);
-            write!("S3_4_C3_C1_4", 0);
-            write!("S3_4_C3_C1_5", 0);
+            msr!("S3_4_C1_C1_4", 0);
+            msr!("S3_4_C1_C1_5", 0);
+            msr!("S3_4_C1_C1_6", 0);
+            msr!("S3_4_C3_C1_4", 0);
+            msr!("S3_4_C3_C1_5", 0);
         }
         // GICv3's CPU interface: EL1 may use its system registers (ICC_SRE_EL2), and none traps (ICH_HCR_EL2).
         if field(pfr0, 24) != 0 {
-            write!("S3_4_C12_C9_5", 0xf);
+            msr!("S3_4_C12_C9_5", 0xf);
             asm!("isb", options(nostack));
-            write!("S3_4_C12_C11_0", 0);
+            msr!("S3_4_C12_C11_0", 0);
         }
     }
 }

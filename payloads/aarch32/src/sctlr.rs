@@ -3,48 +3,23 @@
 use core::arch::global_asm;
 use setway_cases::{IsaName, SctlrBit};
 
-const fn bit(name: &'static str, number: u32) -> SctlrBit {
-    SctlrBit {
-        name,
-        mask: 1 << number,
-        translated: true,
-        optional: false,
-    }
-}
-
-/// A bit that only some CPUs have.
-const fn optional(name: &'static str, number: u32) -> SctlrBit {
-    SctlrBit {
-        optional: true,
-        ..bit(name, number)
-    }
-}
-
-/// A bit that stage 1 depends on.
-const fn off(row: SctlrBit) -> SctlrBit {
-    SctlrBit {
-        translated: false,
-        ..row
-    }
-}
-
 /// All but those that are RES1, with or without some feature (Z, SPAN, nTLSMD, LSMAOE: DDI 0487, SCTLR).
 pub static BITS: [SctlrBit; 15] = [
-    bit("SCTLR.A", 1),
-    optional("SCTLR.CP15BEN", 5),
-    optional("SCTLR.ITD", 7),
-    optional("SCTLR.SED", 8),
-    bit("SCTLR.I", 12),
-    bit("SCTLR.V", 13),
-    bit("SCTLR.nTWI", 16),
-    bit("SCTLR.nTWE", 18),
-    off(bit("SCTLR.WXN", 19)),
-    off(bit("SCTLR.UWXN", 20)),
-    off(optional("SCTLR.EE", 25)),
-    off(bit("SCTLR.TRE", 28)),
-    off(bit("SCTLR.AFE", 29)),
-    bit("SCTLR.TE", 30),
-    optional("SCTLR.DSSBS", 31),
+    SctlrBit::new("SCTLR.A", 1),
+    SctlrBit::new("SCTLR.CP15BEN", 5).optional(),
+    SctlrBit::new("SCTLR.ITD", 7).optional(),
+    SctlrBit::new("SCTLR.SED", 8).optional(),
+    SctlrBit::new("SCTLR.I", 12),
+    SctlrBit::new("SCTLR.V", 13),
+    SctlrBit::new("SCTLR.nTWI", 16),
+    SctlrBit::new("SCTLR.nTWE", 18),
+    SctlrBit::new("SCTLR.WXN", 19).untranslated(),
+    SctlrBit::new("SCTLR.UWXN", 20).untranslated(),
+    SctlrBit::new("SCTLR.EE", 25).optional().untranslated(),
+    SctlrBit::new("SCTLR.TRE", 28).untranslated(),
+    SctlrBit::new("SCTLR.AFE", 29).untranslated(),
+    SctlrBit::new("SCTLR.TE", 30),
+    SctlrBit::new("SCTLR.DSSBS", 31).optional(),
 ];
 
 global_asm!(

@@ -3,58 +3,33 @@
 use core::arch::asm;
 use setway_cases::SctlrBit;
 
-const fn bit(name: &'static str, number: u32) -> SctlrBit {
-    SctlrBit {
-        name,
-        mask: 1 << number,
-        translated: true,
-        optional: false,
-    }
-}
-
-/// A bit that only some CPUs have.
-const fn optional(name: &'static str, number: u32) -> SctlrBit {
-    SctlrBit {
-        optional: true,
-        ..bit(name, number)
-    }
-}
-
-/// A bit that stage 1 depends on.
-const fn off(row: SctlrBit) -> SctlrBit {
-    SctlrBit {
-        translated: false,
-        ..row
-    }
-}
-
 /// All but those that are RES1 without some feature (EOS, TSCXT, EIS, SPAN, nTLSMD, LSMAOE: DDI 0487, SCTLR_EL1), and
 /// those of features that payloads know nothing of.
 pub static BITS: [SctlrBit; 24] = [
-    bit("SCTLR_EL1.A", 1),
-    bit("SCTLR_EL1.SA", 3),
-    bit("SCTLR_EL1.SA0", 4),
-    optional("SCTLR_EL1.CP15BEN", 5),
-    optional("SCTLR_EL1.nAA", 6),
-    optional("SCTLR_EL1.ITD", 7),
-    optional("SCTLR_EL1.SED", 8),
-    bit("SCTLR_EL1.UMA", 9),
-    optional("SCTLR_EL1.EnRCTX", 10),
-    bit("SCTLR_EL1.I", 12),
-    optional("SCTLR_EL1.EnDB", 13),
-    bit("SCTLR_EL1.DZE", 14),
-    bit("SCTLR_EL1.UCT", 15),
-    bit("SCTLR_EL1.nTWI", 16),
-    bit("SCTLR_EL1.nTWE", 18),
-    off(bit("SCTLR_EL1.WXN", 19)),
-    optional("SCTLR_EL1.IESB", 21),
-    optional("SCTLR_EL1.E0E", 24),
-    off(optional("SCTLR_EL1.EE", 25)),
-    bit("SCTLR_EL1.UCI", 26),
-    optional("SCTLR_EL1.EnDA", 27),
-    optional("SCTLR_EL1.EnIB", 30),
-    optional("SCTLR_EL1.EnIA", 31),
-    optional("SCTLR_EL1.BT1", 36),
+    SctlrBit::new("SCTLR_EL1.A", 1),
+    SctlrBit::new("SCTLR_EL1.SA", 3),
+    SctlrBit::new("SCTLR_EL1.SA0", 4),
+    SctlrBit::new("SCTLR_EL1.CP15BEN", 5).optional(),
+    SctlrBit::new("SCTLR_EL1.nAA", 6).optional(),
+    SctlrBit::new("SCTLR_EL1.ITD", 7).optional(),
+    SctlrBit::new("SCTLR_EL1.SED", 8).optional(),
+    SctlrBit::new("SCTLR_EL1.UMA", 9),
+    SctlrBit::new("SCTLR_EL1.EnRCTX", 10).optional(),
+    SctlrBit::new("SCTLR_EL1.I", 12),
+    SctlrBit::new("SCTLR_EL1.EnDB", 13).optional(),
+    SctlrBit::new("SCTLR_EL1.DZE", 14),
+    SctlrBit::new("SCTLR_EL1.UCT", 15),
+    SctlrBit::new("SCTLR_EL1.nTWI", 16),
+    SctlrBit::new("SCTLR_EL1.nTWE", 18),
+    SctlrBit::new("SCTLR_EL1.WXN", 19).untranslated(),
+    SctlrBit::new("SCTLR_EL1.IESB", 21).optional(),
+    SctlrBit::new("SCTLR_EL1.E0E", 24).optional(),
+    SctlrBit::new("SCTLR_EL1.EE", 25).optional().untranslated(),
+    SctlrBit::new("SCTLR_EL1.UCI", 26),
+    SctlrBit::new("SCTLR_EL1.EnDA", 27).optional(),
+    SctlrBit::new("SCTLR_EL1.EnIB", 30).optional(),
+    SctlrBit::new("SCTLR_EL1.EnIA", 31).optional(),
+    SctlrBit::new("SCTLR_EL1.BT1", 36).optional(),
 ];
 
 /// Writes SCTLR_EL1 with `bits` flipped, and then as it was. Returns what had changed in between.

@@ -92,6 +92,34 @@ pub struct SctlrBit {
     pub optional: bool,
 }
 
+impl SctlrBit {
+    /// Bit `number`, which every CPU has, and on which stage 1 does not depend.
+    pub const fn new(name: &'static str, number: u32) -> Self {
+        Self {
+            name,
+            mask: 1 << number,
+            translated: true,
+            optional: false,
+        }
+    }
+
+    /// The same, of which some CPUs have nothing.
+    pub const fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
+        }
+    }
+
+    /// The same, but stage 1 depends on it.
+    pub const fn untranslated(self) -> Self {
+        Self {
+            translated: false,
+            ..self
+        }
+    }
+}
+
 /// A register that says what aborted.
 #[derive(Clone, Copy)]
 pub struct FaultRegister {
